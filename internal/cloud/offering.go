@@ -1,0 +1,180 @@
+package cloud
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"bursar/internal/money"
+)
+
+func sortedKeys(a Attributes) []string { return slices.Sorted(maps.Keys(a)) }
+
+// Offering is a thing that can be bought. Prices are those of one unit, before
+// tax, in the currency the cloud bills.
+type Offering struct {
+	Provider   Provider     `json:"provider"`
+	Service    Service      `json:"service"`
+	Region     Region       `json:"region"`
+	ID         string       `json:"id"` // the cloud's own id, empty where it has none
+	Attributes Attributes   `json:"attributes"`
+	Term       Term         `json:"term_months"`
+	Payment    Payment      `json:"payment"`
+	Upfront    money.Amount `json:"upfront"` // paid once
+	Hourly     money.Amount `json:"hourly"`  // recurring, per hour of the term
+}
+
+// SameGoods reports whether two offerings are the same thing on the same terms,
+// whatever they cost.
+func (o Offering) SameGoods(p Offering) bool {
+	return o.Provider == p.Provider && o.Service == p.Service && o.Region == p.Region && o.ID == p.ID &&
+		o.Term == p.Term && o.Payment == p.Payment && maps.Equal(o.Attributes, p.Attributes)
+}
+
+// Price is what a quantity of an offering costs. All three are of one currency.
+type Price struct {
+	Upfront money.Amount `json:"upfront"` // once, for the whole quantity
+	Hourly  money.Amount `json:"hourly"`  // recurring, for the whole quantity
+	Total   money.Amount `json:"total"`   // upfront plus hourly over every hour of the term
+}
+
+// Price returns the exact price of n units over the term.
+func (o Offering) Price(n int64) (Price, error) {
+	if n < 1 {
+		return Price{}, fmt.Errorf("quantity %d: want at least 1", n)
+	}
+	var p Price
+	var err error
+	if p.Upfront, err = o.Upfront.Mul(n); err != nil {
+		return Price{}, err
+	}
+	if p.Hourly, err = o.Hourly.Mul(n); err != nil {
+		return Price{}, err
+	}
+	recurring, err := p.Hourly.Mul(o.Term.Hours())
+	if err != nil {
+		return Price{}, err
+	}
+	if p.Total, err = p.Upfront.Add(recurring); err != nil {
+		return Price{}, err
+	}
+	return p, nil
+}
+
+// Add returns the sum of two prices of one currency.
+func (p Price) Add(q Price) (Price, error) {
+	var sum Price
+	var err error
+	if sum.Upfront, err = p.Upfront.Add(q.Upfront); err != nil {
+		return Price{}, err
+	}
+	if sum.Hourly, err = p.Hourly.Add(q.Hourly); err != nil {
+		return Price{}, err
+	}
+	if sum.Total, err = p.Total.Add(q.Total); err != nil {
+		return Price{}, err
+	}
+	return sum, nil
+}
+
+// Quote is what the cloud asks for an offering at an instant.
+type Quote struct {
+	Offering  Offering  `json:"offering"`
+	At        time.Time `json:"at"`         // our clock, UTC
+	CloudTime time.Time `json:"cloud_time"` // the Date of the cloud's answer
+	// Credential names, without revealing it, the credential that was proven to
+	// belong to the account and that the purchase will be signed with: an access
+	// key id. It finds the purchase in the cloud's audit log.
+	Credential string `json:"credential,omitempty"`
+}
+
+// CommitmentState is what the cloud says about a commitment, in one vocabulary.
+type CommitmentState string
+
+// The states. A state a driver does not know is Unknown, which means that the
+// commitment exists.
+const (
+	Pending  CommitmentState = "pending" // bound, payment not yet taken
+	Active   CommitmentState = "active"
+	Failed   CommitmentState = "payment_failed"
+	Retired  CommitmentState = "retired"
+	Queued   CommitmentState = "queued"
+	Deleted  CommitmentState = "queued_deleted"
+	Returned CommitmentState = "returned"
+	Unknown  CommitmentState = "unknown"
+)
+
+// Binding reports whether a commitment in this state costs money, did, or may:
+// everything but what the cloud says was never paid or was given back.
+func (s CommitmentState) Binding() bool {
+	return s != Failed && s != Deleted && s != Returned
+}
+
+// Commitment is what an account owns, as the cloud lists it.
+type Commitment struct {
+	Lane
+	ID         string          `json:"id"`                 // as the cloud spells it
+	ARN        string          `json:"arn,omitempty"`      // full resource name where there is one
+	OfferingID string          `json:"offering,omitempty"` // the offering it was bought from
+	Attributes Attributes      `json:"attributes"`
+	Term       Term            `json:"term_months"`
+	Payment    Payment         `json:"payment"`
+	Quantity   int64           `json:"quantity"`
+	Upfront    money.Amount    `json:"upfront"` // per unit
+	Hourly     money.Amount    `json:"hourly"`  // per unit
+	State      CommitmentState `json:"state"`
+	Start      time.Time       `json:"start"`
+}
+
+// EvidenceKind says how a fact was learned.
+type EvidenceKind string
+
+// The kinds of evidence.
+const (
+	EvidenceReply    EvidenceKind = "reply"    // the answer to the purchase request itself
+	EvidenceListing  EvidenceKind = "listing"  // a complete listing showed the commitment
+	EvidenceAbsence  EvidenceKind = "absence"  // a complete listing did not show it
+	EvidenceAuditLog EvidenceKind = "auditlog" // the cloud's audit log showed the call
+	EvidencePerson   EvidenceKind = "person"   // a person said so
+)
+
+// Evidence is one fact from the cloud. It is never changed and never deleted.
+type Evidence struct {
+	Kind       EvidenceKind `json:"kind"`
+	Outcome    Outcome      `json:"outcome"`
+	Operation  string       `json:"operation"`            // the cloud's operation name
+	Started    time.Time    `json:"started"`              // our clock, before the request, UTC
+	CloudTime  time.Time    `json:"cloud_time"`           // the Date of the answer; zero when there was none
+	RequestID  string       `json:"request_id,omitempty"` // the cloud's id of the request
+	Status     int          `json:"status,omitempty"`     // HTTP status; 0 without an answer
+	Code       string       `json:"code,omitempty"`       // the cloud's error code
+	Detail     string       `json:"detail,omitempty"`     // one sentence, no secrets
+	Commitment *Commitment  `json:"commitment,omitempty"`
+}
+
+// Outcome is what one answer, or its absence, proves about one purchase request.
+type Outcome string
+
+// The outcomes. The zero value is doubt: whatever is not proven is unknown.
+const (
+	InDoubt   Outcome = ""          // it may have bought
+	Bought    Outcome = "bought"    // it bought, and the commitment is named
+	Exists    Outcome = "exists"    // our name is taken: an earlier request bought, or a stranger did
+	Accepted  Outcome = "accepted"  // it bought or is about to; a handle is to be followed
+	Refused   Outcome = "refused"   // it bought nothing and never will
+	Throttled Outcome = "throttled" // as Refused, and the cloud asks to slow down
+	Unsent    Outcome = "unsent"    // not one byte left
+)
+
+// String names the outcome; the zero value is "in_doubt".
+func (o Outcome) String() string {
+	if o == InDoubt {
+		return "in_doubt"
+	}
+	return string(o)
+}
+
+// Negative reports whether the outcome proves that the request bought nothing
+// and never will.
+func (o Outcome) Negative() bool { return o == Refused || o == Throttled || o == Unsent }
