@@ -1,0 +1,120 @@
+package purchase
+
+import (
+	"fmt"
+	"time"
+
+	"bursar/internal/cloud"
+)
+
+// arm (T2, T3) gives one attempt the right to be sent.
+func (rules Rules) arm(row Row, ev Checked, now time.Time) (Change, error) {
+	if row.Line.State != Ready && !(row.Line.State == Armed && rules.mayResend(row, now)) || !row.Sendable(now) {
+		return Change{}, ErrNoStep
+	}
+	if found := commitments(ev.Found); len(found) > 0 {
+		if row.Line.State == Armed {
+			return rules.look(row, Looked{Facts: ev.Facts, Found: ev.Found}, now)
+		}
+		// Every earlier attempt is proven empty and none of this generation was
+		// armed. Either the ledger went back in time or somebody uses our names.
+		c := move(row, "T12", NeedsReview, fmt.Sprintf(
+			"%s exists under this line's name although the ledger says that nothing was bought", found[0].Commitment.ID), now)
+		c.Evidence = about(0, found)
+		return c, nil
+	}
+	if skew := ev.Quote.CloudTime.Sub(now).Abs(); ev.Drift == "" && skew > maxSkew {
+		c := stay(row)
+		c.Reason = fmt.Sprintf("this machine's clock and the cloud's differ by %s; deadlines would not hold", skew.Round(time.Second))
+		c.LookAt = now.Add(ReadRetry)
+		return c, nil
+	}
+	if ev.Drift == "" {
+		var err error
+		if ev.Drift, err = drift(row, ev.Quote.Offering); err != nil {
+			return Change{}, err
+		}
+	}
+	if ev.Drift != "" {
+		if row.Line.State == Armed { // T11 is for lines with nothing open: keep looking instead
+			c := stay(row)
+			c.Reason, c.LookAt = ev.Drift, row.SettledAt()
+			return c, nil
+		}
+		return move(row, "T11", NeedsReapproval, ev.Drift, now), nil
+	}
+
+	deadline := now.Add(ev.Facts.Life)
+	a := Attempt{
+		Line: row.Line.ID, N: row.Line.Armed + 1, Generation: row.Line.Generation, Nonce: ev.Nonce,
+		Protocol: ProtocolVersion, Intent: row.Intent(deadline), Credential: ev.Quote.Credential,
+		ArmedAt: now, AnswerBy: now.Add(rules.Gate + ev.Facts.Answer + 5*time.Second),
+		SettledAt: deadline.Add(ev.Facts.Settle), State: AttemptArmed,
+	}
+	rule := Rule("T2")
+	if row.Line.State == Armed {
+		rule = "T3"
+	}
+	c := move(row, rule, Armed, "", now)
+	c.Arm = &a
+	c.LookAt = now.Add(firstLook)
+	c.MustLeaveBy = a.SettledAt.Add(rules.Grace)
+	return c, nil
+}
+
+// mayResend reports whether the line's identity may be used for one more request
+// while an earlier one is in doubt. The cloud merges requests of one name (class
+// B), so this is about load and not about safety: no attempt may be under way in
+// a process that is still waiting for its answer, and attempts are spaced.
+func (rules Rules) mayResend(row Row, now time.Time) bool {
+	if row.Line.Class != cloud.ClassName || !rules.attemptsLeft(row) {
+		return false
+	}
+	for _, a := range row.Attempts {
+		if a.Generation != row.Line.Generation {
+			continue
+		}
+		switch {
+		case a.State == AttemptArmed && now.Before(a.AnswerBy):
+			return false
+		case a.State == AttemptInDoubt && now.Before(a.EndedAt.Add(backoff(a.N))):
+			return false
+		case a.Outcome == cloud.Exists:
+			return false // the name is taken: a look has to show by what
+		case a.Outcome == cloud.Refused:
+			return false // and would be again
+		}
+	}
+	return true
+}
+
+func (rules Rules) attemptsLeft(row Row) bool {
+	sent := 0
+	for _, a := range row.Attempts {
+		if a.State != AttemptUnsent && a.Outcome != cloud.Throttled {
+			sent++
+		}
+	}
+	return sent < rules.MaxAttempts && len(row.Attempts) < rules.MaxArmed
+}
+
+// drift says in one sentence how the offering has moved away from what was
+// approved; "" means that it has not.
+func drift(row Row, now cloud.Offering) (string, error) {
+	spec := row.Line.Spec
+	if !now.SameGoods(spec.Offering) {
+		return fmt.Sprintf("offering %s is now %s; approved was %s", now.ID, now.Attributes, spec.Offering.Attributes), nil
+	}
+	asked, err := now.Price(spec.Quantity)
+	if err != nil {
+		return "", err
+	}
+	ok, err := row.Tolerance.Allows(spec.Price, asked)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return fmt.Sprintf("the price is now %s over the term; approved was %s", asked.Total, spec.Price.Total), nil
+	}
+	return "", nil
+}

@@ -1,0 +1,186 @@
+package purchase
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"bursar/internal/cloud"
+)
+
+// Line is one offering x quantity x account of a plan: the unit that is bought
+// at most once. The ledger holds one row for it.
+type Line struct {
+	ID     LineID
+	Plan   PlanID
+	Number int // 1-based within the plan
+	Spec   Spec
+	Class  cloud.Class
+	State  State
+	// Generation counts the identities the line has used up; it starts at 1. A
+	// new generation begins only when every attempt of the one before is proven
+	// to have bought nothing.
+	Generation int
+	// Armed counts the attempts ever armed. It is the version a resolver compares
+	// before it closes a line.
+	Armed           int
+	CancelRequested bool
+	Reason          string    // why the line is where it is, one sentence for people
+	MustLeaveBy     time.Time // UTC; when it passes a person is told; zero in terminal states
+	LookAt          time.Time // UTC; the line is due for a worker from here on
+	UpdatedAt       time.Time
+}
+
+// Attempt is one right to send one request. Its row is committed before the
+// request leaves and its identity columns never change.
+type Attempt struct {
+	Line       LineID
+	N          int // 1-based within the line
+	Generation int
+	// Nonce exists in the memory of the process that armed the attempt and in
+	// this row. It is how that process recognizes its own row when the answer to
+	// COMMIT was lost.
+	Nonce      string
+	Protocol   int
+	Intent     Intent
+	Credential string // access key id or the like that the request is signed with
+	ArmedAt    time.Time
+	// AnswerBy is when the process that armed the attempt has sent it or given
+	// up, and has its answer or has stopped waiting.
+	AnswerBy time.Time
+	// SettledAt is the deadline plus the settle time of the service: a complete
+	// listing begun after it, by our clock and by the cloud's, shows whatever this
+	// attempt did.
+	SettledAt time.Time
+	State     AttemptState
+	Outcome   cloud.Outcome // what the answer proved; InDoubt until one came
+	Code      string        // the cloud's error code, if any
+	EndedAt   time.Time     // zero while armed
+}
+
+// ProtocolVersion is written into every attempt. A binary that meets a version
+// it does not know leaves the line alone.
+const ProtocolVersion = 1
+
+// Intent is the exact request of an attempt, stored before it is sent.
+type Intent struct {
+	Account    cloud.Account     `json:"account"`
+	Offering   cloud.Offering    `json:"offering"`
+	Quantity   int64             `json:"quantity"`
+	Identity   string            `json:"identity"`
+	Identities []string          `json:"-"` // of all generations; derived, not part of the request
+	Attempt    string            `json:"attempt"`
+	Deadline   time.Time         `json:"deadline"`
+	Tags       map[string]string `json:"tags"`
+}
+
+// Bytes returns the stored form of the intent.
+func (i Intent) Bytes() ([]byte, error) {
+	raw, err := json.Marshal(i)
+	if err != nil {
+		return nil, fmt.Errorf("intent: %w", err)
+	}
+	return raw, nil
+}
+
+// SHA256 returns the digest of the stored form in hex.
+func (i Intent) SHA256() (string, error) {
+	raw, err := i.Bytes()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// Receipt is our single record that a line is settled as bought.
+type Receipt struct {
+	Line       LineID
+	Attempt    int
+	Commitment cloud.Commitment
+	At         time.Time
+	// How says what proved it: the answer itself or a later look.
+	How cloud.EvidenceKind
+}
+
+// Row is all that the ledger knows of one line, read in one transaction.
+type Row struct {
+	Line     Line
+	Attempts []Attempt // by N
+	// What the plan allows at this moment.
+	PlanState       PlanState
+	ApprovalExpires time.Time
+	Tolerance       Tolerance
+	// Purchasing is false while a person has stopped the installation.
+	Purchasing bool
+	Install    string // four characters that tell this installation's identities from others'
+}
+
+// Open returns the attempts whose effect is not known.
+func (r Row) Open() []Attempt {
+	var open []Attempt
+	for _, a := range r.Attempts {
+		if !a.State.Closed() {
+			open = append(open, a)
+		}
+	}
+	return open
+}
+
+// SettledAt returns when a complete listing will show everything that the open
+// attempts did; the zero time when none is open.
+func (r Row) SettledAt() time.Time {
+	var last time.Time
+	for _, a := range r.Open() {
+		if a.SettledAt.After(last) {
+			last = a.SettledAt
+		}
+	}
+	return last
+}
+
+// Sendable reports whether something new may be sent for the line at the given
+// time: the approval stands and nobody has called it off.
+func (r Row) Sendable(now time.Time) bool {
+	return r.PlanState == PlanApproved && now.Before(r.ApprovalExpires) && !r.Line.CancelRequested && r.Purchasing
+}
+
+// Identity is what the cloud knows a purchase by: bu-<install>-<line>-<g>, all
+// lower case, at most 41 characters. Everything a line ever bought is found by
+// the prefix without the generation. The derivation is frozen: a changed one
+// would not find what an older binary bought.
+func Identity(install string, line LineID, generation int) string {
+	return "bu-" + install + "-" + strings.ToLower(string(line)) + "-" + strconv.Itoa(generation)
+}
+
+// Identities returns the identities of all generations of the line up to and
+// including the current one.
+func (r Row) Identities() []string {
+	ids := make([]string, 0, r.Line.Generation)
+	for g := 1; g <= r.Line.Generation; g++ {
+		ids = append(ids, Identity(r.Install, r.Line.ID, g))
+	}
+	return ids
+}
+
+// Intent returns what the next attempt of the line would send.
+func (r Row) Intent(deadline time.Time) Intent {
+	identity := Identity(r.Install, r.Line.ID, r.Line.Generation)
+	return Intent{
+		Account:    r.Line.Spec.Account,
+		Offering:   r.Line.Spec.Offering,
+		Quantity:   r.Line.Spec.Quantity,
+		Identity:   identity,
+		Identities: r.Identities(),
+		Attempt:    identity + "-a" + strconv.Itoa(r.Line.Armed+1),
+		Deadline:   deadline,
+		Tags: map[string]string{
+			"bursar:plan": string(r.Line.Plan),
+			"bursar:line": string(r.Line.ID),
+		},
+	}
+}

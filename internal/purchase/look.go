@@ -1,0 +1,147 @@
+package purchase
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"bursar/internal/cloud"
+)
+
+// look (T4, T8, T9, T12) draws the conclusion from a complete look. What is found
+// counts at once; what is not found counts only when everything the open attempts
+// could have done must be visible.
+func (rules Rules) look(row Row, ev Looked, now time.Time) (Change, error) {
+	if row.Line.State != Armed || len(ev.Found) == 0 || len(row.Open()) == 0 {
+		return Change{}, ErrNoStep
+	}
+	found := commitments(ev.Found)
+	switch {
+	case len(found) > 1:
+		c := move(row, "T12", NeedsReview, fmt.Sprintf("%d commitments exist under this line's names", len(found)), now)
+		c.Evidence = about(0, found)
+		return c, nil
+	case len(found) == 1:
+		return rules.adopt(row, found[0], now)
+	}
+
+	settled := row.SettledAt()
+	seen := ev.Found[0]
+	if seen.Started.Before(settled) || seen.CloudTime.Before(settled) {
+		c := stay(row)
+		c.Reason = "in doubt: not listed, but it may still appear until " + settled.UTC().Format("15:04:05 MST")
+		c.LookAt = nextLook(row, now, settled)
+		return c, nil
+	}
+	for _, a := range row.Open() {
+		if a.Outcome == cloud.Exists {
+			c := move(row, "T12", NeedsReview, "the cloud said that this name exists, and no listing shows it", now)
+			c.Evidence = about(a.N, ev.Found)
+			return c, nil
+		}
+	}
+	seen.Detail = "a complete listing after " + settled.UTC().Format(time.RFC3339) + " shows nothing"
+	c := rules.empty(row, seen, now)
+	c.Attempts = closeOthers(row, 0, AttemptDead, now)
+	c.Evidence = about(0, ev.Found)
+	return c, nil
+}
+
+// nextLook spaces the looks of a line in doubt by a quarter of the time that the
+// doubt has lasted, and puts the last one on the moment it can be closed.
+func nextLook(row Row, now, settled time.Time) time.Time {
+	last := row.Attempts[len(row.Attempts)-1].ArmedAt
+	wait := min(max(now.Sub(last)/4, time.Second), time.Minute)
+	if next := now.Add(wait); next.Before(settled) || !now.Before(settled) {
+		return next
+	}
+	return settled
+}
+
+// adopt (T4, T9, T12) takes a commitment found under the line's name as the
+// effect of the attempt that used the name.
+func (rules Rules) adopt(row Row, found cloud.Evidence, now time.Time) (Change, error) {
+	owner := 0
+	for _, a := range row.Attempts {
+		// Ids are compared without case: RDS shows them folded. Among several
+		// requests under one name the first open one is taken: the cloud merges them.
+		if strings.EqualFold(a.Intent.Identity, found.Commitment.ID) &&
+			(owner == 0 || row.Attempts[owner-1].State.Closed()) {
+			owner = a.N
+		}
+	}
+	why := mismatch(row, *found.Commitment)
+	switch {
+	case owner == 0:
+		why = found.Commitment.ID + " carries a name of this line that no attempt used"
+	case row.Attempts[owner-1].State.Closed():
+		why = found.Commitment.ID + " was bought under a name that was already proven empty"
+	}
+	if why != "" {
+		c := move(row, "T12", NeedsReview, why, now)
+		c.Evidence = about(owner, []cloud.Evidence{found})
+		return c, nil
+	}
+	if !found.Commitment.State.Binding() {
+		// The name is spent on a commitment that was never paid, and nothing else
+		// can come of the requests under it.
+		c := move(row, "T9", Failed, found.Commitment.ID+" was ordered but its payment failed", now)
+		c.Attempts = append(closeOthers(row, owner, AttemptDead, now),
+			AttemptChange{N: owner, To: AttemptDead, Outcome: row.Attempts[owner-1].Outcome, Code: row.Attempts[owner-1].Code, EndedAt: now})
+		c.Evidence = about(owner, []cloud.Evidence{found})
+		return c, nil
+	}
+	c := move(row, "T4", Purchased, "", now)
+	c.Attempts = append([]AttemptChange{{
+		N: owner, To: AttemptSucceeded, Outcome: row.Attempts[owner-1].Outcome, Code: row.Attempts[owner-1].Code, EndedAt: now,
+	}},
+		closeOthers(row, owner, AttemptDead, now)...)
+	c.Evidence = about(owner, []cloud.Evidence{found})
+	c.Receipt = &Receipt{Line: row.Line.ID, Attempt: owner, Commitment: *found.Commitment, At: now, How: found.Kind}
+	return c, nil
+}
+
+// mismatch says how a commitment differs from what the line asked for; "" means
+// that it is what was approved.
+func mismatch(row Row, got cloud.Commitment) string {
+	want := row.Line.Spec
+	differs := func(what string, got, want any) string {
+		return fmt.Sprintf("the cloud shows %s %v, approved was %v", what, got, want)
+	}
+	switch {
+	case got.Account != want.Account:
+		return differs("account", got.Account, want.Account)
+	case got.Region != want.Offering.Region:
+		return differs("region", got.Region, want.Offering.Region)
+	case got.OfferingID != want.Offering.ID:
+		return differs("offering", got.OfferingID, want.Offering.ID)
+	case got.Quantity != want.Quantity:
+		return differs("quantity", got.Quantity, want.Quantity)
+	case got.Term != want.Offering.Term:
+		return differs("term", got.Term, want.Offering.Term)
+	case got.Payment != want.Offering.Payment:
+		return differs("payment", got.Payment, want.Offering.Payment)
+	case !maps.Equal(got.Attributes, want.Offering.Attributes):
+		return differs("attributes", got.Attributes, want.Offering.Attributes)
+	}
+	return ""
+}
+
+func commitments(found []cloud.Evidence) []cloud.Evidence {
+	var with []cloud.Evidence
+	for _, e := range found {
+		if e.Commitment != nil {
+			with = append(with, e)
+		}
+	}
+	return with
+}
+
+func about(n int, found []cloud.Evidence) []AttemptEvidence {
+	rows := make([]AttemptEvidence, len(found))
+	for i, e := range found {
+		rows[i] = AttemptEvidence{N: n, Evidence: e}
+	}
+	return rows
+}
