@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/oklog/ulid/v2"
+
+	"bursar/internal/cloud"
+	"bursar/internal/purchase"
+	"bursar/internal/store/internal/rows"
+)
+
+var _ purchase.Ledger = (*DB)(nil)
+
+// newID returns a ULID of the given moment.
+func newID(now time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
+}
+
+// Row reads a line, its attempts, and what its plan and this installation allow,
+// all of one moment.
+func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, error) {
+	var row purchase.Row
+	err := db.view(ctx, func(q *rows.Queries) error {
+		r, err := q.GetLine(ctx, string(line))
+		if err != nil {
+			return orNotFound(err, "line", string(line))
+		}
+		if row.Line, err = toLine(r); err != nil {
+			return err
+		}
+		p, err := q.GetPlan(ctx, r.PlanID)
+		if err != nil {
+			return err
+		}
+		in, err := q.GetInstallation(ctx)
+		if err != nil {
+			return err
+		}
+		row.PlanState, row.ApprovalExpires = purchase.PlanState(p.State), fromMicros(p.ApprovalExpiresAt)
+		row.Tolerance, row.Install = purchase.Tolerance(p.ToleranceBp), in.Install
+		row.Purchasing = in.State == "purchasing"
+		attempts, err := q.ListAttempts(ctx, string(line))
+		if err != nil {
+			return err
+		}
+		row.Attempts, err = toAttempts(attempts)
+		return err
+	})
+	if err != nil {
+		return purchase.Row{}, fmt.Errorf("read the line: %w", err)
+	}
+	return row, nil
+}
+
+// Apply performs a change under its guards, whole or not at all. See
+// purchase.Ledger for what its errors mean.
+func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error {
+	err := db.write(ctx, func(q *rows.Queries) error {
+		if err := moveLine(ctx, q, c, now); err != nil {
+			return err
+		}
+		if c.Arm != nil {
+			if err := insertAttempt(ctx, q, c.Arm); err != nil {
+				return err
+			}
+		}
+		for _, a := range c.Attempts {
+			n, err := q.MoveAttempt(ctx, rows.MoveAttemptParams{
+				State: string(a.To), Outcome: string(a.Outcome), Code: a.Code, EndedAt: micros(a.EndedAt),
+				LineID: string(c.Line), N: int64(a.N),
+			})
+			if err != nil {
+				return err
+			}
+			if n != 1 {
+				return purchase.ErrLost
+			}
+		}
+		for _, e := range c.Evidence {
+			if err := insertEvidence(ctx, q, c.Line, e, now); err != nil {
+				return err
+			}
+		}
+		if c.Receipt != nil {
+			return insertReceipt(ctx, q, c.Receipt)
+		}
+		return nil
+	})
+	switch {
+	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrCommitUnknown):
+		return err
+	}
+	return fmt.Errorf("move line %s from %s to %s: %w", c.Line, c.From, c.To, err)
+}
+
+// moveLine is the guarded UPDATE that decides whether the change happens.
+func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.Time) error {
+	var changed int64
+	var err error
+	if c.Arm != nil {
+		changed, err = q.ArmLine(ctx, rows.ArmLineParams{
+			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
+			ID: string(c.Line), Generation: int64(c.Generation), FromState: string(c.From), Seen: int64(c.Seen),
+		})
+	} else {
+		cancel := int64(0)
+		if c.CancelRequested {
+			cancel = 1
+		}
+		changed, err = q.MoveLine(ctx, rows.MoveLineParams{
+			ToState: string(c.To), Generation: int64(c.Generation), Reason: c.Reason,
+			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
+			ID: string(c.Line), FromState: string(c.From), Armed: int64(c.Seen), CancelRequested: cancel,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if changed != 1 {
+		return purchase.ErrLost
+	}
+	return nil
+}
+
+func insertAttempt(ctx context.Context, q *rows.Queries, a *purchase.Attempt) error {
+	intent, err := a.Intent.Bytes()
+	if err != nil {
+		return err
+	}
+	sum, err := a.Intent.SHA256()
+	if err != nil {
+		return err
+	}
+	return q.InsertAttempt(ctx, rows.InsertAttemptParams{
+		LineID: string(a.Line), N: int64(a.N), Generation: int64(a.Generation), Nonce: a.Nonce,
+		Protocol: int64(a.Protocol), Account: string(a.Intent.Account), Region: string(a.Intent.Offering.Region),
+		Identity: a.Intent.Identity, Intent: string(intent), IntentSha256: sum, Credential: a.Credential,
+		ArmedAt: micros(a.ArmedAt), AnswerBy: micros(a.AnswerBy), Deadline: micros(a.Intent.Deadline), SettledAt: micros(a.SettledAt),
+	})
+}
+
+func insertEvidence(ctx context.Context, q *rows.Queries, line purchase.LineID, e purchase.AttemptEvidence, now time.Time) error {
+	commitment := ""
+	if e.Commitment != nil {
+		raw, err := json.Marshal(e.Commitment)
+		if err != nil {
+			return err
+		}
+		commitment = string(raw)
+	}
+	return q.InsertEvidence(ctx, rows.InsertEvidenceParams{
+		ID: newID(now), LineID: string(line), N: int64(e.N), Kind: string(e.Kind), Outcome: string(e.Outcome),
+		Operation: e.Operation, Started: micros(e.Started), CloudTime: micros(e.CloudTime), RequestID: e.RequestID,
+		Status: int64(e.Status), Code: e.Code, Detail: e.Detail, Commitment: commitment, At: micros(now),
+	})
+}
+
+func insertReceipt(ctx context.Context, q *rows.Queries, r *purchase.Receipt) error {
+	c := r.Commitment
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return q.InsertReceipt(ctx, rows.InsertReceiptParams{
+		LineID: string(r.Line), N: int64(r.Attempt), Provider: string(c.Provider), Account: string(c.Account),
+		Region: string(c.Region), Service: string(c.Service), CommitmentID: c.ID, Commitment: string(raw),
+		How: string(r.How), At: micros(r.At),
+	})
+}
+
+// Armed reports whether the line has an attempt with this nonce. It reads on the
+// writing connection, after whatever transaction is still under way there.
+func (db *DB) Armed(ctx context.Context, line purchase.LineID, nonce string) (bool, error) {
+	n, err := rows.New(db.writer).CountNonce(ctx, rows.CountNonceParams{LineID: string(line), Nonce: nonce})
+	if err != nil {
+		return false, fmt.Errorf("read back the attempt: %w", err)
+	}
+	return n == 1, nil
+}
+
+// Cancel asks that a line not be bought. A ready line is canceled when a worker
+// next looks at it; of an armed one only further requests are forbidden, and the
+// cloud decides how it ends. It reports whether the request changed anything.
+func (db *DB) Cancel(ctx context.Context, line purchase.LineID, now time.Time) (bool, error) {
+	var changed int64
+	err := db.write(ctx, func(q *rows.Queries) error {
+		var err error
+		changed, err = q.RequestCancel(ctx, rows.RequestCancelParams{LookAt: micros(now), ID: string(line)})
+		return err
+	})
+	return changed == 1, err
+}
+
+// LookNow makes every open line due.
+func (db *DB) LookNow(ctx context.Context, now time.Time) error {
+	return db.write(ctx, func(q *rows.Queries) error {
+		_, err := q.LookNow(ctx, micros(now))
+		return err
+	})
+}
+
+// Due is a line that a worker can do something for, from At on.
+type Due struct {
+	Line purchase.LineID
+	Plan purchase.PlanID
+	At   time.Time
+}
+
+// Workable lists the lines that are ready or in doubt, the most overdue first.
+func (db *DB) Workable(ctx context.Context) ([]Due, error) {
+	rs, err := db.read().WorkableLines(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open lines: %w", err)
+	}
+	due := make([]Due, len(rs))
+	for i, r := range rs {
+		due[i] = Due{Line: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), At: fromMicros(r.LookAt)}
+	}
+	return due, nil
+}
+
+func toAttempts(rs []rows.Attempt) ([]purchase.Attempt, error) {
+	attempts := make([]purchase.Attempt, len(rs))
+	for i, r := range rs {
+		a := purchase.Attempt{
+			Line: purchase.LineID(r.LineID), N: int(r.N), Generation: int(r.Generation), Nonce: r.Nonce,
+			Protocol: int(r.Protocol), Credential: r.Credential, ArmedAt: fromMicros(r.ArmedAt),
+			AnswerBy: fromMicros(r.AnswerBy), SettledAt: fromMicros(r.SettledAt), State: purchase.AttemptState(r.State),
+			Outcome: cloud.Outcome(r.Outcome), Code: r.Code, EndedAt: fromMicros(r.EndedAt),
+		}
+		if err := json.Unmarshal([]byte(r.Intent), &a.Intent); err != nil {
+			return nil, fmt.Errorf("attempt %d of line %s: %w", r.N, r.LineID, err)
+		}
+		attempts[i] = a
+	}
+	return attempts, nil
+}
+
+// isUnique reports whether a unique index refused a row.
+func isUnique(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}

@@ -1,0 +1,44 @@
+-- name: InsertLine :exec
+INSERT INTO line (id, plan_id, number, provider, service, account, region, class, spec,
+  state, generation, armed, cancel_requested, reason, must_leave_by, look_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'draft', 1, 0, 0, '', 0, 0, $10);
+
+-- name: OpenLines :execrows
+UPDATE line SET state = 'ready', look_at = $1, must_leave_by = $2, updated_at = $1
+WHERE plan_id = $3 AND state = 'draft';
+
+-- name: CancelDraftLines :execrows
+UPDATE line SET state = 'canceled', reason = $1, updated_at = $2
+WHERE plan_id = $3 AND state = 'draft';
+
+-- name: RequestCancel :execrows
+UPDATE line SET cancel_requested = 1, look_at = $1, updated_at = $1
+WHERE id = $2 AND state IN ('ready', 'armed') AND cancel_requested = 0;
+
+-- name: GetLine :one
+SELECT * FROM line WHERE id = $1;
+
+-- name: ListLines :many
+SELECT * FROM line WHERE plan_id = $1 ORDER BY number;
+
+-- name: AllLines :many
+SELECT * FROM line ORDER BY plan_id, number;
+
+-- name: LineIDs :many
+SELECT id FROM line WHERE id LIKE $1 ORDER BY id LIMIT 3;
+
+-- name: WorkableLines :many
+SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed') ORDER BY look_at, id;
+
+-- name: MoveLine :execrows
+UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5
+WHERE id = $6 AND state = sqlc.arg(from_state) AND armed = $7 AND cancel_requested = $8;
+
+-- name: ArmLine :execrows
+UPDATE line SET state = 'armed', armed = armed + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
+WHERE line.id = $4 AND line.state = sqlc.arg(from_state) AND armed = sqlc.arg(seen) AND generation = $5 AND cancel_requested = 0
+  AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
+  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing');
+
+-- name: LookNow :execrows
+UPDATE line SET look_at = $1 WHERE state IN ('ready', 'armed') AND look_at > $1;

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"bursar/internal/cloud"
+	"bursar/internal/purchase"
+	"bursar/internal/store/internal/rows"
+)
+
+// LineID completes a shortened line id.
+func (db *DB) LineID(ctx context.Context, prefix string) (purchase.LineID, error) {
+	id, err := fullID(prefix, "line", func(like string) ([]string, error) { return db.read().LineIDs(ctx, like) })
+	return purchase.LineID(id), err
+}
+
+// Facts reads the evidence about a line, oldest first.
+func (db *DB) Facts(ctx context.Context, line purchase.LineID) ([]purchase.StoredFact, error) {
+	rs, err := db.read().ListEvidence(ctx, string(line))
+	if err != nil {
+		return nil, fmt.Errorf("evidence: %w", err)
+	}
+	return toFacts(rs)
+}
+
+// Receipts reads all receipts, oldest first.
+func (db *DB) Receipts(ctx context.Context) ([]purchase.Receipt, error) {
+	rs, err := db.read().AllReceipts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("receipts: %w", err)
+	}
+	return toReceipts(rs)
+}
+
+// Snapshot reads the whole ledger, all of one moment.
+func (db *DB) Snapshot(ctx context.Context) (*purchase.Snapshot, error) {
+	s := &purchase.Snapshot{Intents: map[string]bool{}}
+	err := db.view(ctx, func(q *rows.Queries) error {
+		in, err := q.GetInstallation(ctx)
+		if err != nil {
+			return err
+		}
+		s.Install = in.Install
+		if s.Plans, err = allPlans(ctx, q); err != nil {
+			return err
+		}
+		for _, p := range s.Plans {
+			ds, err := q.ListDecisions(ctx, string(p.ID))
+			if err != nil {
+				return err
+			}
+			s.Decisions = append(s.Decisions, toDecisions(ds)...)
+		}
+		attempts, err := q.AllAttempts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, a := range attempts {
+			sum := sha256.Sum256([]byte(a.Intent))
+			s.Intents[a.Nonce] = hex.EncodeToString(sum[:]) == a.IntentSha256
+		}
+		if s.Attempts, err = toAttempts(attempts); err != nil {
+			return err
+		}
+		facts, err := q.AllEvidence(ctx)
+		if err != nil {
+			return err
+		}
+		if s.Evidence, err = toFacts(facts); err != nil {
+			return err
+		}
+		receipts, err := q.AllReceipts(ctx)
+		if err != nil {
+			return err
+		}
+		s.Receipts, err = toReceipts(receipts)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	return s, nil
+}
+
+// Integrity asks the database to check itself: its pages and indexes, its
+// references, its settings and the triggers that forbid what must not happen.
+func (db *DB) Integrity(ctx context.Context, now time.Time) []purchase.Finding {
+	findings := []purchase.Finding{
+		{Name: "file-intact", Says: "the pages and indexes of the ledger file are whole", Checked: 1},
+		{Name: "references", Says: "every row refers to rows that exist", Checked: 1},
+		{Name: "settings", Says: "a confirmed write survives power loss (WAL, synchronous=FULL)", Checked: 3},
+		{Name: "guards-in-place", Says: "the database refuses illegal moves, changed evidence and deletions"},
+	}
+	report := func(i int, err error) {
+		if err != nil {
+			findings[i].Problems = append(findings[i].Problems, err.Error())
+		}
+	}
+	var result string
+	err := db.reader.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&result)
+	if err == nil && result != "ok" {
+		err = fmt.Errorf("%s", result)
+	}
+	report(0, err)
+	var dangling int
+	err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM pragma_foreign_key_check").Scan(&dangling)
+	if err == nil && dangling > 0 {
+		err = fmt.Errorf("%d rows refer to rows that do not exist", dangling)
+	}
+	report(1, err)
+	report(2, db.checkSettings(ctx))
+	for _, name := range guards {
+		findings[3].Checked++
+		var n int
+		err := db.reader.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name = $1", name).Scan(&n)
+		if err == nil && n != 1 {
+			err = fmt.Errorf("%s is missing", name)
+		}
+		report(3, err)
+	}
+	var moves int
+	err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM transition").Scan(&moves)
+	want := map[[2]purchase.State]bool{}
+	for _, t := range purchase.Transitions {
+		if t.From != t.To {
+			want[[2]purchase.State{t.From, t.To}] = true
+		}
+	}
+	if err == nil && moves != len(want) {
+		err = fmt.Errorf("the table of transitions has %d moves instead of %d", moves, len(want))
+	}
+	report(3, err)
+	return findings
+}
+
+// guards are the triggers and indexes that the promise rests on.
+var guards = []string{
+	"plan_no_delete", "decision_no_delete", "line_no_delete", "attempt_no_delete", "evidence_no_delete", "receipt_no_delete",
+	"decision_append_only", "evidence_append_only", "receipt_append_only",
+	"plan_frozen", "line_frozen", "line_transition", "line_counts_up", "line_starts_as_draft",
+	"attempt_frozen", "attempt_closed", "line_one_open_per_lane", "attempt_one_per_fire_second",
+}
+
+func toFacts(rs []rows.Evidence) ([]purchase.StoredFact, error) {
+	facts := make([]purchase.StoredFact, len(rs))
+	for i, r := range rs {
+		f := purchase.StoredFact{
+			Line: purchase.LineID(r.LineID), At: fromMicros(r.At),
+			AttemptEvidence: purchase.AttemptEvidence{N: int(r.N), Evidence: cloud.Evidence{
+				Kind: cloud.EvidenceKind(r.Kind), Outcome: cloud.Outcome(r.Outcome), Operation: r.Operation,
+				Started: fromMicros(r.Started), CloudTime: fromMicros(r.CloudTime), RequestID: r.RequestID,
+				Status: int(r.Status), Code: r.Code, Detail: r.Detail,
+			}},
+		}
+		if r.Commitment != "" {
+			f.Commitment = new(cloud.Commitment)
+			if err := json.Unmarshal([]byte(r.Commitment), f.Commitment); err != nil {
+				return nil, fmt.Errorf("evidence %s: %w", r.ID, err)
+			}
+		}
+		facts[i] = f
+	}
+	return facts, nil
+}
+
+func toReceipts(rs []rows.Receipt) ([]purchase.Receipt, error) {
+	receipts := make([]purchase.Receipt, len(rs))
+	for i, r := range rs {
+		receipts[i] = purchase.Receipt{
+			Line: purchase.LineID(r.LineID), Attempt: int(r.N), At: fromMicros(r.At), How: cloud.EvidenceKind(r.How),
+		}
+		if err := json.Unmarshal([]byte(r.Commitment), &receipts[i].Commitment); err != nil {
+			return nil, fmt.Errorf("receipt of line %s: %w", r.LineID, err)
+		}
+	}
+	return receipts, nil
+}

@@ -1,0 +1,239 @@
+// Package store keeps the ledger in SQLite.
+//
+// A step of a line is one guarded UPDATE in one transaction together with all
+// that belongs to it (attempt, evidence, receipt): it happens whole or not at
+// all. Nothing saves a whole row. What must never happen is refused by the
+// database itself, whatever the caller believes: the table of transitions is a
+// trigger, evidence is append-only, what an attempt may send cannot be changed,
+// and a commitment belongs to one line by a unique index.
+//
+// Times are microseconds since the epoch, money and documents are text, ids are
+// ULIDs. The rows of the database are private to this package.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"bursar/internal/purchase"
+	"bursar/internal/store/internal/rows"
+)
+
+//go:generate go tool -modfile=../../tools.mod sqlc generate
+
+//go:embed migrations/sqlite/*.sql
+var migrations embed.FS
+
+// DB is an open ledger. It is safe for concurrent use.
+type DB struct {
+	path   string
+	writer *sql.DB // one connection: writers queue here instead of at the file lock
+	reader *sql.DB
+	// commit ends a writing transaction; tests replace it to lose the answer.
+	commit func(*sql.Tx) error
+}
+
+// Errors of the package; match them with errors.Is.
+var (
+	ErrNoLedger     = errors.New("there is no ledger")
+	ErrLedgerExists = errors.New("there is a ledger already")
+	ErrNotFound     = errors.New("not found")
+	ErrAmbiguous    = errors.New("matches more than one")
+	// ErrDigest: the plan is not in the state, or has not the digest, that the
+	// person decided on.
+	ErrDigest = errors.New("the plan is not waiting for a decision on this digest")
+	// ErrDecided: the person has decided on this plan before.
+	ErrDecided = errors.New("already decided by this person")
+)
+
+// Create makes a new ledger at path, where no file may exist. install tells this
+// installation's purchases from those of others: four lower-case letters or
+// digits.
+func Create(ctx context.Context, path, install string, now time.Time) (*DB, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil, fmt.Errorf("%s: %w", path, ErrLedgerExists)
+	case err != nil:
+		return nil, fmt.Errorf("create the ledger: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("create the ledger: %w", err)
+	}
+	db, err := open(ctx, path)
+	if err == nil {
+		err = db.init(ctx, install, now)
+	}
+	if err != nil {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+		return nil, errors.Join(fmt.Errorf("create the ledger %s: %w", path, err), os.Remove(path))
+	}
+	return db, nil
+}
+
+// Open opens an existing ledger. It never creates one: a wrong path must not
+// start an empty ledger that knows of no purchase.
+func Open(ctx context.Context, path string) (*DB, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
+		return nil, fmt.Errorf("%s: %w", path, ErrNoLedger)
+	case err != nil:
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	db, err := open(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("open the ledger %s: %w", path, err)
+	}
+	return db, nil
+}
+
+func open(ctx context.Context, path string) (*DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(abs)}).EscapedPath() + "?_txlock=immediate" +
+		"&_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)"
+	db := &DB{path: path, commit: (*sql.Tx).Commit}
+	if db.writer, err = sql.Open("sqlite", dsn); err != nil {
+		return nil, err
+	}
+	db.writer.SetMaxOpenConns(1)
+	if db.reader, err = sql.Open("sqlite", dsn+"&_pragma=query_only(ON)"); err != nil {
+		return nil, errors.Join(err, db.writer.Close())
+	}
+	db.reader.SetMaxOpenConns(4)
+	if err := errors.Join(db.checkSettings(ctx), db.migrate(ctx)); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// checkSettings refuses a connection that could lose a confirmed intent: with
+// synchronous=NORMAL a commit may be rolled back at power loss.
+func (db *DB) checkSettings(ctx context.Context) error {
+	for _, want := range []struct{ pragma, value, name string }{
+		{"journal_mode", "wal", "WAL"}, {"synchronous", "2", "FULL"}, {"foreign_keys", "1", "ON"},
+	} {
+		var got string
+		if err := db.writer.QueryRowContext(ctx, "PRAGMA "+want.pragma).Scan(&got); err != nil {
+			return err
+		}
+		if !strings.EqualFold(got, want.value) {
+			return fmt.Errorf("%s is %q and must be %s; is the ledger on a network file system?", want.pragma, got, want.name)
+		}
+	}
+	return nil
+}
+
+func (db *DB) migrate(ctx context.Context) error {
+	dir, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db.writer, dir, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	known := provider.ListSources()
+	version, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("not a ledger: %w", err)
+	}
+	if newest := known[len(known)-1].Version; version > newest {
+		return fmt.Errorf("this ledger has version %d and this program knows %d: use the newer program", version, newest)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bring the ledger up to date: %w", err)
+	}
+	return nil
+}
+
+// Close closes the ledger.
+func (db *DB) Close() error {
+	return errors.Join(db.reader.Close(), db.writer.Close())
+}
+
+// Path returns the file that the ledger was opened from.
+func (db *DB) Path() string { return db.path }
+
+// Installation is the ledger's own identity.
+type Installation struct {
+	Install    string // four characters, part of every name given to a cloud
+	Purchasing bool
+	CreatedAt  time.Time
+}
+
+func (db *DB) init(ctx context.Context, install string, now time.Time) error {
+	return db.write(ctx, func(q *rows.Queries) error {
+		return q.CreateInstallation(ctx, rows.CreateInstallationParams{Install: install, CreatedAt: micros(now)})
+	})
+}
+
+// Installation reads the ledger's own identity.
+func (db *DB) Installation(ctx context.Context) (Installation, error) {
+	r, err := db.read().GetInstallation(ctx)
+	if err != nil {
+		return Installation{}, fmt.Errorf("installation: %w", err)
+	}
+	return Installation{Install: r.Install, Purchasing: r.State == "purchasing", CreatedAt: fromMicros(r.CreatedAt)}, nil
+}
+
+func (db *DB) read() *rows.Queries { return rows.New(db.reader) }
+
+// view runs fn in one reading transaction: everything it reads is of one moment.
+func (db *DB) view(ctx context.Context, fn func(*rows.Queries) error) error {
+	tx, err := db.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	return fn(rows.New(tx))
+}
+
+// write runs fn in one writing transaction. If the answer to COMMIT is an error,
+// whether it took effect is unknown, and the error says so.
+func (db *DB) write(ctx context.Context, fn func(*rows.Queries) error) error {
+	// A transaction whose context ends between its statements and its COMMIT is
+	// rolled back behind our back; here a commit that was started is finished.
+	tx, err := db.writer.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		return err
+	}
+	if err := fn(rows.New(tx)); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := db.commit(tx); err != nil {
+		return fmt.Errorf("%w: %w", purchase.ErrCommitUnknown, err)
+	}
+	return nil
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
