@@ -1,0 +1,24 @@
+// Package sim is a simulator of the clouds' own wire protocols over HTTP, with
+// a ledger, a clock and faults. It is written from the providers' published
+// facts and never from a client: it imports no cloud SDK, no driver and no
+// store, so it cannot share their bugs. The official SDKs and command-line
+// clients are its test.
+//
+//	signed request ─▶ awsquery.go ─▶ rds.go, sts.go ─▶ change ─▶ journal ─▶ world
+//	                  one file per    functions over    one JSON   a fold over
+//	                  wire protocol   the world         line       all changes
+//
+// One port serves every service: a request is routed by the service name in its
+// credential scope, so AWS_ENDPOINT_URL alone is enough for any SDK and for the
+// AWS CLI (whose version 1 wants --endpoint-url for rds in us-east-1). The access key id is the 12-digit account id (or "test" for the
+// first account) and the secret is always "test".
+//
+// The simulator is hostile unless told otherwise: pages are small and of
+// unpredictable size, lists are shuffled, a new commitment is hidden from
+// listings for a while, and request members it does not know are refused.
+//
+// The world is a pure fold over the journal. Several processes may run a Sim
+// over one state file at the same time; each request is one transaction under a
+// file lock and one line of the journal, so a process killed at any instant
+// leaves either the whole effect of a request or none of it.
+package sim

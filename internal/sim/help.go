@@ -1,0 +1,68 @@
+package sim
+
+// Help describes the simulator and its control surface for people; GET /_sim/
+// answers it.
+const Help = `The simulator answers for RDS reservations and STS on this one port.
+
+  export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test
+  aws rds describe-reserved-db-instances-offerings
+
+(The AWS CLI version 1 ignores AWS_ENDPOINT_URL for rds in us-east-1: give it
+--endpoint-url.)
+
+The access key id is an account id of GET /_sim/accounts, or "test" for the
+first one; the secret is always "test". AssumeRole works for any role of these
+accounts. Regions: us-east-1, us-west-2, eu-west-1, eu-central-1,
+ap-southeast-2.
+
+Control surface, JSON, no credentials:
+
+  GET    /_sim/            this text
+  GET    /_sim/accounts    the accounts
+  GET    /_sim/ledger      every commitment, hidden ones included: the truth
+  GET    /_sim/requests    every request; ?service=rds &operation=NAME
+                           &account=ID &spending=true
+  GET    /_sim/clock       {"now":...,"offset":"15m0s"}
+  POST   /_sim/clock       {"advance":"15m"}
+  GET    /_sim/faults      the faults and how often they struck
+  POST   /_sim/faults      one fault, see below
+  DELETE /_sim/faults      no more faults
+  POST   /_sim/prices      {"offering_id":"...","fixed":"1200.00","hourly":"0.05"}
+                           a new price, USD per instance
+  POST   /_sim/reset       an empty world; the clock stays
+
+A fault strikes requests that fit its "service", "operation", "account" and
+"region" (each may be left out), "times" times (1 if left out, -1 without end),
+after letting "skip" of them pass, each with a chance of "permille" in 1000
+(always if left out). The kinds, each with an example:
+
+Not applied:
+  {"kind":"lose-request","service":"rds"}         the connection is cut
+  {"kind":"error-before","status":503}            500, 502, 503 or 504
+  {"kind":"throttle","times":3}                   Throttling 400
+  {"kind":"redirect","service":"rds"}             307 to the same address
+
+Applied, and then:
+  {"kind":"lose-reply","operation":"PurchaseReservedDBInstancesOffering"}
+                                                  the connection is cut
+  {"kind":"error-after","status":500}             500, 502, 503 or 504
+  {"kind":"torn-body"}                            the reply breaks off
+  {"kind":"slow","duration":"30s"}                the reply waits (wall time), or
+                                                  without duration until the
+                                                  client hangs up
+  {"kind":"payment-failed","times":-1}            the payment fails later
+
+Applied late:
+  {"kind":"delay","duration":"10m"}               once the simulated clock has
+                                                  advanced so far, if the request
+                                                  is still authorized then, and
+                                                  even if its client is gone
+
+Wrong answers:
+  {"kind":"stale-listing","duration":"5m","times":-1}
+                                                  listings as of 5 minutes ago
+  {"kind":"truncated-page"}                       a listing ends early
+  {"kind":"wrong-caller"}                         GetCallerIdentity names another
+                                                  account
+`

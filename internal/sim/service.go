@@ -1,0 +1,116 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// service is one cloud service: a name in credential scopes and operations.
+type service struct {
+	name       string
+	version    string // of its API
+	xmlns      string
+	regional   bool // only in the regions of the catalog
+	protocol   *protocol
+	operations map[string]*operation
+}
+
+// operation is a function over the world. It knows nothing of HTTP.
+type operation struct {
+	name    string
+	spends  bool // a success is a commitment that cannot be undone
+	lists   bool // answers what commitments there are
+	pages   bool // answers in pages
+	members []string
+	// unserved are members the real operation has and this one refuses, with
+	// the reason.
+	unserved map[string]string
+	// resource is the ARN that permissions are checked on; nil means "*".
+	resource func(*call) string
+	// public operations need no permission, not even with an explicit deny.
+	public bool
+	run    func(*call) (node, *apiError)
+}
+
+// services is filled by the files of the services.
+var services = map[string]*service{}
+
+func register(s *service) *service {
+	services[s.name] = s
+	for name, op := range s.operations {
+		op.name = name
+	}
+	return s
+}
+
+func serviceNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(services)), ", ")
+}
+
+// caller is who signed a request.
+type caller struct {
+	account   string
+	accessKey string
+	session   *session // nil for a static key
+}
+
+// arn is the principal in the words of IAM.
+func (c caller) arn() string {
+	if c.session != nil {
+		return "arn:aws:sts::" + c.account + ":assumed-role/" + c.session.Role + "/" + c.session.Name
+	}
+	return "arn:aws:iam::" + c.account + ":user/operator"
+}
+
+// call is one authenticated request to an operation, at an instant.
+type call struct {
+	world     *world // read only
+	now       time.Time
+	opts      *Options
+	catalog   *catalog
+	who       caller
+	service   *service
+	op        *operation
+	region    string
+	in        params
+	requestID string
+	hits      map[string]Fault // by kind
+	out       change           // what the call does to the world
+}
+
+func (c *call) scope() scope { return scope{c.service.name, c.who.account, c.region} }
+
+// asOf is the instant a listing shows: now, unless it is stale.
+func (c *call) asOf() time.Time { return c.now.Add(-c.hits[StaleListing].Duration) }
+
+// execute checks the permission and runs the operation.
+func (c *call) execute() (node, *apiError) {
+	if !c.op.public {
+		resource := "*"
+		if c.op.resource != nil {
+			resource = c.op.resource(c)
+		}
+		if err := c.permit(c.service.name+":"+c.op.name, resource); err != nil {
+			return node{}, err
+		}
+	}
+	return c.op.run(c)
+}
+
+// permit checks one permission of the caller. Static keys may do everything; a
+// session may do what its session policy allows, if it was given one.
+func (c *call) permit(action, resource string) *apiError {
+	if c.who.session == nil || c.who.session.policy == nil {
+		return nil
+	}
+	switch c.who.session.policy.decide(action, resource, c.now) {
+	case allowed:
+		return nil
+	case denied:
+		return fail("AccessDenied", "User: %s is not authorized to perform: %s with an explicit deny in a session policy", c.who.arn(), action)
+	default:
+		return fail("AccessDenied", "User: %s is not authorized to perform: %s because no session policy allows the %s action", c.who.arn(), action, action)
+	}
+}

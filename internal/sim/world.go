@@ -1,0 +1,193 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bursar/internal/money"
+)
+
+// change is one transaction: one line of the journal. Its parts take effect
+// together.
+type change struct {
+	At       time.Time     `json:"at"` // simulated
+	Reset    bool          `json:"reset,omitempty"`
+	Advance  time.Duration `json:"advance,omitempty"` // nanoseconds
+	Request  *Request      `json:"request,omitempty"`
+	Matches  []match       `json:"matches,omitempty"`
+	Bought   []reservation `json:"bought,omitempty"`
+	Session  *session      `json:"session,omitempty"`
+	Fault    *Fault        `json:"fault,omitempty"`
+	NoFaults bool          `json:"no_faults,omitempty"`
+	Price    *price        `json:"price,omitempty"`
+	Hold     *held         `json:"hold,omitempty"`
+	Release  *release      `json:"release,omitempty"`
+}
+
+// price replaces the catalog's price of an offering.
+type price struct {
+	OfferingID string       `json:"offering_id"`
+	Fixed      money.Amount `json:"fixed"`
+	Hourly     money.Amount `json:"hourly"`
+}
+
+// session is what AssumeRole issued.
+type session struct {
+	AccessKey string    `json:"access_key"`
+	Secret    string    `json:"secret"`
+	Token     string    `json:"token"`
+	Account   string    `json:"account"`
+	Role      string    `json:"role"` // the role's name, without its path
+	Name      string    `json:"name"`
+	Policy    string    `json:"policy,omitempty"` // "" is no session policy
+	Expires   time.Time `json:"expires"`
+	policy    *policy   // parsed, when Policy is not ""
+}
+
+// scope is where a name is unique and a quota holds.
+type scope struct{ service, account, region string }
+
+// resourceKey identifies a commitment; id is folded unless case is preserved.
+type resourceKey struct {
+	scope
+	id string
+}
+
+// world is the state: a pure fold over the changes. Only fold writes to it.
+type world struct {
+	seed uint64
+	ids  IDCase
+
+	last         time.Time // of the newest change
+	offset       time.Duration
+	offsets      []time.Duration // earlier ones, newest last
+	generation   int             // number of resets
+	requests     []Request
+	requestIndex map[string]int // by request id
+	reservations []*reservation
+	byKey        map[resourceKey]*reservation
+	byScope      map[scope][]*reservation
+	sessions     map[string]*session // by access key id
+	issued       int                 // sessions, for the next one's secrets
+	faults       []*faultState
+	faultsAdded  int
+	prices       map[string]price
+	held         map[string]*held     // by request id
+	released     map[string]heldReply // by request id
+}
+
+func newWorld(seed uint64, ids IDCase) *world {
+	w := &world{seed: seed, ids: ids}
+	w.clear()
+	return w
+}
+
+// offsetsKept bounds the earlier clock offsets a client may still sign by.
+const offsetsKept = 64
+
+func (w *world) clear() {
+	w.requests, w.requestIndex = nil, map[string]int{}
+	w.reservations = nil
+	w.byKey = map[resourceKey]*reservation{}
+	w.byScope = map[scope][]*reservation{}
+	w.sessions, w.issued = map[string]*session{}, 0
+	w.faults, w.faultsAdded = nil, 0
+	w.prices = map[string]price{}
+	w.held, w.released = map[string]*held{}, map[string]heldReply{}
+}
+
+// fold applies one change. It must be total and depend on nothing but its
+// arguments: every process over a state file runs it over the same lines.
+func (w *world) fold(c change) {
+	if c.At.After(w.last) {
+		w.last = c.At
+	}
+	if c.Advance != 0 {
+		w.offsets = append(w.offsets[max(0, len(w.offsets)-offsetsKept+1):], w.offset)
+		w.offset += c.Advance
+	}
+	if c.Reset {
+		w.generation++
+		w.clear()
+	}
+	if c.Fault != nil {
+		w.faultsAdded++
+		w.faults = append(w.faults, &faultState{Fault: *c.Fault})
+	}
+	if c.NoFaults {
+		w.faults = nil
+	}
+	for _, m := range c.Matches {
+		w.matched(m)
+	}
+	for i := range c.Bought {
+		w.add(&c.Bought[i])
+	}
+	if c.Session != nil {
+		s := *c.Session
+		if s.Policy != "" {
+			// It was valid when it was issued; one that is not denies all.
+			s.policy, _ = parsePolicy(s.Policy)
+			if s.policy == nil {
+				s.policy = &policy{}
+			}
+		}
+		w.issued++
+		w.sessions[s.AccessKey] = &s
+	}
+	if c.Price != nil {
+		w.prices[c.Price.OfferingID] = *c.Price
+	}
+	if c.Request != nil {
+		w.requestIndex[c.Request.ID] = len(w.requests)
+		w.requests = append(w.requests, *c.Request)
+	}
+	if c.Hold != nil {
+		w.held[c.Hold.RequestID] = c.Hold
+	}
+	if c.Release != nil {
+		delete(w.held, c.Release.RequestID)
+		if i, ok := w.requestIndex[c.Release.RequestID]; ok {
+			w.requests[i].Status = c.Release.Status
+			w.requests[i].Code = c.Release.Code
+			w.requests[i].Applied = c.Release.Applied
+			if c.Release.Applied {
+				w.requests[i].AppliedAt = c.At
+			}
+		}
+		w.released[c.Release.RequestID] = heldReply{release: c.Release, at: c.At}
+	}
+}
+
+func (w *world) add(r *reservation) {
+	r.seq = len(w.reservations)
+	w.reservations = append(w.reservations, r)
+	w.byKey[w.key(r.scope(), r.ID)] = r
+	w.byScope[r.scope()] = append(w.byScope[r.scope()], r)
+}
+
+func (w *world) key(in scope, id string) resourceKey {
+	if w.ids == FoldCase {
+		id = strings.ToLower(id)
+	}
+	return resourceKey{in, id}
+}
+
+// heldInOrder returns the held requests, the first to become due first.
+func (w *world) heldInOrder() []*held {
+	return slices.SortedFunc(maps.Values(w.held), func(a, b *held) int {
+		if c := a.Due.Compare(b.Due); c != 0 {
+			return c
+		}
+		return strings.Compare(a.RequestID, b.RequestID)
+	})
+}
+
+// nextRequestID is the id of the request being answered, the same in every
+// world of the seed.
+func (w *world) nextRequestID() string {
+	return drawUUID(w.seed, "request", strconv.Itoa(w.generation), strconv.Itoa(len(w.requests)))
+}
