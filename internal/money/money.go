@@ -204,20 +204,29 @@ func Sum(amounts ...Amount) (Amount, error) {
 	return total, nil
 }
 
+// Decimals returns how many decimals the amount needs to be written exactly, at
+// least two.
+func (a Amount) Decimals() int { return max(2, a.value.Trim(0).Scale()) }
+
 // String is the form for people: grouped, at least two decimals, all further
 // significant ones, currency first: "USD 12,345.60", "USD 0.0825".
 func (a Amount) String() string {
-	text := a.value.Trim(2).Pad(2).String()
+	if a.currency == "" {
+		return a.Grouped(0)
+	}
+	return a.currency + " " + a.Grouped(0)
+}
+
+// Grouped is the number of String without the currency, with at least the given
+// number of decimals, so that a column of amounts lines up: "12,345.600".
+func (a Amount) Grouped(decimals int) string {
+	text := a.value.Trim(2).Pad(max(2, decimals)).String()
 	sign := ""
 	if strings.HasPrefix(text, "-") {
 		sign, text = "-", text[1:]
 	}
 	whole, frac, _ := strings.Cut(text, ".")
 	var b strings.Builder
-	if a.currency != "" {
-		b.WriteString(a.currency)
-		b.WriteByte(' ')
-	}
 	b.WriteString(sign)
 	for i, c := range whole {
 		if i > 0 && (len(whole)-i)%3 == 0 {
