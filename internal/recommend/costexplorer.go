@@ -1,0 +1,247 @@
+package recommend
+
+import (
+	"slices"
+	"strings"
+
+	"bursar/internal/cloud"
+)
+
+// adviceReader reads the answer of Cost Explorer's
+// GetReservationPurchaseRecommendation. It is AWS's file: members that are not
+// needed are ignored, whatever they hold, and what is well formed but not for us
+// is left with its reason.
+type adviceReader struct {
+	reader
+	in Input
+}
+
+// advice is what one element of Recommendations says about all its details.
+type advice struct {
+	term    cloud.Term
+	payment cloud.Payment
+	scope   string
+	window  string
+}
+
+var windows = map[string]string{"SEVEN_DAYS": "7 days", "THIRTY_DAYS": "30 days", "SIXTY_DAYS": "60 days"}
+
+// otherAdvice are answers of related operations, by the member that gives them
+// away.
+var otherAdvice = map[string]string{
+	"SavingsPlansPurchaseRecommendation": "a Savings Plans recommendation",
+	"ReservedDBInstancesOfferings":       "a list of offerings",
+	"ReservedDBInstances":                "a list of reservations that are owned",
+	"RightsizingRecommendations":         "a rightsizing recommendation",
+}
+
+func readCostExplorer(file string, root *value) (Input, error) {
+	r := &adviceReader{reader{file}, Input{Format: CostExplorer}}
+	list := root.member("Recommendations")
+	if list == nil {
+		for _, name := range root.names {
+			if what, ok := otherAdvice[name]; ok {
+				return Input{}, r.errorf(root.line, "", "is %s: reservation recommendations are read", what)
+			}
+		}
+		return Input{}, r.errorf(root.line, "", "is JSON, but neither a plan (version and lines) nor what aws ce get-reservation-purchase-recommendation prints (Recommendations)")
+	}
+	if err := r.is(list, jsonArray); err != nil {
+		return Input{}, err
+	}
+	for _, rec := range list.items {
+		if err := r.recommendation(rec); err != nil {
+			return Input{}, err
+		}
+	}
+	for _, name := range []string{"NextPageToken", "NextToken"} {
+		if token := root.member(name); token != nil && token.text != "" {
+			r.in.Left = append(r.in.Left, Left{r.at(token.line, token.path), "further pages", "the answer was saved without them"})
+		}
+	}
+	return r.in, nil
+}
+
+func (r *adviceReader) recommendation(rec *value) error {
+	if err := r.is(rec, jsonObject); err != nil {
+		return err
+	}
+	details := rec.member("RecommendationDetails")
+	if details == nil || details.kind == jsonArray && len(details.items) == 0 {
+		return nil // AWS advises to buy nothing
+	}
+	if err := r.is(details, jsonArray); err != nil {
+		return err
+	}
+	a, why, err := r.terms(rec)
+	if err != nil {
+		return err
+	}
+	for _, d := range details.items {
+		if why != "" {
+			r.leave(d, "recommendation", why)
+			continue
+		}
+		if err := r.detail(d, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// terms reads what the details have in common. A non-empty why leaves them all.
+func (r *adviceReader) terms(rec *value) (a advice, why string, err error) {
+	years, err := r.need(rec, "TermInYears")
+	if err != nil {
+		return a, "", err
+	}
+	switch years.text {
+	case "ONE_YEAR":
+		a.term = cloud.OneYear
+	case "THREE_YEARS":
+		a.term = cloud.ThreeYears
+	default:
+		return a, "", r.errorf(years.line, years.path, "%s is not ONE_YEAR or THREE_YEARS", show(years.text))
+	}
+	option, err := r.need(rec, "PaymentOption")
+	if err != nil {
+		return a, "", err
+	}
+	if strings.HasSuffix(option.text, "_UTILIZATION") {
+		return a, "the payment option " + looseText(option.text, 40) + " is no longer sold", nil
+	}
+	if a.payment, err = cloud.ParsePayment(option.text); err != nil {
+		return a, "", r.errorf(option.line, option.path, "%s is not NO_UPFRONT, PARTIAL_UPFRONT or ALL_UPFRONT", show(option.text))
+	}
+	if w := rec.member("LookbackPeriodInDays"); w != nil {
+		a.window = windows[w.text]
+	}
+	if s := rec.member("AccountScope"); s != nil && s.text == "PAYER" {
+		a.scope = "the whole organization"
+	}
+	return a, "", nil
+}
+
+func (r *adviceReader) detail(d *value, a advice) error {
+	if err := r.is(d, jsonObject); err != nil {
+		return err
+	}
+	instance := d.member("InstanceDetails")
+	if instance == nil {
+		if d.member("ReservedCapacityDetails") != nil {
+			r.leave(d, "reserved capacity", "commitments of this service cannot be bought yet")
+			return nil
+		}
+		return r.missing(d, "InstanceDetails")
+	}
+	if err := r.is(instance, jsonObject); err != nil {
+		return err
+	}
+	i := instance.member("RDSInstanceDetails")
+	if i == nil {
+		if len(instance.names) == 0 {
+			return r.missing(instance, "RDSInstanceDetails")
+		}
+		service := looseText(strings.TrimSuffix(instance.names[0], "InstanceDetails"), 40)
+		r.leave(d, service+" reservation", service+" reservations cannot be bought yet")
+		return nil
+	}
+	if err := r.is(i, jsonObject); err != nil {
+		return err
+	}
+	return r.rds(d, i, a)
+}
+
+func (r *adviceReader) rds(d, i *value, a advice) error {
+	rds := services[slices.IndexFunc(services, func(s service) bool { return s.name == "rds" })]
+	out := Draft{At: r.at(d.line, d.path), Provider: cloud.AWS, Service: rds.name, Term: a.term, Payment: a.payment, Attributes: cloud.Attributes{}}
+	if m := i.member("DeploymentModel"); m != nil && fold(m.text) == "custom" {
+		r.leave(d, "RDS Custom reservation", "RDS Custom cannot be bought yet")
+		return nil
+	}
+	for _, a := range rds.attributes {
+		member := map[string]string{"engine": "DatabaseEngine", "class": "InstanceType", "multi_az": "DeploymentOption"}[a.key]
+		m, err := r.need(i, member)
+		if err != nil {
+			return err
+		}
+		text, err := rds.looseOr(a, m.text, func(column string) string {
+			if h := i.member(map[string]string{editionColumn: "DatabaseEdition", licenseColumn: "LicenseModel"}[column]); h != nil {
+				return h.text
+			}
+			return ""
+		})
+		if err != nil && a.key != "class" {
+			r.leave(d, "RDS reservation", "its "+member+" "+show(describe(i, m, a.key))+" is not known")
+			return nil
+		}
+		if err != nil {
+			return r.errorf(m.line, m.path, "%v", err)
+		}
+		out.Attributes[a.key] = text
+	}
+	if err := set(r, &out.Account, d, "AccountId", looseAccount); err != nil {
+		return err
+	}
+	if err := set(r, &out.Region, i, "Region", looseRegion); err != nil {
+		return err
+	}
+	if c := d.member("CurrencyCode"); c != nil && c.text != "" {
+		if err := set(r, &out.Currency, d, "CurrencyCode", currencyCode); err != nil {
+			return err
+		}
+	}
+	count, err := r.need(d, "RecommendedNumberOfInstancesToPurchase")
+	if err != nil {
+		return err
+	}
+	if strings.Trim(count.text, "0.") == "" {
+		r.leave(d, out.Attributes.String(), "AWS recommends to buy none")
+		return nil
+	}
+	if out.Quantity, err = quantity(count.text); err != nil {
+		return r.errorf(count.line, count.path, "%v", err)
+	}
+	out.Note = a.note(d, out.Currency)
+	r.in.Drafts = append(r.in.Drafts, out)
+	return nil
+}
+
+func (r *adviceReader) leave(d *value, what, why string) {
+	r.in.Left = append(r.in.Left, Left{r.at(d.line, d.path), what, why})
+}
+
+func (r *adviceReader) is(v *value, kind jsonKind) error {
+	if v.kind != kind {
+		return r.errorf(v.line, v.path, "must be %s, not %s", kind, v.kind)
+	}
+	return nil
+}
+
+func (r *adviceReader) missing(v *value, name string) error {
+	return r.errorf(v.line, strings.TrimPrefix(v.path+"."+name, "."), "is missing")
+}
+
+// need returns a member that must be text. A number counts: other tools than
+// AWS's write counts so.
+func (r *adviceReader) need(v *value, name string) (*value, error) {
+	m := v.member(name)
+	switch {
+	case m == nil || m.kind == jsonNull || m.kind == jsonString && m.text == "":
+		return nil, r.missing(v, name)
+	case m.kind != jsonString && m.kind != jsonNumber:
+		return nil, r.errorf(m.line, m.path, "must be text, not %s", m.kind)
+	}
+	return m, nil
+}
+
+func set[T any](r *adviceReader, to *T, v *value, name string, parse func(string) (T, error)) error {
+	m, err := r.need(v, name)
+	if err != nil {
+		return err
+	}
+	if *to, err = parse(m.text); err != nil {
+		return r.errorf(m.line, m.path, "%v", err)
+	}
+	return nil
+}

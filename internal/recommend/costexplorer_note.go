@@ -1,0 +1,60 @@
+package recommend
+
+import (
+	"regexp"
+	"strings"
+
+	"bursar/internal/money"
+)
+
+// oneDecimal matches the beginning of a decimal, up to its first decimal.
+var oneDecimal = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9])?`)
+
+// describe returns all that AWS says about an attribute.
+func describe(i, m *value, key string) string {
+	parts := []string{m.text}
+	if key == "engine" {
+		for _, name := range []string{"DatabaseEdition", "LicenseModel"} {
+			if h := i.member(name); h != nil && h.text != "" {
+				parts = append(parts, h.text)
+			}
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// note says what the advice rests on and what it promises. It never refuses: it
+// is for reading.
+func (a advice) note(d *value, currency string) string {
+	parts := []string{"Cost Explorer"}
+	if a.window != "" {
+		parts[0] += ", " + a.window + " of usage"
+	}
+	if a.scope != "" {
+		parts[0] += ", " + a.scope
+	}
+	if m := d.member("EstimatedMonthlySavingsAmount"); m != nil && currency != "" {
+		if saved, ok := roughly(m.text, currency); ok {
+			parts = append(parts, "expected savings "+saved+" a month")
+		}
+	}
+	if m := d.member("EstimatedBreakEvenInMonths"); m != nil {
+		if months := oneDecimal.FindString(m.text); strings.Trim(months, "0.") != "" {
+			parts = append(parts, "break-even after some "+months+" months")
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// roughly rounds a decimal for reading. AWS writes more digits than an amount
+// holds.
+func roughly(text, currency string) (string, bool) {
+	if i := strings.IndexByte(text, '.'); i >= 0 && len(text) > i+7 {
+		text = text[:i+7]
+	}
+	a, err := money.Parse(text, currency)
+	if err != nil {
+		return "", false
+	}
+	return a.Round(2).String(), true
+}

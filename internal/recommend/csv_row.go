@@ -1,0 +1,167 @@
+package recommend
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"bursar/internal/cloud"
+)
+
+// row reads one row. A non-empty why leaves it.
+func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
+	if len(cells) != len(r.header.names) {
+		return d, "", r.errorf(r.lineOf(0), "", "has %s where the header has %d", cellCount(len(cells)), len(r.header.names))
+	}
+	if why := leaveRow(r.cell(cells, "status"), r.cell(cells, "purchase id")); why != "" {
+		return d, why, nil
+	}
+	d = Draft{At: r.at(r.lineOf(0), ""), Provider: cloud.AWS, Attributes: cloud.Attributes{}}
+	if r.cell(cells, "provider") != "" {
+		if err := take(r, cells, &d.Provider, "provider", providerNamed); err != nil {
+			return d, "", err
+		}
+	}
+	var s service
+	if err := take(r, cells, &s, "service", func(t string) (service, error) { return serviceNamed(d.Provider, t) }); err != nil {
+		return d, "", err
+	}
+	d.Service = s.name
+	for _, a := range s.attributes {
+		var text string
+		helper := func(column string) string {
+			for name := range r.header.index {
+				if fold(name) == column {
+					return r.cell(cells, name)
+				}
+			}
+			return ""
+		}
+		if err := take(r, cells, &text, a.key, func(t string) (string, error) { return s.looseOr(a, t, helper) }); err != nil {
+			return d, "", err
+		}
+		d.Attributes[a.key] = text
+	}
+	err = errors.Join(
+		take(r, cells, &d.Account, "account", looseAccount),
+		take(r, cells, &d.Region, "region", looseRegion),
+		take(r, cells, &d.Quantity, "count", quantity),
+		take(r, cells, &d.Term, "term", looseTerm),
+		take(r, cells, &d.Payment, "payment option", func(t string) (cloud.Payment, error) { return loosePayment(s, t) }),
+	)
+	if err != nil {
+		return d, "", first(err)
+	}
+	if r.cell(cells, "offering id") != "" {
+		if err := take(r, cells, &d.OfferingID, "offering id", offering); err != nil {
+			return d, "", err
+		}
+	}
+	if d.Currency, err = r.currency(cells); err != nil {
+		return d, "", err
+	}
+	d.Note = r.note(cells)
+	return d, "", nil
+}
+
+// first returns the first of joined errors.
+func first(err error) error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return many.Unwrap()[0]
+	}
+	return err
+}
+
+func (r *csvReader) cell(cells []string, key string) string {
+	if i, ok := r.header.index[key]; ok {
+		return strings.TrimSpace(cells[i])
+	}
+	return ""
+}
+
+// take parses a cell that must not be empty.
+func take[T any](r *csvReader, cells []string, to *T, key string, parse func(string) (T, error)) error {
+	i, ok := r.header.index[key]
+	if !ok {
+		return r.errorf(r.line, key, "has no column: add one to the header")
+	}
+	text := strings.TrimSpace(cells[i])
+	field := looseText(r.header.names[i], 40)
+	if text == "" {
+		return r.errorf(r.lineOf(i), field, "is empty")
+	}
+	v, err := parse(text)
+	if err != nil {
+		return r.errorf(r.lineOf(i), field, "%v", err)
+	}
+	*to = v
+	return nil
+}
+
+// looseTerm also takes the bare years 1 and 3: no cloud sells months so few.
+func looseTerm(text string) (cloud.Term, error) {
+	if text == "1" || text == "3" {
+		text += "y"
+	}
+	t, err := cloud.ParseTerm(text)
+	if err != nil {
+		return 0, problemf("%s is not a term: use 1y or 3y", show(text))
+	}
+	return t, nil
+}
+
+func loosePayment(s service, text string) (cloud.Payment, error) {
+	if p, err := cloud.ParsePayment(text); err == nil {
+		text = string(p)
+	}
+	return payment(s, text)
+}
+
+// currency returns the one currency that a row names anywhere.
+func (r *csvReader) currency(cells []string) (string, error) {
+	found, where := "", ""
+	name := func(i int, code string) error {
+		if code == "" || code == found {
+			return nil
+		}
+		field := looseText(r.header.names[i], 40)
+		if found != "" {
+			return r.errorf(r.lineOf(i), field, "is in %s, but %s on the same line is in %s: one file has one currency", code, where, found)
+		}
+		found, where = code, field
+		return nil
+	}
+	if i, ok := r.header.index["currency"]; ok && strings.TrimSpace(cells[i]) != "" {
+		code, err := currencyCode(strings.TrimSpace(cells[i]))
+		if err != nil {
+			return "", r.errorf(r.lineOf(i), looseText(r.header.names[i], 40), "%v", err)
+		}
+		if err := name(i, code); err != nil {
+			return "", err
+		}
+	}
+	for i, cell := range cells {
+		if !r.header.money[i] || strings.TrimSpace(cell) == "" {
+			continue
+		}
+		if err := errors.Join(name(i, r.header.codes[i]), name(i, cellCurrency(cell))); err != nil {
+			return "", first(err)
+		}
+	}
+	return found, nil
+}
+
+// note keeps what a row says beyond the draft, "key=value" by column.
+func (r *csvReader) note(cells []string) string {
+	var parts []string
+	if text := r.cell(cells, "note"); text != "" {
+		parts = append(parts, text)
+	}
+	for i, key := range r.header.keys {
+		keep := key == "" || slices.ContainsFunc(columns, func(c column) bool { return c.name == key && c.note })
+		if text := strings.TrimSpace(cells[i]); keep && text != "" {
+			parts = append(parts, strings.ToLower(strings.TrimSpace(r.header.names[i]))+"="+text)
+		}
+	}
+	return looseText(strings.Join(parts, "; "), maxNote)
+}
