@@ -1,0 +1,216 @@
+// Package api holds the types that leave Bursar: what the commands print as JSON
+// and what a server will answer. They are plain data. A field is added, never
+// renamed: scripts read them.
+package api
+
+import (
+	"time"
+
+	"bursar/internal/money"
+)
+
+// Price is what a quantity costs: upfront once, hourly over the whole term, and
+// both together. All are of one currency.
+type Price struct {
+	Upfront money.Amount `json:"upfront"`
+	Hourly  money.Amount `json:"hourly"`
+	Total   money.Amount `json:"total"`
+}
+
+// Installation is a ledger.
+type Installation struct {
+	Ledger    string    `json:"ledger"`
+	Install   string    `json:"install"`
+	CreatedAt time.Time `json:"created_at"`
+	Simulated bool      `json:"simulated"`
+	// Clouds says where purchases go: the state file of the built-in simulator,
+	// the address of a running one, or "live".
+	Clouds string `json:"clouds"`
+}
+
+// Plan is a frozen plan with the state of its lines.
+type Plan struct {
+	ID              string     `json:"id"`
+	Version         int        `json:"version"`
+	Name            string     `json:"name"`
+	Requester       string     `json:"requester"`
+	CreatedAt       time.Time  `json:"created_at"`
+	State           string     `json:"state"`
+	Progress        string     `json:"progress"`
+	Simulated       bool       `json:"simulated"`
+	Digest          string     `json:"digest"`
+	ToleranceBP     int        `json:"tolerance_bp"` // hundredths of a per cent
+	ApprovalExpires *time.Time `json:"approval_expires_at,omitempty"`
+	Total           Price      `json:"total"`
+	Bound           Price      `json:"bound"` // of the lines that are purchased
+	Lines           []Line     `json:"lines"`
+	Decisions       []Decision `json:"decisions,omitempty"`
+}
+
+// Line is one line of a plan.
+type Line struct {
+	ID         string            `json:"id"`
+	Plan       string            `json:"plan"`
+	Number     int               `json:"number"`
+	State      string            `json:"state"`
+	Reason     string            `json:"reason,omitempty"`
+	Provider   string            `json:"provider"`
+	Account    string            `json:"account"`
+	Region     string            `json:"region"`
+	Service    string            `json:"service"`
+	Offering   string            `json:"offering"`
+	Attributes map[string]string `json:"attributes"`
+	TermMonths int               `json:"term_months"`
+	Payment    string            `json:"payment"`
+	Quantity   int64             `json:"quantity"`
+	Price      Price             `json:"price"`
+	Class      string            `json:"identity_class"`
+	Note       string            `json:"note,omitempty"`
+	Simulated  bool              `json:"simulated"`
+	Generation int               `json:"generation"`
+	Attempts   int               `json:"attempts"`
+	UpdatedAt  time.Time         `json:"updated_at"`
+	LookAt     *time.Time        `json:"look_at,omitempty"` // when a worker looks next
+	Receipt    *Receipt          `json:"receipt,omitempty"`
+}
+
+// Receipt names the commitment that settled a line.
+type Receipt struct {
+	Commitment string    `json:"commitment"`
+	ARN        string    `json:"arn,omitempty"`
+	State      string    `json:"state"` // what the cloud called it then
+	How        string    `json:"how"`   // reply or listing
+	Attempt    int       `json:"attempt"`
+	Start      time.Time `json:"start"`
+	At         time.Time `json:"at"`
+}
+
+// LineHistory is a line with everything that happened to it.
+type LineHistory struct {
+	Line
+	Tries    []Attempt  `json:"tries"`
+	Evidence []Evidence `json:"evidence"`
+}
+
+// Attempt is one right to send one request.
+type Attempt struct {
+	N          int        `json:"n"`
+	Generation int        `json:"generation"`
+	Identity   string     `json:"identity"`
+	Credential string     `json:"credential,omitempty"` // masked
+	State      string     `json:"state"`
+	Outcome    string     `json:"outcome"`
+	Code       string     `json:"code,omitempty"`
+	ArmedAt    time.Time  `json:"armed_at"`
+	Deadline   time.Time  `json:"deadline"`
+	SettledAt  time.Time  `json:"settled_at"`
+	EndedAt    *time.Time `json:"ended_at,omitempty"`
+}
+
+// Evidence is one fact from the cloud about a line.
+type Evidence struct {
+	Attempt    int        `json:"attempt"` // 0: about the line as a whole
+	At         time.Time  `json:"at"`
+	Kind       string     `json:"kind"`
+	Outcome    string     `json:"outcome,omitempty"` // of a reply: what it proves
+	Operation  string     `json:"operation,omitempty"`
+	Status     int        `json:"status,omitempty"`
+	Code       string     `json:"code,omitempty"`
+	RequestID  string     `json:"request_id,omitempty"`
+	CloudTime  *time.Time `json:"cloud_time,omitempty"`
+	Detail     string     `json:"detail,omitempty"`
+	Commitment string     `json:"commitment,omitempty"`
+}
+
+// Decision is one person's yes or no on a digest.
+type Decision struct {
+	Plan    string    `json:"plan"`
+	Digest  string    `json:"digest"`
+	By      string    `json:"by"`
+	Approve bool      `json:"approve"`
+	At      time.Time `json:"at"`
+	Comment string    `json:"comment,omitempty"`
+}
+
+// PlanRequest asks for a plan from a file.
+type PlanRequest struct {
+	File       string
+	Name       string // "" takes the file's
+	Requester  string
+	Coverage   int    // per cent of each count; 0 and 100 take all
+	MaxTotal   string // "25000 USD"; "" is no cap
+	MaxMonthly string
+}
+
+// PlanCreated is a new plan and what of the input did not get into it.
+type PlanCreated struct {
+	Plan    Plan      `json:"plan"`
+	Format  string    `json:"format"`
+	Rounded []Rounded `json:"rounded,omitempty"` // what coverage took away
+	Left    []Dropped `json:"left,omitempty"`    // what is not in the plan
+}
+
+// Rounded is a line that lost a part of a unit to coverage: Kept plus Away is
+// Exact.
+type Rounded struct {
+	Where    string `json:"where"`
+	Quantity int64  `json:"quantity"` // in the input
+	Exact    string `json:"exact"`
+	Kept     int64  `json:"kept"`
+	Away     string `json:"away"`
+}
+
+// Dropped is something of an input that is not in the plan, with the reason.
+type Dropped struct {
+	Where string `json:"where"`
+	What  string `json:"what"`
+	Why   string `json:"why"`
+}
+
+// Moved tells of a line while a run works on it.
+type Moved struct {
+	Line    Line
+	Problem string // why nothing more could be done now; "" if there is none
+	Done    int    // lines of the plan that have ended
+	InDoubt int    // lines of the plan that are in doubt
+	Lines   int    // lines of the plan
+	Bound   money.Amount
+}
+
+// Item is one commitment, as a cloud lists it or as a receipt names it.
+type Item struct {
+	Match      string            `json:"match"` // matched, foreign, unexplained, missing, differs, awaited
+	Provider   string            `json:"provider"`
+	Account    string            `json:"account"`
+	Region     string            `json:"region"`
+	Service    string            `json:"service"`
+	Commitment string            `json:"commitment"`
+	State      string            `json:"state"`
+	Attributes map[string]string `json:"attributes"`
+	TermMonths int               `json:"term_months"`
+	Payment    string            `json:"payment"`
+	Quantity   int64             `json:"quantity"`
+	Price      *Price            `json:"price,omitempty"`
+	Start      time.Time         `json:"start"`
+	Line       string            `json:"line,omitempty"`
+	Problem    string            `json:"problem,omitempty"`
+}
+
+// Inventory is the comparison of the clouds with the ledger.
+type Inventory struct {
+	Balanced  bool           `json:"balanced"`
+	Simulated bool           `json:"simulated"`
+	Lanes     int            `json:"lanes"`
+	Counts    map[string]int `json:"counts"` // by match
+	Items     []Item         `json:"items"`
+	Failed    []Dropped      `json:"failed,omitempty"` // lanes that could not be listed
+}
+
+// Finding is the result of one invariant.
+type Finding struct {
+	Name     string   `json:"name"`
+	Says     string   `json:"says"`
+	OK       bool     `json:"ok"`
+	Checked  int      `json:"checked"`
+	Problems []string `json:"problems,omitempty"`
+}

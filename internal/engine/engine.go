@@ -1,0 +1,140 @@
+// Package engine joins the purchase protocol to the drivers and the ledger: it
+// prices plans, works on their lines, and compares the ledger with what the
+// clouds list.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+	"bursar/internal/purchase"
+	"bursar/internal/store"
+)
+
+// Clouds opens the services that this installation may use.
+type Clouds interface {
+	// Service returns the service of a lane, or an error that tells a person how
+	// to allow it. It does no IO and may be called often.
+	Service(lane cloud.Lane) (driver.Service, error)
+	// Lanes lists the lanes that this installation watches.
+	Lanes() []cloud.Lane
+	// Simulated reports whether the lane is served by a simulator.
+	Simulated(lane cloud.Lane) bool
+}
+
+// Engine works on one ledger. It is safe for concurrent use, also by several
+// processes at once.
+type Engine struct {
+	DB     *store.DB
+	Clouds Clouds
+	// Now is the clock, UTC. It may run ahead of the wall clock when the clouds
+	// are simulated.
+	Now func() time.Time
+	// Workers is how many lines are worked on at once; 0 means 8.
+	Workers int
+	Log     *slog.Logger
+}
+
+func (e *Engine) workers() int {
+	if e.Workers > 0 {
+		return e.Workers
+	}
+	return 8
+}
+
+func (e *Engine) protocol() *purchase.Protocol {
+	return &purchase.Protocol{
+		Ledger: e.DB, Market: market{e}, Rules: purchase.DefaultRules, Now: e.Now, Nonce: nonce,
+	}
+}
+
+func nonce() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails: crypto/rand aborts the program instead
+	return hex.EncodeToString(b[:])
+}
+
+// market is purchase.Market over the drivers.
+type market struct{ *Engine }
+
+var _ purchase.Market = market{}
+
+func (m market) Facts(l purchase.Line) (purchase.Facts, error) {
+	lane := l.Spec.Lane()
+	svc, err := m.Clouds.Service(lane)
+	if err != nil {
+		return purchase.Facts{}, err
+	}
+	if simulated := m.Clouds.Simulated(lane); simulated != l.Spec.Simulated {
+		return purchase.Facts{}, fmt.Errorf("%s is %s now and was %s when the plan was priced: make a new plan",
+			lane, world(simulated), world(l.Spec.Simulated))
+	}
+	info := svc.Info()
+	return purchase.Facts{Class: info.Class, Life: info.Life, Settle: info.Settle, Answer: info.Answer}, nil
+}
+
+func world(simulated bool) string {
+	if simulated {
+		return "simulated"
+	}
+	return "real"
+}
+
+func (m market) Quote(ctx context.Context, i purchase.Intent) (cloud.Quote, error) {
+	svc, err := m.service(i)
+	if err != nil {
+		return cloud.Quote{}, err
+	}
+	q, err := svc.Quote(ctx, request(i, time.Time{}))
+	if errors.Is(err, driver.ErrNotSold) {
+		return cloud.Quote{}, fmt.Errorf("%w: %s", purchase.ErrNotSold, i.Offering.ID)
+	}
+	return q, err
+}
+
+func (m market) Find(ctx context.Context, i purchase.Intent) ([]cloud.Evidence, error) {
+	svc, err := m.service(i)
+	if err != nil {
+		return nil, err
+	}
+	return svc.Find(ctx, request(i, time.Time{}))
+}
+
+func (m market) Purchase(ctx context.Context, i purchase.Intent, sendBy time.Time) purchase.Answered {
+	svc, err := m.service(i)
+	if err != nil {
+		return purchase.Answered{Evidence: cloud.Evidence{
+			Kind: cloud.EvidenceReply, Outcome: cloud.Unsent, Started: m.Now(), Detail: err.Error(),
+		}}
+	}
+	started := m.Now()
+	e, err := svc.Purchase(ctx, request(i, sendBy))
+	e.Kind, e.Outcome = cloud.EvidenceReply, driver.OutcomeOf(err)
+	if e.Started.IsZero() {
+		e.Started = started
+	}
+	if err != nil && e.Detail == "" {
+		e.Detail = err.Error()
+	}
+	return purchase.Answered{Evidence: e, SecondRequest: errors.Is(err, driver.ErrSecondRequest)}
+}
+
+func (m market) service(i purchase.Intent) (driver.Service, error) {
+	return m.Clouds.Service(cloud.Lane{
+		Provider: i.Offering.Provider, Account: i.Account, Region: i.Offering.Region, Service: i.Offering.Service,
+	})
+}
+
+func request(i purchase.Intent, sendBy time.Time) driver.Request {
+	return driver.Request{
+		Account: i.Account, Offering: i.Offering, Quantity: i.Quantity, Identity: i.Identity,
+		Identities: i.Identities, Attempt: i.Attempt, Deadline: i.Deadline, SendBy: sendBy, Tags: i.Tags,
+	}
+}

@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+	"bursar/internal/money"
+	"bursar/internal/purchase"
+	"bursar/internal/recommend"
+)
+
+// PlanOptions are what a plan needs besides its lines.
+type PlanOptions struct {
+	Name      string
+	Requester string
+	Caps      recommend.Caps
+}
+
+// Propose looks up and prices every draft, freezes the plan and stores it as
+// proposed. One draft that cannot be bought, or a total above a cap, and nothing
+// is stored.
+func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions) (*purchase.Plan, error) {
+	if len(in.Drafts) == 0 {
+		return nil, errors.New("there is nothing to plan: the input has no lines")
+	}
+	now := e.Now()
+	p := &purchase.Plan{
+		ID: purchase.PlanID(newID(now)), Version: 1, Name: o.Name, Requester: o.Requester, CreatedAt: now,
+		Tolerance: purchase.Tolerance(in.ToleranceBP), State: purchase.PlanProposed,
+		Lines: make([]purchase.Line, len(in.Drafts)),
+	}
+	p.Lineage = p.ID
+	offerings, err := e.lookUp(ctx, in.Drafts)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range in.Drafts {
+		lane := cloud.Lane{Provider: d.Provider, Account: d.Account, Region: d.Region, Service: d.Service}
+		svc, err := e.Clouds.Service(lane)
+		if err != nil {
+			return nil, at(d, "account", err)
+		}
+		if want, got := d.Currency, offerings[i].Hourly.Currency(); want != "" && want != got {
+			return nil, at(d, "currency", fmt.Errorf("the cloud bills this offering in %s, not in %s", got, want))
+		}
+		p.Lines[i] = purchase.Line{
+			ID: purchase.LineID(newID(now)), Class: svc.Info().Class, State: purchase.Draft, Generation: 1,
+			Spec: purchase.Spec{
+				Account: d.Account, Offering: offerings[i], Quantity: d.Quantity, Note: d.Note,
+				Simulated: e.Clouds.Simulated(lane),
+			},
+		}
+	}
+	if err := p.Freeze(); err != nil {
+		return nil, err
+	}
+	if err := o.Caps.Check(p.Total); err != nil {
+		return nil, err
+	}
+	if err := e.DB.SavePlan(ctx, p); err != nil {
+		return nil, err
+	}
+	return e.DB.Plan(ctx, string(p.ID))
+}
+
+func newID(now time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
+}
+
+// lookUp finds the one offering that each draft means. Equal questions are asked
+// once.
+func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) ([]cloud.Offering, error) {
+	type answer struct {
+		offering cloud.Offering
+		field    string
+		err      error
+	}
+	key := func(d recommend.Draft) string {
+		return fmt.Sprint(d.Provider, d.Account, d.Region, d.Service, d.Attributes, d.Term, d.Payment, d.OfferingID)
+	}
+	questions := map[string]recommend.Draft{}
+	for _, d := range drafts {
+		questions[key(d)] = d
+	}
+	answers := make(map[string]answer, len(questions))
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, e.workers())
+	for k, d := range questions {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			var a answer
+			a.offering, a.field, a.err = e.offering(ctx, d)
+			mu.Lock()
+			defer mu.Unlock()
+			answers[k] = a
+		})
+	}
+	wg.Wait()
+	offerings := make([]cloud.Offering, len(drafts))
+	for i, d := range drafts {
+		a := answers[key(d)]
+		if a.err != nil {
+			return nil, at(d, a.field, a.err)
+		}
+		offerings[i] = a.offering
+	}
+	return offerings, nil
+}
+
+// offering finds the one offering that a draft means; with an error it names the
+// field to mend.
+func (e *Engine) offering(ctx context.Context, d recommend.Draft) (o cloud.Offering, field string, err error) {
+	svc, err := e.Clouds.Service(cloud.Lane{Provider: d.Provider, Account: d.Account, Region: d.Region, Service: d.Service})
+	if err != nil {
+		return cloud.Offering{}, "account", err
+	}
+	q := driver.Query{ID: d.OfferingID, Attributes: d.Attributes, Term: d.Term, Payment: d.Payment}
+	found, err := svc.Offerings(ctx, q)
+	if err != nil {
+		return cloud.Offering{}, "", err
+	}
+	what := fmt.Sprintf("%s %s %s, %s %s", d.Service, d.Region, d.Attributes, d.Term, d.Payment)
+	switch len(found) {
+	case 0:
+		return cloud.Offering{}, "offering", fmt.Errorf("%s is not sold%s", what, e.hint(ctx, svc, d))
+	case 1:
+	default:
+		ids := make([]string, len(found))
+		for i, o := range found {
+			ids[i] = o.ID
+		}
+		return cloud.Offering{}, "offering", fmt.Errorf("%s matches %d offerings; name one of them: %s", what, len(found), strings.Join(ids, ", "))
+	}
+	if o := found[0]; o.Term != d.Term || o.Payment != d.Payment || !subset(d.Attributes, o.Attributes) {
+		return cloud.Offering{}, "offering", fmt.Errorf("offering %s is %s, %s %s, not %s", o.ID, o.Attributes, o.Term, o.Payment, what)
+	}
+	if found[0].Hourly.Currency() == "" {
+		return cloud.Offering{}, "offering", fmt.Errorf("the cloud names no currency for %s", what)
+	}
+	return found[0], "", nil
+}
+
+func subset(part, whole cloud.Attributes) bool {
+	for k, v := range part {
+		if whole[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// hint says what is sold of the same kind on other terms, to save a guess.
+func (e *Engine) hint(ctx context.Context, svc driver.Service, d recommend.Draft) string {
+	found, err := svc.Offerings(ctx, driver.Query{Attributes: d.Attributes})
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	terms := map[string]bool{}
+	for _, o := range found {
+		terms[o.Term.String()+" "+string(o.Payment)] = true
+	}
+	return "; sold are " + strings.Join(slices.Sorted(maps.Keys(terms)), ", ")
+}
+
+// at names the place in the input that an error is about.
+func at(d recommend.Draft, field string, err error) error {
+	pos := d.At
+	if field != "" {
+		pos.Field = field
+	}
+	return &recommend.Error{Position: pos, Problem: err.Error()}
+}
+
+// Progress sums what a plan has bound so far.
+func Progress(p *purchase.Plan) (done, inDoubt int, bound money.Amount) {
+	bound = money.Zero(p.Total.Total.Currency())
+	for _, l := range p.Lines {
+		switch {
+		case l.State == purchase.Purchased:
+			done++
+			if sum, err := bound.Add(l.Spec.Price.Total); err == nil {
+				bound = sum
+			}
+		case l.State.Terminal():
+			done++
+		case l.State == purchase.Armed:
+			inDoubt++
+		}
+	}
+	return done, inDoubt, bound
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"bursar/internal/purchase"
+)
+
+// RunOptions bound a run.
+type RunOptions struct {
+	// Plan limits the run to the lines of one plan; "" works on all.
+	Plan purchase.PlanID
+	// Patience is how long the run goes on while no line moves. Lines that are
+	// then still open stay as they are: a later run goes on with them.
+	Patience time.Duration
+	// Moved is told of every line after work on it, from several goroutines. The
+	// error is why nothing more could be done now; nil if there is none.
+	Moved func(row purchase.Row, err error)
+}
+
+// pollEvery is how often a run looks for lines that have become due, at most:
+// another process may move a line, or a simulated clock, at any moment.
+const pollEvery = 200 * time.Millisecond
+
+// Run works on open lines until none is left, patience ends or ctx does. It may
+// run any number of times at once, in any number of processes, and be killed at
+// any moment. The error is about the ledger; what went wrong with a line is told
+// to Moved and written on the line.
+func (e *Engine) Run(ctx context.Context, o RunOptions) error {
+	lastMove := time.Now()
+	seen := map[purchase.LineID]string{}
+	for {
+		due, waiting, err := e.due(ctx, o.Plan)
+		if err != nil {
+			return err
+		}
+		if e.work(ctx, due, seen, o.Moved) {
+			lastMove = time.Now()
+		}
+		if len(due)+waiting == 0 || ctx.Err() != nil || time.Since(lastMove) >= o.Patience {
+			return ctx.Err()
+		}
+		if len(due) > 0 && waiting == 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// due splits the workable lines into those that are due now and the number of
+// those that are not.
+func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.LineID, waiting int, err error) {
+	open, err := e.DB.Workable(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	now := e.Now()
+	for _, d := range open {
+		switch {
+		case plan != "" && d.Plan != plan:
+		case d.At.After(now):
+			waiting++
+		default:
+			due = append(due, d.Line)
+		}
+	}
+	// Processes that start at the same moment begin with different lines.
+	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	return due, waiting, nil
+}
+
+// work advances the lines, some at a time, and reports whether any of them has
+// moved since it was last seen.
+func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purchase.LineID]string, moved func(purchase.Row, error)) bool {
+	var (
+		mu       sync.Mutex
+		progress bool
+		wg       sync.WaitGroup
+		lines    = make(chan purchase.LineID)
+	)
+	for range min(e.workers(), len(due)) {
+		wg.Go(func() {
+			for id := range lines {
+				row, err := e.advance(ctx, id)
+				if err != nil {
+					e.Log.Debug("line not advanced", "line", id, "error", err)
+				}
+				at := fmt.Sprint(row.Line.State, row.Line.Armed, len(row.Open()))
+				mu.Lock()
+				if row.Line.ID != "" && seen[id] != at {
+					seen[id], progress = at, true
+				}
+				mu.Unlock()
+				if moved != nil && row.Line.ID != "" {
+					moved(row, err)
+				}
+			}
+		})
+	}
+	for _, id := range due {
+		if ctx.Err() != nil {
+			break
+		}
+		lines <- id
+	}
+	close(lines)
+	wg.Wait()
+	return progress
+}
+
+// advance is Protocol.Advance with a fence around panics: what breaks one line
+// must not take its neighbors along.
+func (e *Engine) advance(ctx context.Context, id purchase.LineID) (row purchase.Row, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.Log.Error("panic", "line", id, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("line %s: internal error: %v", id, p)
+		}
+	}()
+	return e.protocol().Advance(ctx, id)
+}
+
+// Reconcile looks again at every open line, whatever its schedule says, and goes
+// on with those that it can.
+func (e *Engine) Reconcile(ctx context.Context, o RunOptions) error {
+	if err := e.DB.LookNow(ctx, e.Now()); err != nil {
+		return err
+	}
+	return e.Run(ctx, o)
+}
