@@ -1,0 +1,138 @@
+// Package app puts Bursar together: from a configuration to a ledger, clouds and
+// an engine, and the uses that commands make of them, told in the types of api.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"bursar/internal/api"
+	"bursar/internal/engine"
+	"bursar/internal/store"
+)
+
+// Options say which ledger and which clouds to use.
+type Options struct {
+	Ledger string // file of the ledger
+	Config string // configuration file; "" means bursar.yaml beside the ledger, if there is one
+	// Endpoint names a running simulator; "" means the one that this process runs
+	// over a file beside the ledger.
+	Endpoint string
+	Log      *slog.Logger // nil discards
+}
+
+// App is an open ledger with its clouds.
+type App struct {
+	db     *store.DB
+	clouds *clouds
+	engine *engine.Engine
+}
+
+// ConfigName is the configuration file that is read when none is named.
+const ConfigName = "bursar.yaml"
+
+// CloudsPath returns the state file of the simulated clouds that belong to a
+// ledger.
+func CloudsPath(ledger string) string { return ledger + ".clouds" }
+
+// Init creates a ledger. It never touches an existing one.
+func Init(ctx context.Context, o Options) (api.Installation, error) {
+	cfg, err := o.config()
+	if err != nil {
+		return api.Installation{}, err
+	}
+	c, err := openClouds(ctx, cfg, o.Endpoint, CloudsPath(o.Ledger))
+	if err != nil {
+		return api.Installation{}, err
+	}
+	defer c.close() //nolint:errcheck // nothing was written
+	db, err := store.Create(ctx, o.Ledger, newInstall(), c.now())
+	if errors.Is(err, store.ErrLedgerExists) {
+		return api.Installation{}, fmt.Errorf("%w: it is left as it is; name another file with --ledger to start a new one", err)
+	} else if err != nil {
+		return api.Installation{}, err
+	}
+	a := &App{db: db, clouds: c}
+	in, err := a.Installation(ctx)
+	return in, errors.Join(err, db.Close())
+}
+
+// newInstall returns the four characters that tell this installation's purchases
+// from those of any other.
+func newInstall() string {
+	const letters = "abcdefghjkmnpqrstvwxyz0123456789" // 32 of them: one byte has no bias
+	var b [4]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails
+	for i := range b {
+		b[i] = letters[b[i]%32]
+	}
+	return string(b[:])
+}
+
+// Open opens a ledger and its clouds.
+func Open(ctx context.Context, o Options) (*App, error) {
+	cfg, err := o.config()
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, o.Ledger)
+	if errors.Is(err, store.ErrNoLedger) {
+		return nil, fmt.Errorf("%w: create one with: bursar init --ledger %s", err, o.Ledger)
+	} else if err != nil {
+		return nil, err
+	}
+	c, err := openClouds(ctx, cfg, o.Endpoint, CloudsPath(o.Ledger))
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	return &App{db: db, clouds: c, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
+}
+
+func (o Options) config() (Config, error) {
+	if o.Config != "" {
+		return LoadConfig(o.Config, true)
+	}
+	return LoadConfig(filepath.Join(filepath.Dir(o.Ledger), ConfigName), false)
+}
+
+// Close closes the ledger and stops the simulator, if this process runs one.
+func (a *App) Close() error { return errors.Join(a.clouds.close(), a.db.Close()) }
+
+// Installation tells which ledger this is and where purchases go.
+func (a *App) Installation(ctx context.Context) (api.Installation, error) {
+	in, err := a.db.Installation(ctx)
+	if err != nil {
+		return api.Installation{}, err
+	}
+	where := "live"
+	if a.clouds.simulator != nil {
+		where = a.clouds.simulator.where
+	}
+	return api.Installation{
+		Ledger: a.db.Path(), Install: in.Install, CreatedAt: in.CreatedAt,
+		Simulated: a.Simulated(), Clouds: where,
+	}, nil
+}
+
+// Simulated reports whether no purchase of this app is real.
+func (a *App) Simulated() bool { return a.clouds.simulator != nil }
+
+// person names who runs this process.
+func person(named string) string {
+	for _, name := range []string{named, os.Getenv("BURSAR_USER"), os.Getenv("USER"), os.Getenv("LOGNAME")} {
+		if name != "" {
+			return name
+		}
+	}
+	return "unknown"
+}

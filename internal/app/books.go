@@ -1,0 +1,142 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/api"
+	"bursar/internal/cloud"
+	"bursar/internal/engine"
+	"bursar/internal/purchase"
+)
+
+// HistoryFilter selects lines. Zero fields select all.
+type HistoryFilter struct {
+	Plan, Account, State string
+}
+
+// History returns lines, newest plan first, with their receipts.
+func (a *App) History(ctx context.Context, f HistoryFilter) ([]api.Line, error) {
+	if f.State != "" && !slices.Contains(purchase.States, purchase.State(f.State)) {
+		names := make([]string, len(purchase.States))
+		for i, s := range purchase.States {
+			names[i] = string(s)
+		}
+		return nil, fmt.Errorf("state %q: use one of %s", f.State, strings.Join(names, ", "))
+	}
+	if f.Plan != "" {
+		p, err := a.db.Plan(ctx, f.Plan)
+		if err != nil {
+			return nil, planHint(err)
+		}
+		f.Plan = string(p.ID)
+	}
+	plans, err := a.Plans(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lines := []api.Line{}
+	for _, p := range plans {
+		for _, l := range p.Lines {
+			if (f.Plan == "" || p.ID == f.Plan) && (f.Account == "" || l.Account == f.Account) && (f.State == "" || l.State == f.State) {
+				lines = append(lines, l)
+			}
+		}
+	}
+	return lines, nil
+}
+
+// Line returns one line with everything that happened to it; the id may be
+// shortened to a unique prefix.
+func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
+	full, err := a.db.LineID(ctx, id)
+	if err != nil {
+		return api.LineHistory{}, err
+	}
+	row, err := a.db.Row(ctx, full)
+	if err != nil {
+		return api.LineHistory{}, err
+	}
+	facts, err := a.db.Facts(ctx, full)
+	if err != nil {
+		return api.LineHistory{}, err
+	}
+	receipts, err := a.receipts(ctx)
+	if err != nil {
+		return api.LineHistory{}, err
+	}
+	h := api.LineHistory{Line: lineView(row.Line, receipts), Tries: []api.Attempt{}, Evidence: []api.Evidence{}}
+	for _, t := range row.Attempts {
+		h.Tries = append(h.Tries, attemptView(t))
+	}
+	for _, f := range facts {
+		h.Evidence = append(h.Evidence, evidenceView(f))
+	}
+	return h, nil
+}
+
+func (a *App) receipts(ctx context.Context) (map[purchase.LineID]purchase.Receipt, error) {
+	list, err := a.db.Receipts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[purchase.LineID]purchase.Receipt, len(list))
+	for _, r := range list {
+		by[r.Line] = r
+	}
+	return by, nil
+}
+
+// Inventory compares what the clouds list with the ledger.
+func (a *App) Inventory(ctx context.Context) (api.Inventory, error) {
+	inv, err := a.engine.Inventory(ctx)
+	if err != nil {
+		return api.Inventory{}, err
+	}
+	v := api.Inventory{
+		Balanced: inv.Balanced(), Simulated: a.Simulated(), Lanes: inv.Lanes,
+		Counts: map[string]int{}, Items: []api.Item{},
+	}
+	for _, i := range inv.Items {
+		v.Counts[string(i.Match)]++
+		v.Items = append(v.Items, itemView(i))
+	}
+	for lane, err := range inv.Failed {
+		v.Failed = append(v.Failed, api.Dropped{Where: lane.String(), What: "not listed", Why: err.Error()})
+	}
+	slices.SortFunc(v.Failed, func(a, b api.Dropped) int { return strings.Compare(a.Where, b.Where) })
+	return v, nil
+}
+
+// Check tests every invariant of the ledger. It asks no cloud.
+func (a *App) Check(ctx context.Context) ([]api.Finding, error) {
+	now := a.clouds.now()
+	snapshot, err := a.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := slices.Concat(a.db.Integrity(ctx, now), purchase.Check(snapshot, now))
+	views := make([]api.Finding, len(found))
+	for i, f := range found {
+		views[i] = api.Finding{Name: f.Name, Says: f.Says, OK: len(f.Problems) == 0, Checked: f.Checked, Problems: f.Problems}
+	}
+	return views, nil
+}
+
+func itemView(i engine.Item) api.Item {
+	c := i.Commitment
+	v := api.Item{
+		Match: string(i.Match), Provider: string(c.Provider), Account: string(c.Account), Region: string(c.Region),
+		Service: string(c.Service), Commitment: c.ID, State: string(c.State), Attributes: c.Attributes,
+		TermMonths: int(c.Term), Payment: string(c.Payment), Quantity: c.Quantity, Start: c.Start,
+		Line: string(i.Line), Problem: i.Problem,
+	}
+	unit := cloud.Offering{Term: c.Term, Upfront: c.Upfront, Hourly: c.Hourly}
+	if p, err := unit.Price(c.Quantity); err == nil {
+		price := priceView(p)
+		v.Price = &price
+	}
+	return v
+}

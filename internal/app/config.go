@@ -1,0 +1,104 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"bursar/internal/cloud"
+)
+
+// Config is the configuration file. Without one, nothing is real: every purchase
+// goes to the simulator.
+//
+//	accounts:
+//	  - id: "123456789012"          # always quoted
+//	    name: production            # optional, for people
+//	    live: true                  # buy for real in this account
+//	    profile: finops             # optional: AWS profile of the base credentials
+//	    role_arn: arn:aws:iam::123456789012:role/bursar
+//	    external_id: example        # optional
+//	    regions: [eu-west-1]        # where inventory is watched
+type Config struct {
+	Accounts []Account `yaml:"accounts"`
+}
+
+// Account is one account that Bursar may use.
+type Account struct {
+	ID         string   `yaml:"id"`
+	Provider   string   `yaml:"provider"` // "" means aws
+	Name       string   `yaml:"name"`
+	Live       bool     `yaml:"live"`
+	Profile    string   `yaml:"profile"`
+	RoleARN    string   `yaml:"role_arn"`
+	ExternalID string   `yaml:"external_id"`
+	Regions    []string `yaml:"regions"`
+}
+
+var awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
+
+// LoadConfig reads a configuration file. A missing file is an empty
+// configuration unless must is set. Unknown keys are errors.
+func LoadConfig(path string, must bool) (Config, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !must {
+		return Config{}, nil
+	} else if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	var c Config
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := c.validate(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func (c Config) validate() error {
+	seen := map[string]bool{}
+	for i, a := range c.Accounts {
+		where := fmt.Sprintf("accounts[%d]", i)
+		if a.Name != "" {
+			where += " (" + a.Name + ")"
+		}
+		switch {
+		case a.Provider != "" && a.Provider != string(cloud.AWS):
+			return fmt.Errorf("%s: provider: %q is not supported: use aws", where, a.Provider)
+		case a.ID == "" && a.Live:
+			return fmt.Errorf("%s: live: true needs the account's id: money is only spent in accounts that are named", where)
+		case !awsAccount.MatchString(a.ID):
+			return fmt.Errorf("%s: id: %q is not an AWS account id: write its 12 digits in quotes", where, a.ID)
+		case seen[a.ID]:
+			return fmt.Errorf("%s: id: account %s is named twice", where, a.ID)
+		case a.RoleARN != "" && !strings.Contains(a.RoleARN, ":"+a.ID+":role/"):
+			return fmt.Errorf("%s: role_arn: %q is not a role of account %s", where, a.RoleARN, a.ID)
+		case a.ExternalID != "" && a.RoleARN == "":
+			return fmt.Errorf("%s: external_id: belongs to a role_arn, and there is none", where)
+		case a.Live && len(a.Regions) == 0:
+			return fmt.Errorf("%s: regions: name the regions to watch, such as [eu-west-1]", where)
+		}
+		seen[a.ID] = true
+	}
+	return nil
+}
+
+// live reports whether any account is real.
+func (c Config) live() bool {
+	for _, a := range c.Accounts {
+		if a.Live {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"bursar/internal/api"
+	"bursar/internal/engine"
+	"bursar/internal/purchase"
+	"bursar/internal/recommend"
+	"bursar/internal/store"
+)
+
+// CreatePlan reads a file, prices its lines and stores them as a proposed plan.
+// Nothing is stored unless everything fits.
+func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreated, error) {
+	var caps recommend.Caps
+	var err error
+	if r.MaxTotal != "" {
+		if caps.MaxTotal, err = recommend.ParseAmount("--max-total", r.MaxTotal); err != nil {
+			return api.PlanCreated{}, err
+		}
+	}
+	if r.MaxMonthly != "" {
+		if caps.MaxMonthly, err = recommend.ParseAmount("--max-monthly", r.MaxMonthly); err != nil {
+			return api.PlanCreated{}, err
+		}
+	}
+	in, err := readInput(r.File)
+	if err != nil {
+		return api.PlanCreated{}, err
+	}
+	created := api.PlanCreated{Format: string(in.Format)}
+	if r.Coverage != 0 {
+		var rounded []recommend.Rounded
+		if in, rounded, err = in.Scale(r.Coverage); err != nil {
+			return api.PlanCreated{}, err
+		}
+		for _, c := range rounded {
+			created.Rounded = append(created.Rounded, api.Rounded{
+				Where: c.At.String(), Quantity: c.Quantity, Exact: c.Exact, Kept: c.Kept, Away: c.Away,
+			})
+		}
+	}
+	for _, l := range in.Left {
+		created.Left = append(created.Left, api.Dropped{Where: l.At.String(), What: l.What, Why: l.Why})
+	}
+	if len(in.Drafts) == 0 {
+		why := "it advises nothing"
+		if len(created.Left) > 0 {
+			why = fmt.Sprintf("%s: %s", created.Left[0].What, created.Left[0].Why)
+		}
+		return api.PlanCreated{}, fmt.Errorf("%s has nothing to buy: %s", r.File, why)
+	}
+	name := r.Name
+	if name == "" {
+		name = in.Name
+	}
+	p, err := a.engine.Propose(ctx, in, engine.PlanOptions{Name: name, Requester: person(r.Requester), Caps: caps})
+	if err != nil {
+		return api.PlanCreated{}, err
+	}
+	created.Plan, err = a.planView(ctx, p)
+	return created, err
+}
+
+func readInput(file string) (recommend.Input, error) {
+	if file == "-" {
+		return recommend.Read("stdin", os.Stdin)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return recommend.Input{}, fmt.Errorf("input: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return recommend.Input{}, fmt.Errorf("input: %s is a directory, not a file", file)
+	}
+	return recommend.Read(file, io.Reader(f))
+}
+
+// Plan returns a plan; the id may be shortened to a unique prefix.
+func (a *App) Plan(ctx context.Context, id string) (api.Plan, error) {
+	p, err := a.db.Plan(ctx, id)
+	if err != nil {
+		return api.Plan{}, planHint(err)
+	}
+	return a.planView(ctx, p)
+}
+
+// planHint adds the next step to an error about an id.
+func planHint(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w: bursar plan list shows the plans", err)
+	case errors.Is(err, store.ErrAmbiguous):
+		return fmt.Errorf("%w: use more of the id", err)
+	}
+	return err
+}
+
+// Plans returns all plans, newest first.
+func (a *App) Plans(ctx context.Context) ([]api.Plan, error) {
+	ps, err := a.db.Plans(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]api.Plan, len(ps))
+	for i, p := range ps {
+		if views[i], err = a.planView(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return views, nil
+}
+
+// DefaultApproval is how long an approval stands unless it says otherwise.
+const DefaultApproval = 72 * time.Hour
+
+// Decide records a decision on the plan's digest and carries it out. The digest
+// is the one that the person saw.
+func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (api.Plan, error) {
+	if d.Approve && (valid <= 0 || valid > 30*24*time.Hour) {
+		return api.Plan{}, fmt.Errorf("an approval of %s is not within a second and 30 days", valid)
+	}
+	p, err := a.db.Plan(ctx, d.Plan)
+	if err != nil {
+		return api.Plan{}, planHint(err)
+	}
+	now := a.clouds.now()
+	err = a.db.Decide(ctx, purchase.Decision{
+		Plan: p.ID, Digest: d.Digest, By: person(d.By), Approve: d.Approve, At: now, Comment: d.Comment,
+	}, now.Add(valid))
+	switch {
+	case errors.Is(err, store.ErrDigest) && d.Digest == p.Digest:
+		return api.Plan{}, fmt.Errorf("plan %s is %s already", p.ID, p.State)
+	case errors.Is(err, store.ErrDigest):
+		return api.Plan{}, fmt.Errorf("plan %s does not have the digest you saw: look again with bursar plan show %s", p.ID, p.ID)
+	case err != nil:
+		return api.Plan{}, err
+	}
+	return a.Plan(ctx, string(p.ID))
+}

@@ -1,0 +1,137 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bursar/internal/money"
+	"bursar/internal/sim"
+)
+
+// Rehearsal is a set of simulated clouds, served by this process for a fresh
+// ledger, whose faults and clock are in hand and whose truth can be read.
+type Rehearsal struct {
+	URL    string // address of the clouds
+	Ledger string // file of the ledger
+
+	sim  *sim.Sim
+	stop func()
+}
+
+// Rehearse starts simulated clouds with their state in dir and creates a ledger
+// there.
+func Rehearse(ctx context.Context, dir string) (*Rehearsal, error) {
+	r := &Rehearsal{Ledger: filepath.Join(dir, "bursar.db")}
+	var err error
+	if r.sim, err = sim.New(sim.Options{Path: CloudsPath(r.Ledger)}); err != nil {
+		return nil, err
+	}
+	if r.URL, r.stop, err = sim.Serve(r.sim); err != nil {
+		return nil, errors.Join(err, r.sim.Close())
+	}
+	if _, err := Init(ctx, Options{Ledger: r.Ledger, Endpoint: r.URL}); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// Close stops the clouds. Their state and the ledger stay.
+func (r *Rehearsal) Close() error {
+	r.stop()
+	return r.sim.Close()
+}
+
+// Open opens the ledger of the rehearsal.
+func (r *Rehearsal) Open(ctx context.Context) (*App, error) {
+	return Open(ctx, Options{Ledger: r.Ledger, Endpoint: r.URL})
+}
+
+// Advance moves the simulated clock.
+func (r *Rehearsal) Advance(d time.Duration) error { return r.sim.Advance(d) }
+
+// Trouble is a fault that strikes purchases.
+type Trouble struct {
+	Kind  string // of the simulator
+	Skip  int    // purchases let through first
+	Times int    // how many it strikes
+	// Hold is how long a reply is held back by the kind "slow".
+	Hold time.Duration
+}
+
+// Cause makes purchases go wrong from now on.
+func (r *Rehearsal) Cause(troubles ...Trouble) error {
+	for _, t := range troubles {
+		_, err := r.sim.AddFault(sim.Fault{
+			Kind: t.Kind, Service: "rds", Operation: "PurchaseReservedDBInstancesOffering",
+			Skip: t.Skip, Times: t.Times, Duration: t.Hold,
+		})
+		if err != nil {
+			return fmt.Errorf("fault %s: %w", t.Kind, err)
+		}
+	}
+	return nil
+}
+
+// Sent counts the spending requests that reached the clouds: all of them, those
+// that bound something, and those of the given fault that did.
+func (r *Rehearsal) Sent(fault string) (all, applied, struck int) {
+	for _, q := range r.sim.Requests() {
+		if !q.Spending {
+			continue
+		}
+		all++
+		if q.Applied {
+			applied++
+			if q.Fault == fault {
+				struck++
+			}
+		}
+	}
+	return all, applied, struck
+}
+
+// Faults tells what struck purchases so far: kind to count.
+func (r *Rehearsal) Faults() map[string]int {
+	counts := map[string]int{}
+	for _, q := range r.sim.Requests() {
+		if q.Spending && q.Fault != "" {
+			counts[q.Fault]++
+		}
+	}
+	return counts
+}
+
+// Owned is one commitment as the clouds themselves know it.
+type Owned struct {
+	Account, Region, ID, Offering, State string
+	Quantity                             int64
+	Total                                money.Amount // over the term
+}
+
+// Truth reads what the clouds sold, listed or not. Bursar never sees it.
+func (r *Rehearsal) Truth() ([]Owned, error) {
+	var owned []Owned
+	for _, e := range r.sim.Ledger() {
+		hourly, err := e.Hourly.Mul(e.Seconds / 3600)
+		if err != nil {
+			return nil, err
+		}
+		unit, err := e.Fixed.Add(hourly)
+		if err != nil {
+			return nil, err
+		}
+		total, err := unit.Mul(int64(e.Count))
+		if err != nil {
+			return nil, err
+		}
+		owned = append(owned, Owned{
+			Account: e.Account, Region: e.Region, ID: strings.ToLower(e.ID), Offering: e.OfferingID, State: e.State,
+			Quantity: int64(e.Count), Total: total,
+		})
+	}
+	return owned, nil
+}

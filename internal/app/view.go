@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"bursar/internal/api"
+	"bursar/internal/cloud"
+	"bursar/internal/purchase"
+)
+
+// The views turn what the core knows into what people and scripts are shown.
+
+func (a *App) planView(ctx context.Context, p *purchase.Plan) (api.Plan, error) {
+	receipts, err := a.receipts(ctx)
+	if err != nil {
+		return api.Plan{}, err
+	}
+	decisions, err := a.db.Decisions(ctx, p.ID)
+	if err != nil {
+		return api.Plan{}, err
+	}
+	v := api.Plan{
+		ID: string(p.ID), Version: p.Version, Name: p.Name, Requester: p.Requester, CreatedAt: p.CreatedAt,
+		State: string(p.State), Progress: string(p.Progress()), Digest: p.Digest, ToleranceBP: int(p.Tolerance),
+		ApprovalExpires: optional(p.ApprovalExpires), Total: priceView(p.Total),
+	}
+	zero, err := p.Total.Total.Mul(0)
+	if err != nil {
+		return api.Plan{}, err
+	}
+	bound := cloud.Price{Upfront: zero, Hourly: zero, Total: zero}
+	for _, l := range p.Lines {
+		v.Lines = append(v.Lines, lineView(l, receipts))
+		v.Simulated = v.Simulated || l.Spec.Simulated
+		if l.State == purchase.Purchased {
+			if bound, err = bound.Add(l.Spec.Price); err != nil {
+				return api.Plan{}, err
+			}
+		}
+	}
+	v.Bound = priceView(bound)
+	for _, d := range decisions {
+		v.Decisions = append(v.Decisions, api.Decision{
+			Plan: string(d.Plan), Digest: d.Digest, By: d.By, Approve: d.Approve, At: d.At, Comment: d.Comment,
+		})
+	}
+	return v, nil
+}
+
+func lineView(l purchase.Line, receipts map[purchase.LineID]purchase.Receipt) api.Line {
+	o := l.Spec.Offering
+	v := api.Line{
+		ID: string(l.ID), Plan: string(l.Plan), Number: l.Number, State: string(l.State), Reason: l.Reason,
+		Provider: string(o.Provider), Account: string(l.Spec.Account), Region: string(o.Region), Service: string(o.Service),
+		Offering: o.ID, Attributes: o.Attributes, TermMonths: int(o.Term), Payment: string(o.Payment),
+		Quantity: l.Spec.Quantity, Price: priceView(l.Spec.Price), Class: string(l.Class), Note: l.Spec.Note,
+		Simulated: l.Spec.Simulated, Generation: l.Generation, Attempts: l.Armed, UpdatedAt: l.UpdatedAt,
+	}
+	if !l.State.Terminal() {
+		v.LookAt = optional(l.LookAt)
+	}
+	if r, ok := receipts[l.ID]; ok {
+		v.Receipt = &api.Receipt{
+			Commitment: r.Commitment.ID, ARN: r.Commitment.ARN, State: string(r.Commitment.State),
+			How: string(r.How), Attempt: r.Attempt, Start: r.Commitment.Start, At: r.At,
+		}
+	}
+	return v
+}
+
+func attemptView(t purchase.Attempt) api.Attempt {
+	return api.Attempt{
+		N: t.N, Generation: t.Generation, Identity: t.Intent.Identity, Credential: mask(t.Credential),
+		State: string(t.State), Outcome: t.Outcome.String(), Code: t.Code, ArmedAt: t.ArmedAt,
+		Deadline: t.Intent.Deadline, SettledAt: t.SettledAt, EndedAt: optional(t.EndedAt),
+	}
+}
+
+func evidenceView(f purchase.StoredFact) api.Evidence {
+	v := api.Evidence{
+		Attempt: f.N, At: f.At, Kind: string(f.Kind), Operation: f.Operation,
+		Status: f.Status, Code: f.Code, RequestID: f.RequestID, CloudTime: optional(f.CloudTime), Detail: f.Detail,
+	}
+	if f.Kind == cloud.EvidenceReply {
+		v.Outcome = f.Outcome.String() // what a listing shows is no outcome of a request
+	}
+	if f.Commitment != nil {
+		v.Commitment = f.Commitment.ID
+	}
+	return v
+}
+
+func priceView(p cloud.Price) api.Price {
+	return api.Price{Upfront: p.Upfront, Hourly: p.Hourly, Total: p.Total}
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// mask keeps the part of a credential's name that tells two apart.
+func mask(s string) string {
+	if len(s) <= 8 {
+		return s
+	}
+	return s[:8] + "..."
+}

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bursar/internal/api"
+	"bursar/internal/app"
+)
+
+func (sh *shell) apply() *cobra.Command {
+	var patience time.Duration
+	var workers int
+	cmd := &cobra.Command{
+		Use:   "apply PLAN",
+		Short: "Buy an approved plan; safe to run twice, to kill, to run in two shells",
+		Long: `Buys the lines of an approved plan. Each attempt is written to the ledger before
+it is sent, and sent once. A line whose answer was lost is in doubt: it is looked
+up in the cloud until it is found or proven not to exist. Apply may be stopped or
+killed at any moment and run again.`,
+		Args: oneID("PLAN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if workers < 1 || workers > 64 {
+				return fmt.Errorf("--workers %d: use 1 to 64", workers)
+			}
+			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				a.SetWorkers(workers)
+				progress := sh.progress()
+				p, err := a.Apply(cmd.Context(), args[0], patience, progress.moved)
+				progress.end()
+				if err != nil {
+					return err
+				}
+				switch sh.format {
+				case formatJSON:
+					err = writeJSON(sh.out, p)
+				case formatCSV:
+					err = linesCSV(sh.out, p.Lines)
+				default:
+					fmt.Fprintln(sh.out)
+					printPlan(sh.out, p)
+				}
+				if err != nil {
+					return err
+				}
+				return verdict(p.Lines, "bursar apply "+p.ID)
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&patience, "patience", 30*time.Second, "how `long` to go on while no line moves")
+	cmd.Flags().IntVar(&workers, "workers", 8, "`lines` to work on at once")
+	return cmd
+}
+
+// verdict turns the state of lines into an exit code and the next step.
+func verdict(lines []api.Line, again string) error {
+	counts := map[string]int{}
+	var settles time.Time
+	for _, l := range lines {
+		counts[l.State]++
+		if l.State == "armed" && l.LookAt != nil && l.LookAt.After(settles) {
+			settles = *l.LookAt
+		}
+	}
+	switch person := counts["needs_review"] + counts["needs_reapproval"] + counts["recovery"]; {
+	case counts["armed"] > 0:
+		return &exit{ExitInDoubt, fmt.Sprintf("%s in doubt: it is not known yet whether they were bought, and they are not bought again before it is. "+
+			"Look again after %s with: %s", count(counts["armed"], "line is", "lines are"), when(settles), again)}
+	case person > 0:
+		return &exit{ExitDecision, count(person, "line needs", "lines need") + " a decision: see the reason above"}
+	case counts["ready"] > 0:
+		return &exit{ExitError, count(counts["ready"], "line was", "lines were") + " not bought yet for the reason above; try again with: " + again}
+	case counts["failed"]+counts["expired"]+counts["canceled"] > 0:
+		n := counts["failed"] + counts["expired"] + counts["canceled"]
+		return &exit{ExitError, count(n, "line was", "lines were") + " not bought, and nothing of them is in doubt: see the reason above"}
+	}
+	return nil
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// progress tells of lines while they move: one line of text for each change, and
+// on a terminal a last line that is rewritten.
+type progress struct {
+	w      io.Writer
+	live   bool
+	said   map[string]string
+	status string
+}
+
+// progress goes to where the result does not, unless the result is for people.
+func (sh *shell) progress() *progress {
+	w := sh.out
+	if sh.format != formatTable {
+		w = sh.err
+	}
+	return &progress{w: w, live: isTerminal(w), said: map[string]string{}}
+}
+
+// moved is told of one line at a time.
+func (p *progress) moved(m api.Moved) {
+	says := m.Line.State
+	switch {
+	case m.Line.State == "armed":
+		says = "in doubt"
+	case m.Problem != "":
+		says = "not yet"
+	}
+	why := m.Line.Reason
+	if m.Problem != "" {
+		why = m.Problem
+	}
+	p.clear()
+	if text := says + ": " + why; p.said[m.Line.ID] != text {
+		p.said[m.Line.ID] = text
+		fmt.Fprintf(p.w, "%-10s %3d  %s %-14s %dx %s, %s", says, m.Line.Number, m.Line.Account, m.Line.Region,
+			m.Line.Quantity, goods(m.Line.Service, m.Line.Attributes), terms(m.Line.TermMonths, m.Line.Payment))
+		if m.Line.State == "purchased" {
+			fmt.Fprintf(p.w, "  %s", m.Line.Price.Total)
+		}
+		if why != "" {
+			fmt.Fprintf(p.w, "  (%s)", why)
+		}
+		fmt.Fprintln(p.w)
+	}
+	if m.Lines > 0 {
+		p.status = fmt.Sprintf("%d of %d lines done, %d in doubt, %s bound", m.Done, m.Lines, m.InDoubt, m.Bound)
+	}
+	p.show()
+}
+
+func (p *progress) show() {
+	if p.live {
+		fmt.Fprint(p.w, p.status)
+	}
+}
+
+func (p *progress) clear() {
+	if p.live && p.status != "" {
+		fmt.Fprint(p.w, "\r"+strings.Repeat(" ", len(p.status))+"\r")
+	}
+}
+
+// end leaves the last status as a line of its own.
+func (p *progress) end() {
+	p.clear()
+	if p.status != "" {
+		fmt.Fprintln(p.w, p.status)
+	}
+}

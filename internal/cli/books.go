@@ -1,0 +1,294 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bursar/internal/api"
+	"bursar/internal/app"
+)
+
+func (sh *shell) reconcile() *cobra.Command {
+	var patience time.Duration
+	cmd := &cobra.Command{
+		Use:   "reconcile",
+		Short: "Look again at every open line, then compare the books with the clouds",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				progress := sh.progress()
+				err := a.Reconcile(cmd.Context(), patience, progress.moved)
+				progress.end()
+				if err != nil {
+					return err
+				}
+				inv, err := a.Inventory(cmd.Context())
+				if err != nil {
+					return err
+				}
+				open, err := a.History(cmd.Context(), app.HistoryFilter{})
+				if err != nil {
+					return err
+				}
+				open = slices.DeleteFunc(open, func(l api.Line) bool {
+					return l.State == "draft" || l.State == "failed" || l.State == "expired" || l.State == "canceled"
+				})
+				if err := sh.showInventory(inv, false); err != nil {
+					return err
+				}
+				if err := verdict(open, "bursar reconcile"); err != nil {
+					return err
+				}
+				return unbalanced(inv)
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&patience, "patience", 5*time.Second, "how `long` to go on while no line moves")
+	return cmd
+}
+
+func (sh *shell) inventory() *cobra.Command {
+	return &cobra.Command{
+		Use:   "inventory",
+		Short: "List what the clouds list, matched with the ledger",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				inv, err := a.Inventory(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if err := sh.showInventory(inv, true); err != nil {
+					return err
+				}
+				return unbalanced(inv)
+			})
+		},
+	}
+}
+
+// unbalanced is the verdict on an inventory.
+func unbalanced(inv api.Inventory) error {
+	switch {
+	case inv.Balanced:
+		return nil
+	case len(inv.Failed) > 0:
+		return &exit{ExitError, fmt.Sprintf("%d of %d lanes could not be listed; nothing is concluded about them", len(inv.Failed), inv.Lanes)}
+	}
+	return &exit{ExitDecision, "the clouds and the ledger do not agree: see what is not matched above"}
+}
+
+func (sh *shell) showInventory(inv api.Inventory, all bool) error {
+	switch sh.format {
+	case formatJSON:
+		return writeJSON(sh.out, inv)
+	case formatCSV:
+		return inventoryCSV(sh.out, inv)
+	}
+	g := &grid{head: []string{"match", "account", "region", "commitment", "what", "terms", ">qty", ">total", "state", "line"}}
+	for _, i := range inv.Items {
+		if !all && (i.Match == "matched" || i.Match == "foreign" || i.Match == "awaited") {
+			continue
+		}
+		total := ""
+		if i.Price != nil {
+			total = i.Price.Total.String()
+		}
+		match := i.Match
+		if i.Problem != "" {
+			match += ": " + i.Problem
+		}
+		g.add(match, i.Account, i.Region, i.Commitment, goods(i.Service, i.Attributes), terms(i.TermMonths, i.Payment),
+			strconv.FormatInt(i.Quantity, 10), total, i.State, short(i.Line))
+	}
+	if len(g.rows) > 0 {
+		g.print(sh.out)
+	}
+	for _, f := range inv.Failed {
+		fmt.Fprintf(sh.out, "not listed  %s: %s\n", f.Where, f.Why)
+	}
+	parts := []string{}
+	for _, m := range slices.Sorted(maps.Keys(inv.Counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", inv.Counts[m], m))
+	}
+	if len(parts) == 0 {
+		parts = []string{"no commitments"}
+	}
+	fmt.Fprintf(sh.out, "%d lanes: %s\n", inv.Lanes, strings.Join(parts, ", "))
+	return nil
+}
+
+func inventoryCSV(w io.Writer, inv api.Inventory) error {
+	rows := make([][]string, len(inv.Items))
+	for n, i := range inv.Items {
+		var currency, upfront, hourly, total string
+		if i.Price != nil {
+			currency, upfront = i.Price.Total.Currency(), i.Price.Upfront.Canonical()
+			hourly, total = i.Price.Hourly.Canonical(), i.Price.Total.Canonical()
+		}
+		rows[n] = []string{
+			i.Match, i.Provider, i.Account, i.Region, i.Service, i.Commitment, i.State, i.Attributes["class"],
+			i.Attributes["engine"], i.Attributes["multi_az"], strconv.FormatInt(i.Quantity, 10), term12(i.TermMonths),
+			i.Payment, currency, upfront, hourly, total, i.Start.Format(time.RFC3339), i.Line, i.Problem,
+		}
+	}
+	return writeCSV(w, []string{
+		"match", "provider", "account", "region", "service", "commitment", "status", "resource type", "engine", "multi az",
+		"count", "term", "payment option", "currency", "upfront", "recurring hourly", "total", "start", "line", "problem",
+	}, rows)
+}
+
+func (sh *shell) history() *cobra.Command {
+	var f app.HistoryFilter
+	cmd := &cobra.Command{
+		Use:   "history [LINE]",
+		Short: "Show what happened to lines, or all evidence about one",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				if len(args) == 1 {
+					h, err := a.Line(cmd.Context(), args[0])
+					if err != nil {
+						return err
+					}
+					return sh.showLine(h)
+				}
+				lines, err := a.History(cmd.Context(), f)
+				if err != nil {
+					return err
+				}
+				return sh.showHistory(lines)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&f.Plan, "plan", "", "only lines of this `plan`")
+	cmd.Flags().StringVar(&f.Account, "account", "", "only lines of this `account`")
+	cmd.Flags().StringVar(&f.State, "state", "", "only lines in this `state`")
+	return cmd
+}
+
+func (sh *shell) showHistory(lines []api.Line) error {
+	switch sh.format {
+	case formatJSON:
+		return writeJSON(sh.out, lines)
+	case formatCSV:
+		return linesCSV(sh.out, lines)
+	}
+	if len(lines) == 0 {
+		fmt.Fprintln(sh.out, "No lines.")
+		return nil
+	}
+	g := &grid{head: []string{"line", "updated", "account", "region", "what", "terms", ">qty", ">total", "state", "commitment"}}
+	for _, l := range lines {
+		commitment := l.Reason
+		if l.Receipt != nil {
+			commitment = l.Receipt.Commitment
+		}
+		g.add(l.ID, when(l.UpdatedAt), l.Account, l.Region, goods(l.Service, l.Attributes), terms(l.TermMonths, l.Payment),
+			strconv.FormatInt(l.Quantity, 10), l.Price.Total.String(), l.State, commitment)
+	}
+	g.print(sh.out)
+	return nil
+}
+
+// showLine tells one line's story in the order in which it happened.
+func (sh *shell) showLine(h api.LineHistory) error {
+	switch sh.format {
+	case formatJSON:
+		return writeJSON(sh.out, h)
+	case formatCSV:
+		return linesCSV(sh.out, []api.Line{h.Line})
+	}
+	fmt.Fprintf(sh.out, "Line %s, number %d of plan %s\n", h.ID, h.Number, h.Plan)
+	fmt.Fprintf(sh.out, "%dx %s, %s, account %s, %s\n", h.Quantity, goods(h.Service, h.Attributes), terms(h.TermMonths, h.Payment), h.Account, h.Region)
+	fmt.Fprintf(sh.out, "upfront %s, per hour %s, total %s\n", h.Price.Upfront, h.Price.Hourly, h.Price.Total)
+	fmt.Fprintf(sh.out, "%s %s\n", h.State, h.Reason)
+	if h.Receipt != nil {
+		fmt.Fprintf(sh.out, "receipt: %s (%s), proven by %s for attempt %d\n", h.Receipt.Commitment, h.Receipt.State, h.Receipt.How, h.Receipt.Attempt)
+	}
+	if len(h.Tries) > 0 {
+		g := &grid{head: []string{">attempt", "name", "armed", "deadline", "settled", "state", "answer", "signed with"}}
+		for _, t := range h.Tries {
+			answer := t.Outcome
+			if t.Code != "" {
+				answer += " " + t.Code
+			}
+			g.add(strconv.Itoa(t.N), t.Identity, when(t.ArmedAt), when(t.Deadline), when(t.SettledAt), t.State, answer, t.Credential)
+		}
+		fmt.Fprintln(sh.out)
+		g.print(sh.out)
+	}
+	if len(h.Evidence) > 0 {
+		g := &grid{head: []string{"evidence", ">attempt", "kind", "says", "operation", "cloud's request", "detail"}}
+		for _, e := range h.Evidence {
+			says := e.Outcome
+			if e.Commitment != "" {
+				says = strings.TrimSpace(says + " " + e.Commitment)
+			}
+			if e.Code != "" {
+				says += " " + e.Code
+			}
+			g.add(when(e.At), strconv.Itoa(e.Attempt), e.Kind, says, e.Operation, short(e.RequestID), e.Detail)
+		}
+		fmt.Fprintln(sh.out)
+		g.print(sh.out)
+	}
+	return nil
+}
+
+func (sh *shell) check() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Test every invariant of the ledger, by name",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				findings, err := a.Check(cmd.Context())
+				if err != nil {
+					return err
+				}
+				broken := 0
+				rows := make([][]string, len(findings))
+				for i, f := range findings {
+					result := "ok"
+					if !f.OK {
+						broken++
+						result = "BROKEN"
+					}
+					rows[i] = []string{result, f.Name, strconv.Itoa(f.Checked), f.Says, strings.Join(f.Problems, "; ")}
+				}
+				switch sh.format {
+				case formatJSON:
+					err = writeJSON(sh.out, findings)
+				case formatCSV:
+					err = writeCSV(sh.out, []string{"result", "invariant", "checked", "says", "problems"}, rows)
+				default:
+					g := &grid{head: []string{"result", "invariant", ">checked", "says"}}
+					for _, r := range rows {
+						g.add(r[:4]...)
+					}
+					g.print(sh.out)
+					for _, f := range findings {
+						for _, p := range f.Problems {
+							fmt.Fprintf(sh.out, "%s: %s\n", f.Name, p)
+						}
+					}
+				}
+				if err != nil {
+					return err
+				}
+				if broken > 0 {
+					return &exit{ExitError, fmt.Sprintf("%d of %d invariants are broken", broken, len(findings))}
+				}
+				return nil
+			})
+		},
+	}
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"bursar/internal/api"
+	"bursar/internal/app"
+	"bursar/internal/money"
+)
+
+func (sh *shell) plan() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Create and look at plans",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(sh.planCreate(), sh.planShow(), sh.planList())
+	return cmd
+}
+
+func (sh *shell) planCreate() *cobra.Command {
+	var r api.PlanRequest
+	cmd := &cobra.Command{
+		Use:   "create -f FILE",
+		Short: "Price what a file asks for and freeze it as a plan",
+		Long: `Reads what to buy from a file, looks every offering up in the cloud, prices it
+and stores a frozen plan. Nothing is bought, and nothing is stored if a single
+line does not fit.
+
+The file is one of
+  a plan file (YAML, see docs/plan-file.md),
+  what "aws ce get-reservation-purchase-recommendation" printed, unchanged,
+  CSV with columns such as account, region, resource type, engine, count, term,
+  payment option; the order is free and further columns are kept as notes.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("coverage") && (r.Coverage < 1 || r.Coverage > 100) {
+				return fmt.Errorf("--coverage %d: use a whole per cent from 1 to 100", r.Coverage)
+			}
+			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				created, err := a.CreatePlan(cmd.Context(), r)
+				if err != nil {
+					return err
+				}
+				switch sh.format {
+				case formatJSON:
+					return writeJSON(sh.out, created)
+				case formatCSV:
+					return linesCSV(sh.out, created.Plan.Lines)
+				}
+				for _, c := range created.Rounded {
+					fmt.Fprintf(sh.out, "rounded   %s: %d%% of %d is %s; planned %d, %s rounded away\n",
+						c.Where, r.Coverage, c.Quantity, c.Exact, c.Kept, c.Away)
+				}
+				for _, d := range created.Left {
+					fmt.Fprintf(sh.out, "left out  %s: %s: %s\n", d.Where, d.What, d.Why)
+				}
+				printPlan(sh.out, created.Plan)
+				fmt.Fprintf(sh.out, "\nNothing is bought yet. Next: bursar approve %s\n", created.Plan.ID)
+				return nil
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&r.File, "file", "f", "", "input `file`, or - for standard input")
+	f.StringVar(&r.Name, "name", "", "name of the plan; default is the file's")
+	f.IntVar(&r.Coverage, "coverage", 0, "buy this many `per cent` of each count, rounded down")
+	f.StringVar(&r.MaxTotal, "max-total", "", "refuse a plan that costs more over its term, such as `\"25000 USD\"`")
+	f.StringVar(&r.MaxMonthly, "max-monthly", "", "refuse a plan that costs more each month, such as `\"900 USD\"`")
+	f.StringVar(&r.Requester, "as", "", "`name` of the requester; default is the user's")
+	cmd.MarkFlagRequired("file") //nolint:errcheck // the flag exists
+	return cmd
+}
+
+func (sh *shell) planShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show PLAN",
+		Short: "Show a plan: lines, prices, digest, decisions",
+		Args:  oneID("PLAN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				p, err := a.Plan(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return sh.showPlan(p)
+			})
+		},
+	}
+}
+
+func (sh *shell) showPlan(p api.Plan) error {
+	switch sh.format {
+	case formatJSON:
+		return writeJSON(sh.out, p)
+	case formatCSV:
+		return linesCSV(sh.out, p.Lines)
+	}
+	printPlan(sh.out, p)
+	return nil
+}
+
+func (sh *shell) planList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the plans, newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				plans, err := a.Plans(cmd.Context())
+				if err != nil {
+					return err
+				}
+				head := []string{"plan", "created", "name", ">lines", ">total", "state", "progress", "digest"}
+				g := &grid{head: head}
+				for _, p := range plans {
+					g.add(p.ID, when(p.CreatedAt), p.Name, strconv.Itoa(len(p.Lines)), p.Total.Total.String(),
+						p.State, p.Progress, masked(p.Digest))
+				}
+				switch sh.format {
+				case formatJSON:
+					return writeJSON(sh.out, plans)
+				case formatCSV:
+					return writeCSV(sh.out, []string{"plan", "created", "name", "lines", "total", "state", "progress", "digest"}, g.rows)
+				}
+				if len(plans) == 0 {
+					fmt.Fprintln(sh.out, "No plans yet. Next: bursar plan create -f FILE")
+					return nil
+				}
+				g.print(sh.out)
+				return nil
+			})
+		},
+	}
+}
+
+// printPlan writes a plan for people: what it buys, what that costs, and what
+// an approval would be bound to.
+func printPlan(w io.Writer, p api.Plan) {
+	mark := ""
+	if p.Simulated {
+		mark = "   SIMULATED: no real money"
+	}
+	fmt.Fprintf(w, "Plan %s  %s%s\n", p.ID, p.Name, mark)
+	fmt.Fprintf(w, "%s (%s), requested by %s on %s\n\n", p.State, p.Progress, p.Requester, when(p.CreatedAt))
+	currency := p.Total.Total.Currency()
+	g := &grid{head: []string{">#", "account", "region", "what", "terms", ">qty", ">upfront " + currency, ">per hour " + currency,
+		">total " + currency, "state"}}
+	upfront := column(p.Lines, func(l api.Line) money.Amount { return l.Price.Upfront })
+	hourly := column(p.Lines, func(l api.Line) money.Amount { return l.Price.Hourly })
+	total := column(p.Lines, func(l api.Line) money.Amount { return l.Price.Total })
+	for _, l := range p.Lines {
+		state := l.State
+		if l.Reason != "" {
+			state += ": " + l.Reason
+		}
+		g.add(strconv.Itoa(l.Number), l.Account, l.Region, goods(l.Service, l.Attributes), terms(l.TermMonths, l.Payment),
+			strconv.FormatInt(l.Quantity, 10), upfront(l), hourly(l), total(l), state)
+	}
+	g.print(w)
+	fmt.Fprintf(w, "\nupfront    %s\nper hour   %s\ntotal      %s over the whole term\n", p.Total.Upfront, p.Total.Hourly, p.Total.Total)
+	if !p.Bound.Total.IsZero() {
+		fmt.Fprintf(w, "bound      %s so far\n", p.Bound.Total)
+	}
+	fmt.Fprintf(w, "tolerance  prices may rise by %s%% until the purchase\n", percent(p.ToleranceBP))
+	fmt.Fprintf(w, "digest     %s\n", p.Digest)
+	for _, d := range p.Decisions {
+		verb := "rejected"
+		if d.Approve {
+			verb = "approved"
+		}
+		fmt.Fprintf(w, "%s   by %s on %s", verb, d.By, when(d.At))
+		if d.Comment != "" {
+			fmt.Fprintf(w, ": %s", d.Comment)
+		}
+		fmt.Fprintln(w)
+	}
+	if p.ApprovalExpires != nil {
+		fmt.Fprintf(w, "expires    %s\n", when(*p.ApprovalExpires))
+	}
+}
+
+// percent writes basis points as per cent.
+func percent(bp int) string {
+	if bp%100 == 0 {
+		return strconv.Itoa(bp / 100)
+	}
+	return fmt.Sprintf("%d.%02d", bp/100, bp%100)
+}
+
+// oneID demands one argument and says which.
+func oneID(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch len(args) {
+		case 1:
+			return nil
+		case 0:
+			return fmt.Errorf("name the %s: %s", what, cmd.UseLine())
+		}
+		return fmt.Errorf("one %s at a time: %s", what, cmd.UseLine())
+	}
+}
