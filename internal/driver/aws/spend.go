@@ -1,0 +1,131 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+)
+
+// order is one spending request of a service, ready to be sent.
+type order struct {
+	operation string
+	// root is the root element of the answer to a success.
+	root string
+	// send calls the operation once with this client and credential, with the
+	// retries of the SDK off, and returns what the answer shows. An error beside
+	// a commitment says what in the answer does not fit the request.
+	send func(context.Context, *http.Client, aws.Credentials) (*cloud.Commitment, error)
+	// code reads the error code out of an answer as it came over the wire, and
+	// returns "" unless it is a whole error document.
+	code func(*reply) string
+}
+
+// errNoSession tells an attempt without a Quote, or with one too many Purchases.
+var errNoSession = errors.New("the attempt has no session: quote it first; it is good for one purchase")
+
+// spend is the way of every purchase: it proves the caller, waits at no point,
+// sends at most one request, and judges the answer.
+func (c *core) spend(ctx context.Context, r driver.Request, o order) (cloud.Evidence, error) {
+	ev := cloud.Evidence{Kind: cloud.EvidenceReply, Operation: o.operation, Started: c.now()}
+	s := c.sessions.take(r.Attempt)
+	if s == nil {
+		return unsent(ev, errNoSession)
+	}
+	if err := c.timely(r, s); err != nil {
+		return unsent(ev, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Answer)
+	defer cancel()
+	if err := c.prove(ctx, s.creds); err != nil {
+		return unsent(ev, err)
+	}
+
+	g := newGuard(c.Transport, c.now, r.SendBy)
+	ev.Started = c.now()
+	bought, err := o.send(ctx, g.client(), s.creds)
+	return judge(ev, o, g.close(), bought, err, s.creds)
+}
+
+// timely checks that the cloud refuses the request from r.Deadline on, if it is
+// sent as late as r.SendBy.
+func (c *core) timely(r driver.Request, s *session) error {
+	switch {
+	case c.role == "" && r.Deadline.Before(r.SendBy.Add(c.life())):
+		return fmt.Errorf("a request sent at %s can take effect for %s, which is after the deadline of the attempt",
+			r.SendBy.UTC().Format(time.RFC3339), c.life())
+	case c.role != "" && !s.deadline.Equal(r.Deadline):
+		return errors.New("the session of the attempt was opened with another deadline")
+	case r.SendBy.After(r.Deadline):
+		return errors.New("the attempt may be sent after its deadline")
+	}
+	return nil
+}
+
+// unsent is the evidence of a request of which nothing left.
+func unsent(ev cloud.Evidence, err error) (cloud.Evidence, error) {
+	ev.Outcome = cloud.Unsent
+	ev.Detail = quiet(err).Error()
+	var inner *driver.Error
+	if errors.As(err, &inner) {
+		ev.Operation, ev.Code, ev.Status = inner.Operation, inner.Code, inner.Status
+		ev.Detail = inner.Err.Error()
+		err = inner.Err
+	}
+	return ev, &driver.Error{Outcome: cloud.Unsent, Operation: ev.Operation, Code: ev.Code, Status: ev.Status, Err: quiet(err)}
+}
+
+// judge says what the record of an attempt proves. Doubt is the default: each
+// other outcome needs its own complete proof.
+func judge(ev cloud.Evidence, o order, rec record, bought *cloud.Commitment, err error, creds aws.Credentials) (cloud.Evidence, error) {
+	if rec.reply != nil {
+		ev.Status = rec.reply.status
+		ev.RequestID = requestID(rec.reply)
+		if at, dateErr := http.ParseTime(rec.reply.header.Get("Date")); dateErr == nil {
+			ev.CloudTime = at.UTC()
+		}
+	}
+	ev.Commitment = bought
+	switch {
+	case rec.asked > 1:
+		err = cause{driver.ErrSecondRequest.Error(), errors.Join(driver.ErrSecondRequest, err)}
+	case !rec.wrote && err != nil:
+		if rec.refused != nil {
+			err = rec.refused
+		}
+		return unsent(ev, quiet(err, creds))
+	case rec.reply == nil:
+		err = orElse(err, "no answer")
+	case rec.reply.err != nil:
+		err = fmt.Errorf("the answer broke off: %w", rec.reply.err)
+	case rec.reply.status != http.StatusOK:
+		// A status without a code of the table stays in doubt.
+		ev.Code = o.code(rec.reply)
+		ev.Outcome = classify(o.operation, ev.Code, ev.Status)
+		err = orElse(err, "an answer with status "+http.StatusText(ev.Status))
+	case err == nil && bought != nil:
+		if err = wholeXML(rec.reply.body, o.root); err == nil {
+			ev.Outcome = cloud.Bought
+			ev.Detail = fmt.Sprintf("commitment %s is %s", bought.ID, bought.State)
+			return ev, nil
+		}
+	default:
+		err = orElse(err, "an answer without a commitment")
+	}
+	err = quiet(err, creds)
+	ev.Detail = err.Error()
+	return ev, &driver.Error{Outcome: ev.Outcome, Operation: o.operation, Code: ev.Code, Status: ev.Status, Err: err}
+}
+
+func orElse(err error, text string) error {
+	if err == nil {
+		return errors.New(text)
+	}
+	return err
+}

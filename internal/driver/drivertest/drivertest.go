@@ -1,0 +1,265 @@
+// Package drivertest is the conformance suite of drivers. A driver's own test
+// joins a simulated cloud to it and calls Run once for each way to configure the
+// driver:
+//
+//	drivertest.Run(t, func(t *testing.T) drivertest.Harness { ... })
+//
+// The suite knows no cloud and no simulator. It asks the world what is true,
+// injects faults by neutral names, and holds a driver to package driver's
+// contract: every answer is judged against the ground truth, and after each
+// check all invariants are computed anew.
+//
+// What the suite cannot see it does not assert: that a connection is fresh, that
+// no redirect is followed to a foreign host, that errors hold no secrets. Those
+// are tests of the driver, on the wire.
+package drivertest
+
+import (
+	"testing"
+	"time"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+)
+
+// World is what the suite needs of a simulated cloud.
+type World interface {
+	// Now is the simulated time, UTC.
+	Now() time.Time
+	// Advance moves the simulated clock forward.
+	Advance(d time.Duration)
+	// Owned counts the commitments under an identity, in any case of its letters,
+	// in any state, shown by listings or not: the truth.
+	Owned(identity string) int
+	// Spending counts the requests that could spend, of all attempts, that came
+	// in over the wire since the world began, whatever became of them.
+	Spending() int
+	// Inject makes the next request that the fault is about go wrong, once.
+	Inject(f Fault)
+	// Hold keeps the next request that can spend on the wire: it reaches the
+	// cloud d of simulated time later, even if its sender is gone.
+	Hold(d time.Duration)
+	// Stock puts commitments of the harness's account and region into the world
+	// that somebody else bought, one unit of the request's offering under each
+	// identity, letter for letter where the cloud keeps letters.
+	Stock(identities ...string)
+	// FillQuota leaves no room for another purchase.
+	FillQuota()
+}
+
+// Fault is a way in which one request goes wrong.
+type Fault string
+
+// The faults. Unless said otherwise they are about the next request that can
+// spend. Those named Applied take effect in the cloud, their pairs do not.
+const (
+	RequestLost     Fault = "request lost"     // the connection is cut before the cloud acts
+	ReplyLost       Fault = "reply lost"       // applied; the connection is cut
+	Error500        Fault = "500"              // an internal error
+	Error500Applied Fault = "500 applied"      //
+	Error502        Fault = "502"              // a gateway's page
+	Error502Applied Fault = "502 applied"      //
+	Error503        Fault = "503"              // unavailable, without a throttling code
+	Error503Applied Fault = "503 applied"      //
+	ReplySlow       Fault = "reply slow"       // applied; the answer never comes
+	ReplyTorn       Fault = "reply torn"       // applied; the answer breaks off in its body
+	Throttled       Fault = "throttled"        // refused with the cloud's throttling code
+	Redirected      Fault = "redirected"       // sent elsewhere, by a redirect that keeps the method
+	PaymentFails    Fault = "payment fails"    // applied; the payment fails later
+	CallerChanges   Fault = "caller changes"   // the next identity call names another account
+	ListingStale    Fault = "listing is stale" // the next listing shows the world before all purchases
+)
+
+// Harness is a fresh world with drivers on it.
+type Harness struct {
+	World World
+	// Service is the driver under test.
+	Service driver.Service
+	// Impatient is the same driver with an answer time that is short in wall time.
+	Impatient driver.Service
+	// Stranger is a driver for the same account whose credentials belong to
+	// another account.
+	Stranger driver.Service
+	// Request returns a request that is valid now, with an identity and an attempt
+	// never used before and the times of Times.
+	Request func() driver.Request
+	// Attempt returns an attempt name never used before.
+	Attempt func() string
+	// NotSold is the id of an offering that does not exist.
+	NotSold string
+}
+
+// Times returns the last instants at which a request may be sent and take
+// effect, as an engine would choose them now.
+func Times(w World, life time.Duration) (sendBy, deadline time.Time) {
+	sendBy = w.Now().Add(20 * time.Second)
+	return sendBy, sendBy.Add(life)
+}
+
+// Run holds a driver to the contract. newHarness is called for every check.
+func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
+	check := func(name string, f func(t *testing.T, h Harness)) {
+		t.Run(name, func(t *testing.T) { f(t, newHarness(t)) })
+	}
+	check("Info", testInfo)
+	check("OfferingsAll", testOfferingsAll)
+	check("OfferingsByAttributes", testOfferingsByAttributes)
+	check("OfferingsNone", testOfferingsNone)
+	check("QuotePrice", testQuotePrice)
+	check("QuoteNotSold", testQuoteNotSold)
+	check("QuoteOtherGoods", testQuoteOtherGoods)
+	check("QuoteWrongAccount", testQuoteWrongAccount)
+
+	check("FindNothing", testFindNothing)
+	check("FindWrongAccount", testFindWrongAccount)
+	check("FindInventory", testFindInventory)
+	check("FindAllIdentities", testFindAllIdentities)
+	check("FindOtherCase", testFindOtherCase)
+	check("FindStaleThenSettled", testFindStaleThenSettled)
+
+	check("PurchaseBought", testPurchaseBought)
+	check("PurchaseWithoutQuote", testPurchaseWithoutQuote)
+	check("PurchaseOncePerAttempt", testPurchaseOncePerAttempt)
+	check("PurchaseSameIdentity", testPurchaseSameIdentity)
+	check("PurchaseWrongAccount", testPurchaseWrongAccount)
+	check("PurchaseCallerChanges", testPurchaseCallerChanges)
+	check("PurchaseTooLate", testPurchaseTooLate)
+	check("PurchaseLastInstant", testPurchaseLastInstant)
+	check("PurchaseNotSold", testPurchaseNotSold)
+	check("PurchaseQuota", testPurchaseQuota)
+	check("PurchaseNoQuantity", testPurchaseNoQuantity)
+	check("PurchaseCanceled", testPurchaseCanceled)
+	check("PurchasePaymentFails", testPurchasePaymentFails)
+	check("DeliveredInTime", testDeliveredInTime)
+	check("DeliveredTooLate", testDeliveredTooLate)
+	check("Concurrent", testConcurrent)
+	for _, row := range faults {
+		check("Fault/"+string(row.fault), row.test)
+	}
+}
+
+// quote quotes r, which must work, and returns what Purchase is to be given.
+func quote(t *testing.T, s driver.Service, r driver.Request) cloud.Quote {
+	t.Helper()
+	q, err := s.Quote(t.Context(), r)
+	if err != nil {
+		t.Fatalf("Quote: %v", err)
+	}
+	return q
+}
+
+// again is r as a further attempt of the same line, valid now.
+func again(h Harness, r driver.Request) driver.Request {
+	r.Attempt = h.Attempt()
+	r.SendBy, r.Deadline = Times(h.World, h.Service.Info().Life)
+	return r
+}
+
+// wantOutcome checks the outcome of a purchase, in its error and its evidence.
+func wantOutcome(t *testing.T, ev cloud.Evidence, err error, want cloud.Outcome) {
+	t.Helper()
+	if got := driver.OutcomeOf(err); got != want {
+		t.Errorf("outcome %s, want %s (error: %v)", got, want, err)
+	}
+	if ev.Outcome != want {
+		t.Errorf("outcome in the evidence %s, want %s", ev.Outcome, want)
+	}
+	if ev.Kind != cloud.EvidenceReply || ev.Operation == "" || ev.Started.IsZero() {
+		t.Errorf("evidence %+v: want a reply with its operation and start", ev)
+	}
+	if want == cloud.Bought && ev.Commitment == nil {
+		t.Error("bought, but the evidence names no commitment")
+	}
+	if want != cloud.Bought && err == nil {
+		t.Error("no error: only a proven purchase may have none")
+	}
+}
+
+// wantWorld checks the ground truth.
+func wantWorld(t *testing.T, h Harness, r driver.Request, owned, spending int) {
+	t.Helper()
+	if got := h.World.Owned(r.Identity); got != owned {
+		t.Errorf("the world holds %d commitments of the identity, want %d", got, owned)
+	}
+	if got := h.World.Spending(); got != spending {
+		t.Errorf("%d spending requests on the wire, want %d", got, spending)
+	}
+}
+
+// settle lets every request die and every listing catch up.
+func settle(h Harness) {
+	info := h.Service.Info()
+	h.World.Advance(info.Life + info.Settle + time.Minute)
+}
+
+// wantFound checks, after settling, that Find says what the world holds.
+func wantFound(t *testing.T, h Harness, r driver.Request) []cloud.Evidence {
+	t.Helper()
+	settle(h)
+	asked := h.World.Now()
+	found, err := h.Service.Find(t.Context(), r)
+	if err != nil {
+		t.Fatalf("Find: %v", err)
+	}
+	if h.World.Owned(r.Identity) == 0 {
+		wantAbsence(t, found, asked)
+		return found
+	}
+	if len(found) != 1 || found[0].Kind != cloud.EvidenceListing || found[0].Commitment == nil {
+		t.Fatalf("Find returned %+v, want one commitment", found)
+	}
+	wantCommitment(t, *found[0].Commitment, r, h.Service.Info().Lane)
+	return found
+}
+
+// wantAbsence checks that a listing saw nothing, and when it looked.
+func wantAbsence(t *testing.T, found []cloud.Evidence, asked time.Time) {
+	t.Helper()
+	if len(found) != 1 || found[0].Kind != cloud.EvidenceAbsence || found[0].Commitment != nil {
+		t.Fatalf("Find returned %+v, want one absence", found)
+	}
+	if ev := found[0]; ev.Started.Before(asked) || ev.CloudTime.Before(asked.Truncate(time.Second)) {
+		t.Errorf("absence started at %s, cloud time %s: want both after %s", ev.Started, ev.CloudTime, asked)
+	}
+}
+
+// wantCommitment checks that c is what r asked for.
+func wantCommitment(t *testing.T, c cloud.Commitment, r driver.Request, lane cloud.Lane) {
+	t.Helper()
+	o := r.Offering
+	if c.Lane != lane || c.ID == "" || c.Start.IsZero() || c.Quantity != r.Quantity || c.Term != o.Term || c.Payment != o.Payment ||
+		c.Attributes.String() != o.Attributes.String() || !c.Upfront.Equal(o.Upfront) || !c.Hourly.Equal(o.Hourly) {
+		t.Errorf("commitment %+v does not fit the request for %d x %+v", c, r.Quantity, o)
+	}
+	if c.OfferingID != "" && c.OfferingID != o.ID {
+		t.Errorf("commitment of offering %s, want %s", c.OfferingID, o.ID)
+	}
+}
+
+// wantHarmless asks for r again and again, as further attempts: whatever the
+// first one did, the line ends with one commitment.
+func wantHarmless(t *testing.T, h Harness, r driver.Request) {
+	t.Helper()
+	sent := h.World.Spending()
+	want := cloud.Bought
+	if h.World.Owned(r.Identity) > 0 {
+		want = repeated(h)
+	}
+	for range 2 {
+		n := again(h, r)
+		quote(t, h.Service, n)
+		ev, err := h.Service.Purchase(t.Context(), n)
+		wantOutcome(t, ev, err, want)
+		sent++
+		wantWorld(t, h, r, 1, sent)
+		want = repeated(h)
+	}
+}
+
+// repeated is the outcome of buying under an identity that has bought.
+func repeated(h Harness) cloud.Outcome {
+	if h.Service.Info().Class == cloud.ClassName {
+		return cloud.Exists
+	}
+	return cloud.Bought // a token: the same commitment once more
+}

@@ -1,0 +1,256 @@
+package drivertest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+)
+
+func testInfo(t *testing.T, h Harness) {
+	i := h.Service.Info()
+	if i.Lane.Provider == "" || i.Lane.Account == "" || i.Lane.Region == "" || i.Lane.Service == "" {
+		t.Errorf("lane %+v is not complete", i.Lane)
+	}
+	if i.Class == "" || i.Life <= 0 || i.Settle <= 0 || i.Answer <= 0 || i.Guarantee == "" {
+		t.Errorf("info %+v is not complete", i)
+	}
+	if h.Impatient.Info().Lane != i.Lane || h.Stranger.Info().Lane != i.Lane {
+		t.Error("the drivers of the harness are of different lanes")
+	}
+	r := h.Request()
+	if len(i.Attributes) != len(r.Offering.Attributes) {
+		t.Errorf("attributes %+v, but the offering has %s", i.Attributes, r.Offering.Attributes)
+	}
+	for _, a := range i.Attributes {
+		if r.Offering.Attributes[a.Key] == "" || a.Example == "" {
+			t.Errorf("attribute %+v: want an example and a value in %s", a, r.Offering.Attributes)
+		}
+	}
+}
+
+func testOfferingsAll(t *testing.T, h Harness) {
+	r, info := h.Request(), h.Service.Info()
+	all := offerings(t, h, driver.Query{})
+	seen := map[string]bool{}
+	for _, o := range all {
+		if o.Provider != info.Lane.Provider || o.Service != info.Lane.Service || o.Region != info.Lane.Region {
+			t.Errorf("offering %s is of another lane: %+v", o.ID, o)
+		}
+		if o.Term != cloud.OneYear && o.Term != cloud.ThreeYears {
+			t.Errorf("offering %s has the term %d", o.ID, o.Term)
+		}
+		if o.Upfront.Currency() == "" || o.Hourly.Currency() != o.Upfront.Currency() || o.Upfront.Sign() < 0 || o.Hourly.Sign() < 0 ||
+			o.Upfront.IsZero() && o.Hourly.IsZero() {
+			t.Errorf("offering %s costs %s and %s an hour", o.ID, o.Upfront, o.Hourly)
+		}
+		key := fmt.Sprint(o.ID, o.Attributes, o.Term, o.Payment)
+		if seen[key] {
+			t.Errorf("offering %s is listed twice", o.ID)
+		}
+		seen[key] = true
+	}
+	if o := only(t, offerings(t, h, driver.Query{ID: r.Offering.ID})); !o.SameGoods(r.Offering) {
+		t.Errorf("offering by id is %+v, want %+v", o, r.Offering)
+	}
+	if !seen[fmt.Sprint(r.Offering.ID, r.Offering.Attributes, r.Offering.Term, r.Offering.Payment)] {
+		t.Error("the offering of the request is not among all offerings")
+	}
+}
+
+func testOfferingsByAttributes(t *testing.T, h Harness) {
+	want := h.Request().Offering
+	got := only(t, offerings(t, h, driver.Query{Attributes: want.Attributes, Term: want.Term, Payment: want.Payment}))
+	if !got.SameGoods(want) {
+		t.Errorf("offering %+v, want %+v", got, want)
+	}
+	// Each attribute alone must give exactly those of all that have its value.
+	all := offerings(t, h, driver.Query{})
+	for key, value := range want.Attributes {
+		n := 0
+		for _, o := range all {
+			if o.Attributes[key] == value {
+				n++
+			}
+		}
+		some := offerings(t, h, driver.Query{Attributes: cloud.Attributes{key: value}})
+		if len(some) != n {
+			t.Errorf("%d offerings with %s=%s, want %d", len(some), key, value, n)
+		}
+		for _, o := range some {
+			if o.Attributes[key] != value {
+				t.Errorf("asked for %s=%s, got %s", key, value, o.Attributes)
+			}
+		}
+	}
+	if list, err := h.Service.Offerings(t.Context(), driver.Query{Attributes: cloud.Attributes{"no such key": "x"}}); err == nil {
+		t.Errorf("an unknown attribute returned %d offerings, want an error", len(list))
+	}
+}
+
+func testOfferingsNone(t *testing.T, h Harness) {
+	if list := offerings(t, h, driver.Query{ID: h.NotSold}); len(list) != 0 {
+		t.Errorf("an id that does not exist returned %+v", list)
+	}
+}
+
+func testQuotePrice(t *testing.T, h Harness) {
+	r := h.Request()
+	before := h.World.Now()
+	q := quote(t, h.Service, r)
+	if !q.Offering.SameGoods(r.Offering) || !q.Offering.Upfront.Equal(r.Offering.Upfront) || !q.Offering.Hourly.Equal(r.Offering.Hourly) {
+		t.Errorf("quote of %+v, want %+v", q.Offering, r.Offering)
+	}
+	if q.Credential == "" || q.At.Before(before) || q.CloudTime.IsZero() {
+		t.Errorf("quote %+v: want a credential and both times", q)
+	}
+	wantWorld(t, h, r, 0, 0)
+}
+
+func testQuoteNotSold(t *testing.T, h Harness) {
+	r := h.Request()
+	r.Offering.ID = h.NotSold
+	if _, err := h.Service.Quote(t.Context(), r); !errors.Is(err, driver.ErrNotSold) {
+		t.Errorf("Quote: %v, want ErrNotSold", err)
+	}
+}
+
+func testQuoteOtherGoods(t *testing.T, h Harness) {
+	r := h.Request()
+	changed := cloud.Attributes{}
+	for key := range maps.Keys(r.Offering.Attributes) {
+		changed[key] = "something-else"
+	}
+	r.Offering.Attributes = changed
+	if q, err := h.Service.Quote(t.Context(), r); err == nil {
+		t.Errorf("an offering that is other goods by now was quoted: %+v", q)
+	}
+}
+
+func testQuoteWrongAccount(t *testing.T, h Harness) {
+	if _, err := h.Stranger.Quote(t.Context(), h.Request()); !errors.Is(err, driver.ErrWrongAccount) {
+		t.Errorf("Quote: %v, want ErrWrongAccount", err)
+	}
+}
+
+func testFindNothing(t *testing.T, h Harness) {
+	r := h.Request()
+	asked := h.World.Now()
+	found, err := h.Service.Find(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAbsence(t, found, asked)
+
+	r.Identities = nil
+	if found, err = h.Service.Find(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	wantAbsence(t, found, asked)
+}
+
+func testFindWrongAccount(t *testing.T, h Harness) {
+	r := h.Request()
+	if found, err := h.Stranger.Find(t.Context(), r); !errors.Is(err, driver.ErrWrongAccount) {
+		t.Errorf("Find: %+v, %v: another account's absence must be ErrWrongAccount", found, err)
+	}
+	r.Account = "000000000000"
+	if found, err := h.Service.Find(t.Context(), r); !errors.Is(err, driver.ErrWrongAccount) {
+		t.Errorf("Find: %+v, %v: a request for another account must be ErrWrongAccount", found, err)
+	}
+}
+
+// testFindInventory needs several pages of the cloud.
+func testFindInventory(t *testing.T, h Harness) {
+	const n = 35
+	want := map[string]bool{}
+	var all []string
+	for range n {
+		id := h.Request().Identity
+		want[id] = true
+		all = append(all, id)
+	}
+	h.World.Stock(all...)
+	settle(h)
+	r := h.Request()
+	r.Identities = nil
+	found, err := h.Service.Find(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range found {
+		if ev.Kind != cloud.EvidenceListing || ev.Commitment == nil {
+			t.Fatalf("evidence %+v, want a listing", ev)
+		}
+		id := strings.ToLower(ev.Commitment.ID)
+		if !want[id] {
+			t.Errorf("%s is listed twice or not in the world", id)
+		}
+		delete(want, id)
+	}
+	if len(want) > 0 {
+		t.Errorf("%d of %d commitments are missing in the inventory", len(want), n)
+	}
+}
+
+func testFindAllIdentities(t *testing.T, h Harness) {
+	r, old := h.Request(), h.Request()
+	h.World.Stock(old.Identity)
+	settle(h)
+	r.Identities = []string{old.Identity, r.Identity}
+	found, err := h.Service.Find(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 || found[0].Commitment == nil || !strings.EqualFold(found[0].Commitment.ID, old.Identity) {
+		t.Errorf("Find returned %+v, want the commitment of the older identity", found)
+	}
+}
+
+func testFindOtherCase(t *testing.T, h Harness) {
+	r := h.Request()
+	h.World.Stock(strings.ToUpper(r.Identity))
+	wantFound(t, h, r)
+	r = again(h, r)
+	quote(t, h.Service, r)
+	ev, err := h.Service.Purchase(t.Context(), r)
+	wantOutcome(t, ev, err, repeated(h))
+	wantWorld(t, h, r, 1, 1)
+}
+
+func testFindStaleThenSettled(t *testing.T, h Harness) {
+	r := h.Request()
+	quote(t, h.Service, r)
+	ev, err := h.Service.Purchase(t.Context(), r)
+	wantOutcome(t, ev, err, cloud.Bought)
+	h.World.Inject(ListingStale)
+	asked := h.World.Now()
+	found, err := h.Service.Find(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAbsence(t, found, asked) // what a stale listing says, with the time that makes it worthless
+	wantFound(t, h, r)
+	wantWorld(t, h, r, 1, 1)
+}
+
+func offerings(t *testing.T, h Harness, q driver.Query) []cloud.Offering {
+	t.Helper()
+	list, err := h.Service.Offerings(t.Context(), q)
+	if err != nil {
+		t.Fatalf("Offerings(%+v): %v", q, err)
+	}
+	return list
+}
+
+func only(t *testing.T, list []cloud.Offering) cloud.Offering {
+	t.Helper()
+	if len(list) != 1 {
+		t.Fatalf("%d offerings, want 1: %+v", len(list), list)
+	}
+	return list[0]
+}
