@@ -54,8 +54,9 @@ type Service interface {
 	// made: one evidence for each commitment under one of r.Identities. When there
 	// is none it returns one evidence of kind absence. Without identities it
 	// returns the whole inventory of the lane. The listing is complete or the
-	// result is an error; a state the driver does not know is cloud.Unknown. It is
-	// read only.
+	// result is an error; a state the driver does not know is cloud.Unknown. The
+	// CloudTime of its evidence is that of the first answer of the look. It is read
+	// only.
 	Find(ctx context.Context, r Request) ([]cloud.Evidence, error)
 }
 
@@ -63,9 +64,10 @@ type Service interface {
 type Info struct {
 	Lane  cloud.Lane
 	Class cloud.Class
-	// Life is how long after its signing a request can still take effect: the
-	// deadline in the session policy where a role is configured, the cloud's
-	// signature age otherwise.
+	// Life is how far ahead the deadline of an attempt is to be: long enough to
+	// send within it, and no request of the attempt can take effect after it. With
+	// a role the session policy ends it; otherwise the signature's age does, so
+	// the time until the signing counts on top.
 	Life time.Duration
 	// Settle is how long after an effect a complete listing may still miss it.
 	Settle time.Duration
@@ -104,8 +106,9 @@ type Request struct {
 	Identities []string  // every identity the line has ever had, this one included
 	Attempt    string    // unique for the attempt; fit for a session name
 	Deadline   time.Time // the cloud must refuse the request from here on, UTC
-	// SendBy is the local gate: not one byte is sent later than this. It carries
-	// a monotonic reading, so a suspended process wakes up too late.
+	// SendBy is the local gate: not one byte is sent later than this, by the wall
+	// clock nor by the monotonic reading that it carries: Linux stops the latter
+	// while a machine is suspended, and the former can be set back.
 	SendBy time.Time
 	// Tags are claims for people. No guard reads them.
 	Tags map[string]string

@@ -47,6 +47,22 @@ func TestOneFault(t *testing.T) {
 	}
 }
 
+// TestStaticKeys buys without a role: the signature's age is what ends a request.
+func TestStaticKeys(t *testing.T) {
+	for _, kind := range []string{sim.LoseReply, sim.LoseRequest} {
+		w := newWorld(t, sim.Options{})
+		w.clouds.keys = true
+		w.fault(sim.Fault{Kind: kind})
+		p := w.settle(w.approved(drafts(2)...))
+		for _, l := range p.Lines {
+			if l.State != purchase.Purchased {
+				t.Errorf("%s: %s\n%s", kind, l.State, w.story(p))
+			}
+		}
+		w.audit(p)
+	}
+}
+
 // TestDoubtEndsByEvidence loses every request: the line stays in doubt until a
 // complete listing must show whatever its requests did, and only then is closed.
 func TestDoubtEndsByEvidence(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -41,6 +42,9 @@ const (
 	// signatureLife is the documented upper bound of the age at which AWS accepts
 	// a signature; most services refuse after 5 minutes.
 	signatureLife = 15 * time.Minute
+	// sendWindow is what a round may take from its first read to the signing of
+	// the purchase; one that takes longer sends nothing.
+	sendWindow = 2 * time.Minute
 	// sessionLife is how far ahead of the purchase the deadline in a session
 	// policy is meant to be.
 	sessionLife = 2 * time.Minute
@@ -134,8 +138,23 @@ func newCore(cfg Config) (*core, error) {
 		c.Transport = &http.Transport{DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext}
 	}
 	c.Transport = c.Transport.Clone()
-	c.client = &http.Client{Transport: c.Transport, CheckRedirect: noRedirect}
+	c.client = &http.Client{Transport: plainBody{c.Transport}, CheckRedirect: noRedirect}
 	return c, nil
+}
+
+// plainBody hides that the body of a request is an io.WriterTo. The SDK's
+// (smithy-go v1.28.8) answers io.EOF once it is closed, and it is closed when the
+// response arrives; net/http may still be asking then, and would cut the
+// connection under the response.
+type plainBody struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (p plainBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r = r.Clone(r.Context())
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return p.next.RoundTrip(r)
 }
 
 // noRedirect hands a redirect to the caller instead of following it.
@@ -158,12 +177,12 @@ func partitionOf(r cloud.Region) string {
 // now returns Config.Now in UTC, with its monotonic reading if it has one.
 func (c *core) now() time.Time { return c.Now().UTC() }
 
-// life is how long after its signing a request can still take effect.
+// life is how far ahead of a round's first read the deadline of an attempt is.
 func (c *core) life() time.Duration {
 	if c.role != "" {
 		return sessionLife
 	}
-	return signatureLife
+	return signatureLife + sendWindow
 }
 
 // baseEndpoint is what the options of a client of the SDK take.

@@ -47,8 +47,8 @@ var states = map[string]cloud.CommitmentState{
 // them. RDS answers an id it does not know with a fault; an empty list is taken
 // the same way.
 //
-// An absence was looked for from Started, before the first request, to
-// CloudTime, that of the last answer.
+// The look began at Started by our clock and not after CloudTime by the cloud's:
+// that of its first answer.
 func (d *RDS) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence, error) {
 	if r.Account != d.Account {
 		return nil, &driver.Error{Operation: opReserved, Err: driver.ErrWrongAccount}
@@ -87,8 +87,17 @@ func (d *RDS) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence, err
 	return []cloud.Evidence{absent}, nil
 }
 
+// first keeps the earliest answer's time: whatever came into being after it may
+// be missing from the listing.
+func first(t *time.Time, answer time.Time) {
+	if t.IsZero() {
+		*t = answer
+	}
+}
+
 // list returns the reservations under one id, or all for an empty id. It writes
-// what is known of the last answer to absent.
+// what is known of the answers to absent: the time of the first, the rest of the
+// last.
 func (d *RDS) list(ctx context.Context, creds aws.Credentials, id string, absent *cloud.Evidence) ([]cloud.Evidence, error) {
 	var found []cloud.Evidence
 	seen := map[string]bool{}
@@ -103,7 +112,8 @@ func (d *RDS) list(ctx context.Context, creds aws.Credentials, id string, absent
 		out, err := client.DescribeReservedDBInstances(ctx, in)
 		var missing *types.ReservedDBInstanceNotFoundFault
 		if id != "" && errors.As(err, &missing) && refusal(err) {
-			absent.CloudTime, absent.Status, absent.Code = errorTime(err), http.StatusNotFound, missing.ErrorCode()
+			absent.Status, absent.Code = http.StatusNotFound, missing.ErrorCode()
+			first(&absent.CloudTime, errorTime(err))
 			absent.RequestID = errorRequestID(err)
 			return nil, nil
 		}
@@ -113,7 +123,8 @@ func (d *RDS) list(ctx context.Context, creds aws.Credentials, id string, absent
 		if out.ReservedDBInstances == nil {
 			return nil, errNoList
 		}
-		absent.CloudTime, absent.Status, absent.Code = answerTimeOf(out.ResultMetadata), http.StatusOK, ""
+		absent.Status, absent.Code = http.StatusOK, ""
+		first(&absent.CloudTime, answerTimeOf(out.ResultMetadata))
 		absent.RequestID, _ = awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 		for _, item := range out.ReservedDBInstances {
 			c, err := d.commitment(item)

@@ -231,7 +231,7 @@ func TestConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i := d.Info(); i.Answer != 25*time.Second || i.Life != 15*time.Minute || i.Class != cloud.ClassName {
+	if i := d.Info(); i.Answer != 25*time.Second || i.Life != 17*time.Minute || i.Class != cloud.ClassName {
 		t.Errorf("info %+v", i)
 	}
 	for region, want := range map[cloud.Region]string{
