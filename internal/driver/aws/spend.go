@@ -57,9 +57,9 @@ func (c *core) spend(ctx context.Context, r driver.Request, o order) (cloud.Evid
 // sent as late as r.SendBy.
 func (c *core) timely(r driver.Request, s *session) error {
 	switch {
-	case c.role == "" && r.Deadline.Before(r.SendBy.Add(c.life())):
+	case c.role == "" && r.Deadline.Before(r.SendBy.Add(signatureLife)):
 		return fmt.Errorf("a request sent at %s can take effect for %s, which is after the deadline of the attempt",
-			r.SendBy.UTC().Format(time.RFC3339), c.life())
+			r.SendBy.UTC().Format(time.RFC3339), signatureLife)
 	case c.role != "" && !s.deadline.Equal(r.Deadline):
 		return errors.New("the session of the attempt was opened with another deadline")
 	case r.SendBy.After(r.Deadline):
