@@ -250,7 +250,7 @@ func (w *world) audit(p *purchase.Plan) {
 	}
 	sent := map[string]int{}
 	for _, r := range w.sim.Requests() {
-		if r.Spending {
+		if r.Spending && r.Session != "" { // static keys do not name their attempt
 			sent[r.Session]++
 		}
 	}

@@ -280,7 +280,7 @@ func TestRequestChecks(t *testing.T) {
 		"another region":          func(r *driver.Request) { r.Offering.Region = "eu-west-2" },
 		"another service":         func(r *driver.Request) { r.Offering.Service = "elasticache" },
 		"another attempt":         func(r *driver.Request) { r.Attempt = "bu-att-2" },
-		"deadline too near":       func(r *driver.Request) { r.Deadline = r.Deadline.Add(-time.Second) },
+		"deadline too near":       func(r *driver.Request) { r.Deadline = r.SendBy.Add(signatureLife - time.Second) },
 		"sent after the deadline": func(r *driver.Request) { r.SendBy = r.Deadline.Add(time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
