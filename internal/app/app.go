@@ -24,6 +24,7 @@ type Options struct {
 	// Endpoint names a running simulator; "" means the one that this process runs
 	// over a file beside the ledger.
 	Endpoint string
+	Stdin    io.Reader    // what an input named "-" is read from; nil means the process's
 	Log      *slog.Logger // nil discards
 }
 
@@ -32,6 +33,7 @@ type App struct {
 	db     *store.DB
 	clouds *clouds
 	engine *engine.Engine
+	stdin  io.Reader
 }
 
 // ConfigName is the configuration file that is read when none is named.
@@ -43,6 +45,10 @@ func CloudsPath(ledger string) string { return ledger + ".clouds" }
 
 // Init creates a ledger. It never touches an existing one.
 func Init(ctx context.Context, o Options) (api.Installation, error) {
+	// Asked before the clouds are opened, whose file would be left behind.
+	if err := vacant(o.Ledger); err != nil {
+		return api.Installation{}, err
+	}
 	cfg, err := o.config()
 	if err != nil {
 		return api.Installation{}, err
@@ -54,13 +60,37 @@ func Init(ctx context.Context, o Options) (api.Installation, error) {
 	defer c.close() //nolint:errcheck // nothing was written
 	db, err := store.Create(ctx, o.Ledger, newInstall(), c.now())
 	if errors.Is(err, store.ErrLedgerExists) {
-		return api.Installation{}, fmt.Errorf("%w: it is left as it is; name another file with --ledger to start a new one", err)
+		return api.Installation{}, exists(o.Ledger)
 	} else if err != nil {
 		return api.Installation{}, err
 	}
 	a := &App{db: db, clouds: c}
 	in, err := a.Installation(ctx)
 	return in, errors.Join(err, db.Close())
+}
+
+// vacant refuses a path where no ledger can be created.
+func vacant(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a directory: name a file in it, such as --ledger %s", path, filepath.Join(path, "bursar.db"))
+	case err == nil:
+		return exists(path)
+	}
+	if dir := filepath.Dir(path); !isDir(dir) {
+		return fmt.Errorf("there is no directory %s for the ledger: create it first", dir)
+	}
+	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func exists(path string) error {
+	return fmt.Errorf("%s: %w: it is left as it is; name another file with --ledger to start a new one", path, store.ErrLedgerExists)
 }
 
 // newInstall returns the four characters that tell this installation's purchases
@@ -81,6 +111,9 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isDir(o.Ledger) {
+		return nil, fmt.Errorf("%s is a directory: name the ledger's file with --ledger", o.Ledger)
+	}
 	db, err := store.Open(ctx, o.Ledger)
 	if errors.Is(err, store.ErrNoLedger) {
 		return nil, fmt.Errorf("%w: create one with: bursar init --ledger %s", err, o.Ledger)
@@ -95,7 +128,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &App{db: db, clouds: c, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
+	return &App{db: db, clouds: c, stdin: o.Stdin, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
 }
 
 func (o Options) config() (Config, error) {

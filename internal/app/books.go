@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
+	"bursar/internal/store"
 )
 
 // HistoryFilter selects lines. Zero fields select all.
@@ -52,7 +54,12 @@ func (a *App) History(ctx context.Context, f HistoryFilter) ([]api.Line, error) 
 // shortened to a unique prefix.
 func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
 	full, err := a.db.LineID(ctx, id)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return api.LineHistory{}, fmt.Errorf("%w: bursar history shows the lines", err)
+	case errors.Is(err, store.ErrAmbiguous):
+		return api.LineHistory{}, fmt.Errorf("%w: use more of the id", err)
+	case err != nil:
 		return api.LineHistory{}, err
 	}
 	row, err := a.db.Row(ctx, full)

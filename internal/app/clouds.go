@@ -76,14 +76,17 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 	}
 	cfg := aws.Config{Account: lane.Account, Region: lane.Region, Now: c.now}
 	if c.simulator != nil {
-		known := slices.ContainsFunc(c.simulator.accounts, func(a simAccount) bool { return a.ID == string(lane.Account) })
-		if !known {
+		known := slices.IndexFunc(c.simulator.accounts, func(a simAccount) bool { return a.ID == string(lane.Account) })
+		if known < 0 {
 			ids := make([]string, len(c.simulator.accounts))
 			for i, a := range c.simulator.accounts {
 				ids[i] = a.ID
 			}
 			return nil, fmt.Errorf("account %s is neither configured with live: true nor simulated: the simulator has %s",
 				lane.Account, strings.Join(ids, ", "))
+		}
+		if regions := c.simulator.accounts[known].Regions; !slices.Contains(regions, string(lane.Region)) {
+			return nil, fmt.Errorf("region %s is not simulated: the simulator has %s", lane.Region, strings.Join(regions, ", "))
 		}
 		cfg.Endpoint = c.simulator.url
 		cfg.Credentials = aws.StaticKeys(string(lane.Account), simSecret)
@@ -107,7 +110,7 @@ func openClouds(ctx context.Context, cfg Config, endpoint, statePath string) (*c
 	if cfg.live() {
 		if endpoint != "" {
 			return nil, errors.New("a live account is configured and an endpoint is named: " +
-				"unset AWS_ENDPOINT_URL and --endpoint to buy for real, or remove live: true to rehearse")
+				"unset --endpoint, BURSAR_ENDPOINT and AWS_ENDPOINT_URL to buy for real, or remove live: true to rehearse")
 		}
 		c.live, c.now = map[cloud.Account]Account{}, func() time.Time { return time.Now().UTC() }
 		for _, a := range cfg.Accounts {

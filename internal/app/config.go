@@ -50,6 +50,8 @@ func LoadConfig(path string, must bool) (Config, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !must {
 		return Config{}, nil
+	} else if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, fmt.Errorf("configuration: there is no file %s", path)
 	} else if err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
@@ -57,12 +59,41 @@ func LoadConfig(path string, must bool) (Config, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+		return Config{}, fmt.Errorf("%s: %s", path, yamlProblem(err))
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return Config{}, fmt.Errorf("%s: a configuration is one YAML document, and here a second one follows", path)
 	}
 	if err := c.validate(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+var (
+	unknownKey = regexp.MustCompile(`^line (\d+): field (.+) not found in type (.+)$`)
+	wrongKind  = regexp.MustCompile(`^line (\d+): cannot unmarshal (.+) into .+$`)
+)
+
+// yamlProblem turns the first complaint of the YAML library into a sentence.
+func yamlProblem(err error) string {
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) || len(wrong.Errors) == 0 {
+		return strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	first := wrong.Errors[0]
+	if m := unknownKey.FindStringSubmatch(first); m != nil {
+		keys := "accounts"
+		if strings.HasSuffix(m[3], "Account") {
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions"
+		}
+		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
+	}
+	if m := wrongKind.FindStringSubmatch(first); m != nil {
+		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live is true or false, regions is a list of names",
+			m[1], strings.TrimPrefix(m[2], "!!"))
+	}
+	return first
 }
 
 func (c Config) validate() error {

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"bursar/internal/api"
 	"bursar/internal/engine"
@@ -30,7 +33,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 			return api.PlanCreated{}, err
 		}
 	}
-	in, err := readInput(r.File)
+	in, err := a.readInput(r.File)
 	if err != nil {
 		return api.PlanCreated{}, err
 	}
@@ -60,7 +63,11 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	if name == "" {
 		name = in.Name
 	}
-	p, err := a.engine.Propose(ctx, in, engine.PlanOptions{Name: name, Requester: person(r.Requester), Caps: caps})
+	requester := person(r.Requester)
+	if err := errors.Join(plain("the plan's name", name), plain("the requester's name", requester)); err != nil {
+		return api.PlanCreated{}, err
+	}
+	p, err := a.engine.Propose(ctx, in, engine.PlanOptions{Name: name, Requester: requester, Caps: caps})
 	if err != nil {
 		return api.PlanCreated{}, err
 	}
@@ -68,12 +75,33 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	return created, err
 }
 
-func readInput(file string) (recommend.Input, error) {
+// plain refuses text that could make a terminal show something else than what is
+// there: one person reads what another wrote.
+func plain(what, text string) error {
+	const most = 1000
+	if n := utf8.RuneCountInString(text); n > most {
+		return fmt.Errorf("%s has %d characters: use %d at most", what, n, most)
+	}
+	for _, c := range text {
+		if c == utf8.RuneError || !unicode.IsPrint(c) {
+			return fmt.Errorf("%s holds the character %U, which is not shown as it is: leave it out", what, c)
+		}
+	}
+	return nil
+}
+
+func (a *App) readInput(file string) (recommend.Input, error) {
 	if file == "-" {
+		if a.stdin != nil {
+			return recommend.Read("stdin", a.stdin)
+		}
 		return recommend.Read("stdin", os.Stdin)
 	}
 	f, err := os.Open(file)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return recommend.Input{}, fmt.Errorf("input: there is no file %s", file)
+	case err != nil:
 		return recommend.Input{}, fmt.Errorf("input: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read only
@@ -125,19 +153,23 @@ const DefaultApproval = 72 * time.Hour
 // is the one that the person saw.
 func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (api.Plan, error) {
 	if d.Approve && (valid <= 0 || valid > 30*24*time.Hour) {
-		return api.Plan{}, fmt.Errorf("an approval of %s is not within a second and 30 days", valid)
+		return api.Plan{}, fmt.Errorf("an approval cannot stand for %s: use more than 0s, and 720h at most", valid)
 	}
 	p, err := a.db.Plan(ctx, d.Plan)
 	if err != nil {
 		return api.Plan{}, planHint(err)
 	}
+	by := person(d.By)
+	if err := errors.Join(plain("the name of the person", by), plain("the comment", d.Comment)); err != nil {
+		return api.Plan{}, err
+	}
 	now := a.clouds.now()
 	err = a.db.Decide(ctx, purchase.Decision{
-		Plan: p.ID, Digest: d.Digest, By: person(d.By), Approve: d.Approve, At: now, Comment: d.Comment,
+		Plan: p.ID, Digest: d.Digest, By: by, Approve: d.Approve, At: now, Comment: d.Comment,
 	}, now.Add(valid))
 	switch {
 	case errors.Is(err, store.ErrDigest) && d.Digest == p.Digest:
-		return api.Plan{}, fmt.Errorf("plan %s is %s already", p.ID, p.State)
+		return api.Plan{}, fmt.Errorf("plan %s is %s already: see bursar plan show %s", p.ID, p.State, p.ID)
 	case errors.Is(err, store.ErrDigest):
 		return api.Plan{}, fmt.Errorf("plan %s does not have the digest you saw: look again with bursar plan show %s", p.ID, p.ID)
 	case err != nil:

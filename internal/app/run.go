@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -36,15 +37,51 @@ func (a *App) Apply(ctx context.Context, id string, patience time.Duration, move
 	return a.Plan(context.WithoutCancel(ctx), string(p.ID))
 }
 
-// Reconcile looks again at every open line of all plans.
+// Reconcile looks again at the open lines of every plan that apply has begun, or
+// whose approval is over. It begins no plan: only Apply does.
 func (a *App) Reconcile(ctx context.Context, patience time.Duration, moved func(api.Moved)) error {
 	var each func(purchase.Row, error)
 	if moved != nil {
+		var mu sync.Mutex
 		each = func(row purchase.Row, err error) {
+			mu.Lock()
+			defer mu.Unlock()
 			moved(api.Moved{Line: lineView(row.Line, nil), Problem: problem(err)})
 		}
 	}
-	return a.engine.Reconcile(ctx, engine.RunOptions{Patience: patience, Moved: each})
+	now := a.clouds.now()
+	if err := a.db.LookNow(ctx, now); err != nil {
+		return err
+	}
+	plans, err := a.db.Plans(ctx)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(plans))
+	for i, p := range plans {
+		if goesOn(p, now) {
+			wg.Go(func() {
+				errs[i] = a.engine.Run(ctx, engine.RunOptions{Plan: p.ID, Patience: patience, Moved: each})
+			})
+		}
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return errors.Join(errs...)
+}
+
+// goesOn reports whether a plan has an open line and may be worked on without
+// beginning it: something of it was sent before, or nothing can be any more.
+func goesOn(p *purchase.Plan, now time.Time) bool {
+	open, begun := false, false
+	for _, l := range p.Lines {
+		open = open || l.State == purchase.Ready || l.State == purchase.Armed
+		begun = begun || l.Armed > 0
+	}
+	return open && (begun || p.State == purchase.PlanApproved && !now.Before(p.ApprovalExpires))
 }
 
 // follow keeps the state of a plan's lines up to date and tells of each change

@@ -31,7 +31,7 @@ func Simulate(ctx context.Context, o SimOptions, ready func(url string)) error {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
-		return errors.Join(fmt.Errorf("listen on %s: %w", o.Listen, err), s.Close())
+		return errors.Join(fmt.Errorf("cannot listen on %q: use a free address such as 127.0.0.1:4566 (%w)", o.Listen, err), s.Close())
 	}
 	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"bursar/internal/sim"
@@ -53,8 +54,12 @@ func openSimulator(ctx context.Context, endpoint, statePath string) (*simulator,
 	} else if err := onlyHTTP(endpoint); err != nil {
 		return nil, err
 	}
-	if err := s.get(ctx, "/_sim/accounts", &s.accounts); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s does not answer as a Bursar simulator (start one with: bursar sim): %w", s.url, err), s.close())
+	err := s.get(ctx, "/_sim/accounts", &s.accounts)
+	if err == nil && len(s.accounts) == 0 {
+		err = errors.New("it has no accounts")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is not a running simulator: %w; start one with bursar sim, or unset the endpoint to use the built-in one", s.url, err), s.close())
 	}
 	return s, nil
 }
@@ -100,7 +105,14 @@ func (s *simulator) get(ctx context.Context, path string, into any) error {
 		return err
 	}
 	resp, err := simClient.Do(req)
-	if err != nil {
+	var where *url.Error
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &errno): // the rest repeats the address
+		return errno
+	case errors.As(err, &where):
+		return where.Err
+	case err != nil:
 		return err
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
@@ -109,7 +121,10 @@ func (s *simulator) get(ctx context.Context, path string, into any) error {
 	case err != nil:
 		return err
 	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("GET %s: %s: %.200s", path, resp.Status, raw)
+		return fmt.Errorf("it answers %s with %s", path, resp.Status)
 	}
-	return json.Unmarshal(raw, into)
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("it answers %s with something else than a simulator does", path)
+	}
+	return nil
 }

@@ -102,10 +102,11 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
-// mask keeps the part of a credential's name that tells two apart.
+// mask keeps the parts of a credential's name that tell two apart: its kind in
+// front and its end. What follows the kind is the same for a whole account.
 func mask(s string) string {
 	if len(s) <= 8 {
 		return s
 	}
-	return s[:8] + "..."
+	return s[:4] + "..." + s[len(s)-4:]
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -41,7 +42,9 @@ killed at any moment and run again.`,
 				case formatCSV:
 					err = linesCSV(sh.out, p.Lines)
 				default:
-					fmt.Fprintln(sh.out)
+					if len(progress.said) > 0 {
+						fmt.Fprintln(sh.out)
+					}
 					printPlan(sh.out, p)
 				}
 				if err != nil {
@@ -51,32 +54,37 @@ killed at any moment and run again.`,
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&patience, "patience", 30*time.Second, "how `long` to go on while no line moves")
-	cmd.Flags().IntVar(&workers, "workers", 8, "`lines` to work on at once")
+	cmd.Flags().DurationVar(&patience, "patience", 30*time.Second, "`duration` to go on for while no line moves")
+	cmd.Flags().IntVar(&workers, "workers", 8, "`number` of lines to work on at once")
 	return cmd
 }
 
 // verdict turns the state of lines into an exit code and the next step.
 func verdict(lines []api.Line, again string) error {
-	counts := map[string]int{}
+	counts, example := map[string]int{}, map[string]string{}
 	var settles time.Time
 	for _, l := range lines {
 		counts[l.State]++
+		example[l.State] = l.ID
 		if l.State == "armed" && l.LookAt != nil && l.LookAt.After(settles) {
 			settles = *l.LookAt
 		}
 	}
-	switch person := counts["needs_review"] + counts["needs_reapproval"] + counts["recovery"]; {
+	switch review := counts["needs_review"] + counts["recovery"]; {
 	case counts["armed"] > 0:
 		return &exit{ExitInDoubt, fmt.Sprintf("%s in doubt: it is not known yet whether they were bought, and they are not bought again before it is. "+
 			"Look again after %s with: %s", count(counts["armed"], "line is", "lines are"), when(settles), again)}
-	case person > 0:
-		return &exit{ExitDecision, count(person, "line needs", "lines need") + " a decision: see the reason above"}
+	case review > 0:
+		return &exit{ExitDecision, count(review, "line needs", "lines need") + " a person: what the cloud shows contradicts the ledger. " +
+			"Look at the evidence with: bursar history " + cmp.Or(example["needs_review"], example["recovery"])}
+	case counts["needs_reapproval"] > 0:
+		return &exit{ExitDecision, count(counts["needs_reapproval"], "line is", "lines are") + " not bought because what was approved has changed: " +
+			"see the reason above, then plan and approve anew with bursar plan create, or leave it"}
 	case counts["ready"] > 0:
 		return &exit{ExitError, count(counts["ready"], "line was", "lines were") + " not bought yet for the reason above; try again with: " + again}
 	case counts["failed"]+counts["expired"]+counts["canceled"] > 0:
 		n := counts["failed"] + counts["expired"] + counts["canceled"]
-		return &exit{ExitError, count(n, "line was", "lines were") + " not bought, and nothing of them is in doubt: see the reason above"}
+		return &exit{ExitError, count(n, "line was", "lines were") + " not bought, for the reason above, and nothing of that is in doubt: what is still wanted needs a new plan"}
 	}
 	return nil
 }

@@ -20,7 +20,10 @@ func (sh *shell) reconcile() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reconcile",
 		Short: "Look again at every open line, then compare the books with the clouds",
-		Args:  cobra.NoArgs,
+		Long: `Looks again at every line that is in doubt, goes on with the plans that apply has
+begun, and then compares the ledger with what the clouds list. It never begins a
+plan: only apply does.`,
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
 				progress := sh.progress()
@@ -37,8 +40,12 @@ func (sh *shell) reconcile() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				begun := map[string]bool{}
+				for _, l := range open {
+					begun[l.Plan] = begun[l.Plan] || l.Attempts > 0
+				}
 				open = slices.DeleteFunc(open, func(l api.Line) bool {
-					return l.State == "draft" || l.State == "failed" || l.State == "expired" || l.State == "canceled"
+					return l.State == "draft" || l.State == "ready" && !begun[l.Plan] || l.State == "failed" || l.State == "expired" || l.State == "canceled"
 				})
 				if err := sh.showInventory(inv, false); err != nil {
 					return err
@@ -50,7 +57,7 @@ func (sh *shell) reconcile() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&patience, "patience", 5*time.Second, "how `long` to go on while no line moves")
+	cmd.Flags().DurationVar(&patience, "patience", 5*time.Second, "`duration` to go on for while no line moves")
 	return cmd
 }
 
@@ -58,7 +65,7 @@ func (sh *shell) inventory() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inventory",
 		Short: "List what the clouds list, matched with the ledger",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
 				inv, err := a.Inventory(cmd.Context())
@@ -80,9 +87,9 @@ func unbalanced(inv api.Inventory) error {
 	case inv.Balanced:
 		return nil
 	case len(inv.Failed) > 0:
-		return &exit{ExitError, fmt.Sprintf("%d of %d lanes could not be listed; nothing is concluded about them", len(inv.Failed), inv.Lanes)}
+		return &exit{ExitError, fmt.Sprintf("%d of %d could not be listed, and nothing is concluded about them: see the reason above, then try again", len(inv.Failed), inv.Lanes)}
 	}
-	return &exit{ExitDecision, "the clouds and the ledger do not agree: see what is not matched above"}
+	return &exit{ExitDecision, "the clouds and the ledger do not agree: see what is not matched above, and the evidence of a line with bursar history LINE"}
 }
 
 func (sh *shell) showInventory(inv api.Inventory, all bool) error {
@@ -106,7 +113,7 @@ func (sh *shell) showInventory(inv api.Inventory, all bool) error {
 			match += ": " + i.Problem
 		}
 		g.add(match, i.Account, i.Region, i.Commitment, goods(i.Service, i.Attributes), terms(i.TermMonths, i.Payment),
-			strconv.FormatInt(i.Quantity, 10), total, i.State, short(i.Line))
+			strconv.FormatInt(i.Quantity, 10), total, i.State, i.Line)
 	}
 	if len(g.rows) > 0 {
 		g.print(sh.out)
@@ -121,7 +128,7 @@ func (sh *shell) showInventory(inv api.Inventory, all bool) error {
 	if len(parts) == 0 {
 		parts = []string{"no commitments"}
 	}
-	fmt.Fprintf(sh.out, "%d lanes: %s\n", inv.Lanes, strings.Join(parts, ", "))
+	fmt.Fprintf(sh.out, "%d of %d account regions listed: %s\n", inv.Lanes-len(inv.Failed), inv.Lanes, strings.Join(parts, ", "))
 	return nil
 }
 
@@ -150,7 +157,12 @@ func (sh *shell) history() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [LINE]",
 		Short: "Show what happened to lines, or all evidence about one",
-		Args:  cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("one LINE at a time: bursar history %s", args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
 				if len(args) == 1 {
@@ -209,7 +221,7 @@ func (sh *shell) showLine(h api.LineHistory) error {
 	fmt.Fprintf(sh.out, "Line %s, number %d of plan %s\n", h.ID, h.Number, h.Plan)
 	fmt.Fprintf(sh.out, "%dx %s, %s, account %s, %s\n", h.Quantity, goods(h.Service, h.Attributes), terms(h.TermMonths, h.Payment), h.Account, h.Region)
 	fmt.Fprintf(sh.out, "upfront %s, per hour %s, total %s\n", h.Price.Upfront, h.Price.Hourly, h.Price.Total)
-	fmt.Fprintf(sh.out, "%s %s\n", h.State, h.Reason)
+	fmt.Fprintln(sh.out, strings.TrimSuffix(h.State+": "+h.Reason, ": "))
 	if h.Receipt != nil {
 		fmt.Fprintf(sh.out, "receipt: %s (%s), proven by %s for attempt %d\n", h.Receipt.Commitment, h.Receipt.State, h.Receipt.How, h.Receipt.Attempt)
 	}
@@ -235,7 +247,7 @@ func (sh *shell) showLine(h api.LineHistory) error {
 			if e.Code != "" {
 				says += " " + e.Code
 			}
-			g.add(when(e.At), strconv.Itoa(e.Attempt), e.Kind, says, e.Operation, short(e.RequestID), e.Detail)
+			g.add(when(e.At), strconv.Itoa(e.Attempt), e.Kind, says, e.Operation, e.RequestID, e.Detail)
 		}
 		fmt.Fprintln(sh.out)
 		g.print(sh.out)
@@ -247,7 +259,7 @@ func (sh *shell) check() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Test every invariant of the ledger, by name",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
 				findings, err := a.Check(cmd.Context())
@@ -285,7 +297,7 @@ func (sh *shell) check() *cobra.Command {
 					return err
 				}
 				if broken > 0 {
-					return &exit{ExitError, fmt.Sprintf("%d of %d invariants are broken", broken, len(findings))}
+					return &exit{ExitError, fmt.Sprintf("%d of %d invariants are broken: buy nothing with this ledger until it is known why", broken, len(findings))}
 				}
 				return nil
 			})

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"bursar/internal/app"
 )
@@ -52,13 +54,61 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return ExitDone
 	}
 	var e *exit
-	if !errors.As(err, &e) {
+	switch {
+	case errors.As(err, &e):
+	case ctx.Err() != nil:
+		e = &exit{ExitError, "stopped before it was done; run it again to go on"}
+	default:
 		e = &exit{ExitError, err.Error()}
 	}
 	if e.says != "" {
-		fmt.Fprintf(errOut, "bursar: %s\n", e.says)
+		fmt.Fprintf(errOut, "bursar: %s\n", strings.ReplaceAll(e.says, "\n", "; "))
 	}
 	return e.code
+}
+
+// nothing refuses arguments and helps with a mistyped command.
+func nothing(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case !cmd.HasAvailableSubCommands():
+		return fmt.Errorf("%s takes no argument such as %q: see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	hint := "see " + cmd.CommandPath() + " --help"
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("%s has no command %q: %s", cmd.CommandPath(), args[0], hint)
+}
+
+// flagError says what is wrong with a flag in words for people.
+func flagError(cmd *cobra.Command, err error) error {
+	help := "see " + cmd.CommandPath() + " --help"
+	var value *pflag.InvalidValueError
+	var missing *pflag.ValueRequiredError
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.As(err, &value):
+		kind := map[string]string{
+			"int": "a whole number", "uint64": "a whole number from 0 up", "bool": "true or false",
+			"duration": "a duration such as 30s, 5m or 72h",
+		}[value.GetFlag().Value.Type()]
+		return fmt.Errorf("--%s %q: use %s", value.GetFlag().Name, value.GetValue(), kind)
+	case errors.As(err, &missing):
+		return fmt.Errorf("%s needs a value: %s", dashed(missing.GetSpecifiedName()), help)
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%s has no flag %s: %s", cmd.CommandPath(), dashed(unknown.GetSpecifiedName()), help)
+	}
+	return fmt.Errorf("%w: %s", err, help)
+}
+
+func dashed(flag string) string {
+	if len(flag) == 1 {
+		return "-" + flag
+	}
+	return "--" + flag
 }
 
 func (sh *shell) root() *cobra.Command {
@@ -80,17 +130,18 @@ kept in a ledger. Without a live account everything happens on simulated clouds.
 Exit codes: 0 done, 1 error, 2 needs a decision, 3 an outcome is not known yet.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          nothing,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(sh.in)
 	root.SetOut(sh.out)
 	root.SetErr(sh.err)
+	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.StringVar(&sh.ledger, "ledger", env("BURSAR_LEDGER", "bursar.db"), "`file` of the ledger (BURSAR_LEDGER)")
 	f.StringVar(&sh.config, "config", os.Getenv("BURSAR_CONFIG"), "configuration `file`; default bursar.yaml beside the ledger (BURSAR_CONFIG)")
 	f.StringVar(&sh.endpoint, "endpoint", env("BURSAR_ENDPOINT", os.Getenv("AWS_ENDPOINT_URL")), "`address` of a running bursar sim (BURSAR_ENDPOINT, AWS_ENDPOINT_URL)")
-	f.StringVarP(&sh.format, "output", "o", "table", "table, json or csv")
+	f.StringVarP(&sh.format, "output", "o", "table", "`format`: table, json or csv")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		switch sh.format {
@@ -112,7 +163,7 @@ func env(name, otherwise string) string {
 }
 
 func (sh *shell) options() app.Options {
-	return app.Options{Ledger: sh.ledger, Config: sh.config, Endpoint: sh.endpoint}
+	return app.Options{Ledger: sh.ledger, Config: sh.config, Endpoint: sh.endpoint, Stdin: sh.in}
 }
 
 // withApp runs fn on the opened ledger.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ func (sh *shell) approve() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVar(&d.yes, "yes", false, "do not ask for the total")
-	f.DurationVar(&d.valid, "valid", app.DefaultApproval, "how long the approval stands")
+	f.DurationVar(&d.valid, "valid", app.DefaultApproval, "`duration` that the approval stands for")
 	d.flags(cmd)
 	return cmd
 }
@@ -57,7 +58,7 @@ func (d *decision) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&d.by, "as", "", "`name` of the person who decides; default is the user's")
 	f.StringVar(&d.comment, "comment", "", "why")
-	f.StringVar(&d.digest, "digest", "", "decide only if the plan's digest begins with `this`")
+	f.StringVar(&d.digest, "digest", "", "decide only if the plan's digest begins with this `prefix`")
 }
 
 // decide shows the plan and binds the decision to the digest that was shown.
@@ -66,15 +67,18 @@ func (sh *shell) decide(cmd *cobra.Command, a *app.App, id string, approve bool,
 	if err != nil {
 		return err
 	}
-	if d.digest != "" && !digestMatches(p.Digest, d.digest) {
+	if n := len(hexDigits(d.digest)); d.digest != "" && n < 6 {
+		return fmt.Errorf("--digest %s is too short to tell plans apart: give at least 6 characters of it; nothing was decided", d.digest)
+	}
+	if d.digest != "" && !strings.HasPrefix(hexDigits(p.Digest), hexDigits(d.digest)) {
 		return fmt.Errorf("plan %s has the digest %s, not %s: nothing was decided", p.ID, masked(p.Digest), d.digest)
 	}
 	if approve && !d.yes {
 		if p.State != "proposed" {
-			return fmt.Errorf("plan %s is %s already", p.ID, p.State)
+			return fmt.Errorf("plan %s is %s already: see bursar plan show %s", p.ID, p.State, p.ID)
 		}
 		printPlan(sh.err, p)
-		if err := sh.confirmTotal(p); err != nil {
+		if err := sh.confirmTotal(cmd.Context(), p); err != nil {
 			return err
 		}
 	}
@@ -90,24 +94,28 @@ func (sh *shell) decide(cmd *cobra.Command, a *app.App, id string, approve bool,
 	case sh.format == formatCSV:
 		return linesCSV(sh.out, p.Lines)
 	case approve:
-		fmt.Fprintf(sh.out, "Approved %s: %d lines, %s, digest %s, until %s.\nNext: bursar apply %s\n",
-			p.ID, len(p.Lines), p.Total.Total, masked(p.Digest), when(*p.ApprovalExpires), p.ID)
+		fmt.Fprintf(sh.out, "Approved %s: %s, %s, digest %s, until %s.\nNext: bursar apply %s\n",
+			p.ID, count(len(p.Lines), "line", "lines"), p.Total.Total, masked(p.Digest), when(*p.ApprovalExpires), p.ID)
 	default:
 		fmt.Fprintf(sh.out, "Rejected %s; nothing of it will be bought.\n", p.ID)
 	}
 	return nil
 }
 
-func digestMatches(digest, prefix string) bool {
-	prefix = strings.TrimPrefix(strings.ToLower(prefix), "sha256:")
-	return len(prefix) >= 6 && strings.HasPrefix(strings.TrimPrefix(digest, "sha256:"), prefix)
+// hexDigits is a digest, or its beginning, without the name of its method.
+func hexDigits(digest string) string {
+	return strings.TrimPrefix(strings.ToLower(digest), "sha256:")
 }
 
 // confirmTotal has the person type the total of the plan.
-func (sh *shell) confirmTotal(p api.Plan) error {
+func (sh *shell) confirmTotal(ctx context.Context, p api.Plan) error {
 	fmt.Fprintf(sh.err, "\nThis binds %s. Type the total to approve, anything else to stop: ", p.Total.Total)
-	text, err := bufio.NewReader(sh.in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
+	text, err := readLine(ctx, sh.in)
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(sh.err)
+		return &exit{ExitError, "stopped; nothing was approved"}
+	case err != nil && !errors.Is(err, io.EOF):
 		return err
 	}
 	if strings.TrimSpace(text) == "" && errors.Is(err, io.EOF) {
@@ -118,6 +126,25 @@ func (sh *shell) confirmTotal(p api.Plan) error {
 		return errors.New("that is not the total; nothing was approved")
 	}
 	return nil
+}
+
+// readLine reads one line, and does not wait for it once ctx has ended.
+func readLine(ctx context.Context, r io.Reader) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(r).ReadString('\n')
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return l.text, l.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // sameTotal compares what was typed with the total: grouping, currency and

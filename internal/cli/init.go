@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,14 +16,19 @@ func (sh *shell) initialize() *cobra.Command {
 		Short: "Create a ledger",
 		Long: `Creates the ledger, a file that no other command ever creates: a wrong path
 must not start an empty ledger that knows of no purchase.`,
-		Args: cobra.NoArgs,
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := app.Init(cmd.Context(), sh.options())
 			if err != nil {
 				return err
 			}
-			if sh.format == formatJSON {
+			switch sh.format {
+			case formatJSON:
 				return writeJSON(sh.out, in)
+			case formatCSV:
+				return writeCSV(sh.out, []string{"ledger", "install", "created", "simulated", "clouds"}, [][]string{
+					{in.Ledger, in.Install, in.CreatedAt.Format(time.RFC3339), strconv.FormatBool(in.Simulated), in.Clouds},
+				})
 			}
 			fmt.Fprintf(sh.out, "Created the ledger %s; everything it buys is named bu-%s-...\n", in.Ledger, in.Install)
 			if in.Simulated {

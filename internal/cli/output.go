@@ -158,14 +158,6 @@ func column[T any](rows []T, amount func(T) money.Amount) func(T) string {
 	return func(r T) string { return amount(r).Grouped(decimals) }
 }
 
-// short is enough of an id to tell it from others made at other times.
-func short(id string) string {
-	if len(id) > 13 {
-		return id[:13]
-	}
-	return id
-}
-
 // masked is the beginning of a digest, as much as a person compares.
 func masked(digest string) string {
 	if len(digest) > 19 {

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +19,7 @@ func (sh *shell) plan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Create and look at plans",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(sh.planCreate(), sh.planShow(), sh.planList())
@@ -37,8 +40,11 @@ The file is one of
   what "aws ce get-reservation-purchase-recommendation" printed, unchanged,
   CSV with columns such as account, region, resource type, engine, count, term,
   payment option; the order is free and further columns are kept as notes.`,
-		Args: cobra.NoArgs,
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if r.File == "" {
+				return errors.New("name the file that says what to buy: bursar plan create -f FILE, or -f - for standard input")
+			}
 			if cmd.Flags().Changed("coverage") && (r.Coverage < 1 || r.Coverage > 100) {
 				return fmt.Errorf("--coverage %d: use a whole per cent from 1 to 100", r.Coverage)
 			}
@@ -68,12 +74,11 @@ The file is one of
 	}
 	f := cmd.Flags()
 	f.StringVarP(&r.File, "file", "f", "", "input `file`, or - for standard input")
-	f.StringVar(&r.Name, "name", "", "name of the plan; default is the file's")
-	f.IntVar(&r.Coverage, "coverage", 0, "buy this many `per cent` of each count, rounded down")
-	f.StringVar(&r.MaxTotal, "max-total", "", "refuse a plan that costs more over its term, such as `\"25000 USD\"`")
-	f.StringVar(&r.MaxMonthly, "max-monthly", "", "refuse a plan that costs more each month, such as `\"900 USD\"`")
+	f.StringVar(&r.Name, "name", "", "`name` of the plan; default is the file's")
+	f.IntVar(&r.Coverage, "coverage", 0, "buy this `percent` of each count, rounded down")
+	f.StringVar(&r.MaxTotal, "max-total", "", "refuse a plan that costs more over its term, an `amount` such as \"25000 USD\"")
+	f.StringVar(&r.MaxMonthly, "max-monthly", "", "refuse a plan that costs more each month, an `amount` such as \"900 USD\"")
 	f.StringVar(&r.Requester, "as", "", "`name` of the requester; default is the user's")
-	cmd.MarkFlagRequired("file") //nolint:errcheck // the flag exists
 	return cmd
 }
 
@@ -109,34 +114,46 @@ func (sh *shell) planList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the plans, newest first",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
 				plans, err := a.Plans(cmd.Context())
 				if err != nil {
 					return err
 				}
-				head := []string{"plan", "created", "name", ">lines", ">total", "state", "progress", "digest"}
-				g := &grid{head: head}
-				for _, p := range plans {
-					g.add(p.ID, when(p.CreatedAt), p.Name, strconv.Itoa(len(p.Lines)), p.Total.Total.String(),
-						p.State, p.Progress, masked(p.Digest))
-				}
 				switch sh.format {
 				case formatJSON:
 					return writeJSON(sh.out, plans)
 				case formatCSV:
-					return writeCSV(sh.out, []string{"plan", "created", "name", "lines", "total", "state", "progress", "digest"}, g.rows)
+					return plansCSV(sh.out, plans)
 				}
 				if len(plans) == 0 {
 					fmt.Fprintln(sh.out, "No plans yet. Next: bursar plan create -f FILE")
 					return nil
+				}
+				g := &grid{head: []string{"plan", "created", "name", ">lines", ">total", "state", "progress", "digest"}}
+				for _, p := range plans {
+					g.add(p.ID, when(p.CreatedAt), p.Name, strconv.Itoa(len(p.Lines)), p.Total.Total.String(),
+						p.State, p.Progress, masked(p.Digest))
 				}
 				g.print(sh.out)
 				return nil
 			})
 		},
 	}
+}
+
+func plansCSV(w io.Writer, plans []api.Plan) error {
+	rows := make([][]string, len(plans))
+	for i, p := range plans {
+		rows[i] = []string{
+			p.ID, p.CreatedAt.Format(time.RFC3339), p.Name, strconv.Itoa(len(p.Lines)), p.Total.Total.Currency(),
+			p.Total.Upfront.Canonical(), p.Total.Hourly.Canonical(), p.Total.Total.Canonical(), p.State, p.Progress, p.Digest,
+		}
+	}
+	return writeCSV(w, []string{
+		"plan", "created", "name", "lines", "currency", "upfront", "recurring hourly", "total", "state", "progress", "digest",
+	}, rows)
 }
 
 // printPlan writes a plan for people: what it buys, what that costs, and what
@@ -147,7 +164,7 @@ func printPlan(w io.Writer, p api.Plan) {
 		mark = "   SIMULATED: no real money"
 	}
 	fmt.Fprintf(w, "Plan %s  %s%s\n", p.ID, p.Name, mark)
-	fmt.Fprintf(w, "%s (%s), requested by %s on %s\n\n", p.State, p.Progress, p.Requester, when(p.CreatedAt))
+	fmt.Fprintf(w, "%s (%s), requested by %s on %s\n\n", p.State, strings.ReplaceAll(p.Progress, "_", " "), p.Requester, when(p.CreatedAt))
 	currency := p.Total.Total.Currency()
 	g := &grid{head: []string{">#", "account", "region", "what", "terms", ">qty", ">upfront " + currency, ">per hour " + currency,
 		">total " + currency, "state"}}
@@ -167,7 +184,11 @@ func printPlan(w io.Writer, p api.Plan) {
 	if !p.Bound.Total.IsZero() {
 		fmt.Fprintf(w, "bound      %s so far\n", p.Bound.Total)
 	}
-	fmt.Fprintf(w, "tolerance  prices may rise by %s%% until the purchase\n", percent(p.ToleranceBP))
+	if p.ToleranceBP == 0 {
+		fmt.Fprintln(w, "tolerance  none: a line whose price rises is not bought")
+	} else {
+		fmt.Fprintf(w, "tolerance  prices may rise by %s%% until the purchase\n", percent(p.ToleranceBP))
+	}
 	fmt.Fprintf(w, "digest     %s\n", p.Digest)
 	for _, d := range p.Decisions {
 		verb := "rejected"
@@ -200,8 +221,8 @@ func oneID(what string) cobra.PositionalArgs {
 		case 1:
 			return nil
 		case 0:
-			return fmt.Errorf("name the %s: %s", what, cmd.UseLine())
+			return fmt.Errorf("name the %s: %s %s (bursar plan list shows the plans)", what, cmd.CommandPath(), what)
 		}
-		return fmt.Errorf("one %s at a time: %s", what, cmd.UseLine())
+		return fmt.Errorf("one %s at a time: %s %s", what, cmd.CommandPath(), args[0])
 	}
 }
