@@ -236,6 +236,10 @@ func (a Amount) Grouped(decimals int) string {
 	}
 	b.WriteByte('.')
 	b.WriteString(frac)
+	// The decimal library does not pad beyond 19 digits.
+	for i := len(frac); i < max(2, decimals); i++ {
+		b.WriteByte('0')
+	}
 	return b.String()
 }
 

@@ -2,6 +2,7 @@ package purchase
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"bursar/internal/cloud"
@@ -28,7 +29,11 @@ func (rules Rules) answer(row Row, ev Answered, now time.Time) (Change, error) {
 		return record(c, AttemptInDoubt), nil
 
 	case e.Outcome == cloud.Bought && e.Commitment != nil:
-		if why := mismatch(row, *e.Commitment); why != "" {
+		why := mismatch(row, *e.Commitment)
+		if why == "" && row.Line.Class == cloud.ClassName && !strings.EqualFold(e.Commitment.ID, a.Intent.Identity) {
+			why = "the cloud names " + e.Commitment.ID + ", asked for was " + a.Intent.Identity
+		}
+		if why != "" {
 			return record(move(row, "T12", NeedsReview, why, now), AttemptInDoubt), nil
 		}
 		c := record(move(row, "T4", Purchased, "", now), AttemptSucceeded)

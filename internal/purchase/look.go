@@ -13,7 +13,7 @@ import (
 // counts at once; what is not found counts only when everything the open attempts
 // could have done must be visible.
 func (rules Rules) look(row Row, ev Looked, now time.Time) (Change, error) {
-	if row.Line.State != Armed || len(ev.Found) == 0 || len(row.Open()) == 0 {
+	if row.Line.State != Armed || len(ev.Found) == 0 {
 		return Change{}, ErrNoStep
 	}
 	found := commitments(ev.Found)
@@ -26,6 +26,8 @@ func (rules Rules) look(row Row, ev Looked, now time.Time) (Change, error) {
 		return rules.adopt(row, found[0], now)
 	}
 
+	// Nothing is open, and the line still armed, when two negative answers were
+	// written down at once, each by a process that saw the other attempt open.
 	settled := row.SettledAt()
 	seen := ev.Found[0]
 	if seen.Started.Before(settled) || seen.CloudTime.Before(settled) {
@@ -41,7 +43,10 @@ func (rules Rules) look(row Row, ev Looked, now time.Time) (Change, error) {
 			return c, nil
 		}
 	}
-	seen.Detail = "a complete listing after " + settled.UTC().Format(time.RFC3339) + " shows nothing"
+	seen.Detail = "a complete listing shows nothing"
+	if !settled.IsZero() {
+		seen.Detail = "a complete listing after " + settled.UTC().Format(time.RFC3339) + " shows nothing"
+	}
 	c := rules.empty(row, seen, now)
 	c.Attempts = closeOthers(row, 0, AttemptDead, now)
 	c.Evidence = about(0, ev.Found)

@@ -132,6 +132,10 @@ func (p *Protocol) work(ctx context.Context, row Row) error {
 // buy arms one attempt and sends it.
 func (p *Protocol) buy(ctx context.Context, row Row, checked Checked, deadline time.Time) error {
 	armedAt := p.Now()
+	if checked.Drift == "" && !armedAt.Add(p.Rules.Gate).Before(deadline) {
+		// The reads took so long that a request might be sent after its deadline.
+		return p.postpone(ctx, row, errors.New("the reads before the purchase took too long"))
+	}
 	c, err := p.Rules.Step(row, checked, armedAt)
 	if err != nil {
 		return err

@@ -140,9 +140,10 @@ func (db *DB) Integrity(ctx context.Context, now time.Time) []purchase.Finding {
 
 // guards are the triggers and indexes that the promise rests on.
 var guards = []string{
-	"plan_no_delete", "decision_no_delete", "line_no_delete", "attempt_no_delete", "evidence_no_delete", "receipt_no_delete",
+	"installation_no_delete", "plan_no_delete", "decision_no_delete", "line_no_delete", "attempt_no_delete", "evidence_no_delete",
+	"receipt_no_delete",
 	"decision_append_only", "evidence_append_only", "receipt_append_only",
-	"plan_frozen", "line_frozen", "line_transition", "line_counts_up", "line_starts_as_draft",
+	"installation_frozen", "plan_frozen", "line_frozen", "line_transition", "line_counts_up", "line_starts_as_draft",
 	"attempt_frozen", "attempt_closed", "line_one_open_per_lane", "attempt_one_per_fire_second",
 }
 

@@ -95,6 +95,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
+	if err := isLedger(ctx, path); err != nil {
+		return nil, fmt.Errorf("open the ledger %s: %w", path, err)
+	}
 	db, err := open(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger %s: %w", path, err)
@@ -102,19 +105,53 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
-func open(ctx context.Context, path string) (*DB, error) {
+// isLedger refuses a file that is something else before anything is written to
+// it: the migrations would turn any database into a ledger that knows of no
+// purchase.
+func isLedger(ctx context.Context, path string) (err error) {
+	name, err := dsn(path)
+	if err != nil {
+		return err
+	}
+	// A connection that may only read would leave -wal and -shm files behind.
+	db, err := sql.Open("sqlite", name+"?mode=rw&_pragma=busy_timeout(15000)")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var n int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM installation JOIN pragma_table_info('attempt') a ON a.name = 'nonce'").Scan(&n); err != nil {
+		return fmt.Errorf("not a ledger: %w", err)
+	}
+	if n != 1 {
+		return errors.New("not a ledger: it was never completely created")
+	}
+	return nil
+}
+
+func dsn(path string) (string, error) {
 	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return "file:" + (&url.URL{Path: filepath.ToSlash(abs)}).EscapedPath(), nil
+}
+
+func open(ctx context.Context, path string) (*DB, error) {
+	name, err := dsn(path)
 	if err != nil {
 		return nil, err
 	}
-	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(abs)}).EscapedPath() + "?_txlock=immediate" +
-		"&_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)"
+	name += "?_txlock=immediate" +
+		"&_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)" +
+		// Without it INSERT OR REPLACE deletes a row and asks no trigger.
+		"&_pragma=recursive_triggers(ON)"
 	db := &DB{path: path, commit: (*sql.Tx).Commit}
-	if db.writer, err = sql.Open("sqlite", dsn); err != nil {
+	if db.writer, err = sql.Open("sqlite", name); err != nil {
 		return nil, err
 	}
 	db.writer.SetMaxOpenConns(1)
-	if db.reader, err = sql.Open("sqlite", dsn+"&_pragma=query_only(ON)"); err != nil {
+	if db.reader, err = sql.Open("sqlite", name+"&_pragma=query_only(ON)"); err != nil {
 		return nil, errors.Join(err, db.writer.Close())
 	}
 	db.reader.SetMaxOpenConns(4)

@@ -195,6 +195,11 @@ CREATE TRIGGER receipt_append_only BEFORE UPDATE ON receipt
 BEGIN SELECT RAISE(ABORT, 'rows of receipt are never changed'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE TRIGGER installation_frozen BEFORE UPDATE ON installation
+  WHEN NEW.id IS NOT OLD.id OR NEW.install IS NOT OLD.install OR NEW.created_at IS NOT OLD.created_at
+BEGIN SELECT RAISE(ABORT, 'the name of an installation is frozen'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
 CREATE TRIGGER plan_frozen BEFORE UPDATE ON plan
   WHEN NEW.id IS NOT OLD.id OR NEW.lineage IS NOT OLD.lineage OR NEW.version IS NOT OLD.version OR NEW.name IS NOT OLD.name OR NEW.requester IS NOT OLD.requester OR NEW.created_at IS NOT OLD.created_at OR NEW.tolerance_bp IS NOT OLD.tolerance_bp OR NEW.currency IS NOT OLD.currency OR NEW.upfront IS NOT OLD.upfront OR NEW.hourly IS NOT OLD.hourly OR NEW.total IS NOT OLD.total OR NEW.digest IS NOT OLD.digest
 BEGIN SELECT RAISE(ABORT, 'a plan is frozen'); END;

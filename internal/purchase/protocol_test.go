@@ -1,0 +1,326 @@
+package purchase
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"bursar/internal/cloud"
+)
+
+func TestALineIsBoughtWithOneRequest(t *testing.T) {
+	w := newWorld(t, lineIn(Ready))
+	row, err := w.process(nil, nil).Advance(t.Context(), testLine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.bought(row)
+	if w.cloud.requests != 1 || len(row.Attempts) != 1 {
+		t.Errorf("%d requests, %d attempts", w.cloud.requests, len(row.Attempts))
+	}
+	if got := row.Attempts[0]; got.Credential != "AKIA-"+identity(1)+"-a1" || got.State != AttemptSucceeded || got.Outcome != cloud.Bought {
+		t.Errorf("attempt %+v", got)
+	}
+	if how := w.ledger.receipts[0].How; how != cloud.EvidenceReply {
+		t.Errorf("the receipt rests on %s", how)
+	}
+	if again, err := w.process(nil, nil).Advance(t.Context(), testLine); err != nil || again.Line.State != Purchased || w.cloud.requests != 1 {
+		t.Errorf("a second run: %s, %v, %d requests", again.Line.State, err, w.cloud.requests)
+	}
+}
+
+func TestHistoriesOfOneLine(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		row      Row
+		faults   []fault
+		lag      time.Duration
+		prepare  func(*world)
+		bought   bool
+		state    State
+		requests int
+		attempts int
+	}{
+		{name: "the reply is lost and a look finds it", faults: []fault{lostReply}, lag: 1, bought: true, requests: 1, attempts: 1},
+		{name: "the reply is lost and the listing is late: sent again, merged, found", faults: []fault{lostReply}, lag: 4 * time.Minute, bought: true, requests: 2, attempts: 2},
+		{name: "the request is lost and sent again under the same name", faults: []fault{lostRequest}, bought: true, requests: 1, attempts: 2},
+		{name: "every request of a name is lost and the next name buys", faults: []fault{lostRequest, lostRequest, lostRequest, lostRequest}, bought: true, requests: 1, attempts: 5},
+		{name: "all requests are lost", faults: []fault{lostRequest, lostRequest, lostRequest, lostRequest, lostRequest}, state: Failed, attempts: 5},
+		{name: "the reply is lost and the line called off", faults: []fault{lostReply}, bought: true, requests: 1, attempts: 1,
+			prepare: func(w *world) { w.cloud.onWire = func() { w.ledger.change1(testLine, calledOff) } }},
+		{name: "the request is lost and the line called off", faults: []fault{lostRequest}, state: Canceled, attempts: 1,
+			prepare: func(w *world) {
+				_, _ = w.process(nil, nil).Advance(context.Background(), testLine)
+				w.ledger.change1(testLine, calledOff)
+			}},
+		{name: "the request is lost and the approval ends", faults: []fault{lostRequest}, state: Expired, attempts: 1, row: lineIn(Ready, approvedUntil(t0.Add(time.Second)))},
+		{name: "refused", faults: []fault{refuses}, state: Failed, requests: 1, attempts: 1},
+		{name: "throttled three times", faults: []fault{throttles, throttles, throttles}, bought: true, requests: 4, attempts: 4},
+		{name: "never sent twenty times", faults: repeat(neverSent, 20), bought: true, requests: 1, attempts: 21},
+		{name: "throttled for ever", faults: repeat(throttles, 100), state: Failed, requests: 40, attempts: 40},
+		{name: "lost, then refused, then listed as nothing", faults: []fault{lostRequest, refuses}, bought: true, requests: 2, attempts: 3},
+		{name: "a reply is lost, the repeat refused: never closed as refused", faults: []fault{lostReply, refuses}, lag: 4 * time.Minute, bought: true, requests: 2, attempts: 2},
+		{name: "called off before", row: lineIn(Ready, calledOff), state: Canceled},
+		{name: "approval over before", row: lineIn(Ready, approvedUntil(t0)), state: Expired},
+		{name: "not sold", state: NeedsReapproval, prepare: func(w *world) { w.cloud.failing["Quote"] = ErrNotSold }},
+		{name: "dearer", state: NeedsReapproval, prepare: func(w *world) { w.cloud.drift = func(o *cloud.Offering) { o.Upfront = usd("777.01") } }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.row.Line.ID == "" {
+				c.row = lineIn(Ready)
+			}
+			w := newWorld(t, c.row, c.faults...)
+			if c.lag != 0 {
+				w.cloud.lag = c.lag
+			}
+			if c.prepare != nil {
+				c.prepare(w)
+			}
+			row := w.settle()
+			if c.bought {
+				w.bought(row)
+			} else if row.Line.State != c.state {
+				t.Errorf("the line is %s (%s), want %s", row.Line.State, row.Line.Reason, c.state)
+			}
+			w.consistent(row)
+			if w.cloud.requests != c.requests || len(row.Attempts) != c.attempts {
+				t.Errorf("%d requests in %d attempts, want %d in %d", w.cloud.requests, len(row.Attempts), c.requests, c.attempts)
+			}
+		})
+	}
+}
+
+func repeat(f fault, n int) []fault {
+	fs := make([]fault, n)
+	for i := range fs {
+		fs[i] = f
+	}
+	return fs
+}
+
+func TestAStoppedInstallationBuysNothingAndKeepsLooking(t *testing.T) {
+	w := newWorld(t, lineIn(Ready, stopped))
+	for range 3 {
+		if row, err := w.process(nil, nil).Advance(t.Context(), testLine); err != nil || row.Line.State != Ready {
+			t.Fatalf("%s, %v", row.Line.State, err)
+		}
+	}
+	if len(w.cloud.seen) != 0 {
+		t.Error("something was sent")
+	}
+	w = newWorld(t, lineIn(Ready), lostReply)
+	w.cloud.onWire = func() { w.ledger.change1(testLine, stopped) }
+	w.bought(w.settle())
+	if w.cloud.requests != 1 {
+		t.Errorf("%d requests", w.cloud.requests)
+	}
+}
+
+func TestTroubleBeforeThePurchaseIsNotedAndTriedAgain(t *testing.T) {
+	for _, port := range []string{"Facts", "Find", "Quote"} {
+		t.Run(port, func(t *testing.T) {
+			w := newWorld(t, lineIn(Ready))
+			trouble := errors.New("no route to the cloud")
+			w.cloud.failing[port] = trouble
+			row, err := w.process(nil, nil).Advance(t.Context(), testLine)
+			if !errors.Is(err, trouble) || row.Line.State != Ready || row.Line.Reason != trouble.Error() || !row.Line.LookAt.Equal(t0.Add(ReadRetry)) {
+				t.Errorf("%v, row %+v", err, row.Line)
+			}
+			if len(w.cloud.seen) != 0 {
+				t.Error("something was sent")
+			}
+			delete(w.cloud.failing, port)
+			w.bought(w.settle())
+		})
+	}
+	t.Run("while in doubt", func(t *testing.T) {
+		w := newWorld(t, lineIn(Ready), lostReply)
+		if _, err := w.process(nil, nil).Advance(t.Context(), testLine); err != nil {
+			t.Fatal(err)
+		}
+		trouble := errors.New("no route to the cloud")
+		w.cloud.failing["Find"] = trouble
+		w.clock.now = t0.Add(time.Hour)
+		row, err := w.process(nil, nil).Advance(t.Context(), testLine)
+		if !errors.Is(err, trouble) || row.Line.State != Armed || len(row.Open()) != 1 {
+			t.Errorf("%v, the line is %s", err, row.Line.State)
+		}
+		delete(w.cloud.failing, "Find")
+		w.bought(w.settle())
+	})
+}
+
+func TestAnUnknownCommitIsReadBackBeforeAnythingIsSent(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		fault           commitFault
+		down            bool // the read back fails
+		sentByThis      int
+		sentInTheEnd    int
+		attemptsInTotal int
+	}{
+		{name: "applied", fault: appliedUnknown, sentByThis: 1, sentInTheEnd: 1, attemptsInTotal: 1},
+		{name: "not applied", fault: notAppliedUnknown, sentByThis: 1, sentInTheEnd: 1, attemptsInTotal: 1},
+		{name: "applied, and the read back fails", fault: appliedUnknown, down: true, sentByThis: 0, sentInTheEnd: 1, attemptsInTotal: 2},
+		{name: "not applied, and the read back fails", fault: notAppliedUnknown, down: true, sentByThis: 0, sentInTheEnd: 1, attemptsInTotal: 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, lineIn(Ready))
+			w.ledger.lose[1] = c.fault
+			sentWithoutRow := false
+			p := w.process(func(port string) {
+				if port == "Armed" && c.down {
+					w.ledger.down = 2 // this call, and the reading of the row after it
+				}
+				if port == "Purchase" && len(w.ledger.rows[testLine].Attempts) == 0 {
+					sentWithoutRow = true
+				}
+			}, nil)
+			_, err := p.Advance(t.Context(), testLine)
+			if (err != nil) != c.down {
+				t.Errorf("advance: %v", err)
+			}
+			if sentWithoutRow {
+				t.Error("a request was sent whose row is not in the ledger")
+			}
+			if got := len(w.cloud.seen); got != c.sentByThis {
+				t.Errorf("%d requests sent, want %d", got, c.sentByThis)
+			}
+			row := w.settle()
+			w.bought(row)
+			if w.cloud.requests != c.sentInTheEnd || len(row.Attempts) != c.attemptsInTotal {
+				t.Errorf("%d requests in %d attempts", w.cloud.requests, len(row.Attempts))
+			}
+		})
+	}
+}
+
+func TestAnAnswerIsRecordedThroughTroubleOrFoundAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		down    int // calls of the ledger that fail after the purchase
+		lose    map[int]commitFault
+		trouble bool
+	}{
+		"the ledger is away for four calls": {down: 4},
+		"the ledger is away for good":       {down: 6, trouble: true},
+		"unknown, applied":                  {lose: map[int]commitFault{2: appliedUnknown}},
+		"unknown, not applied":              {lose: map[int]commitFault{2: notAppliedUnknown}},
+		"unknown four times":                {lose: map[int]commitFault{2: notAppliedUnknown, 3: notAppliedUnknown, 4: notAppliedUnknown, 5: appliedUnknown}},
+		"unknown five times":                {lose: map[int]commitFault{2: notAppliedUnknown, 3: notAppliedUnknown, 4: notAppliedUnknown, 5: notAppliedUnknown, 6: notAppliedUnknown}, trouble: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, lineIn(Ready))
+			if c.lose != nil {
+				w.ledger.lose = c.lose
+			}
+			p := w.process(nil, func(port string) {
+				if port == "Purchase" {
+					w.ledger.down = c.down
+				}
+			})
+			row, err := p.Advance(t.Context(), testLine)
+			if (err != nil) != c.trouble {
+				t.Errorf("advance: %v", err)
+			}
+			if c.trouble && row.Line.State == Purchased {
+				t.Errorf("the line is %s although nothing could be recorded", row.Line.State)
+			}
+			w.bought(w.settle())
+			if w.cloud.requests != 1 {
+				t.Errorf("%d requests", w.cloud.requests)
+			}
+		})
+	}
+}
+
+func TestAStopLetsTheRequestFinish(t *testing.T) {
+	w := newWorld(t, lineIn(Ready))
+	ctx, stop := context.WithCancel(t.Context())
+	var under error
+	p := w.process(func(port string) {
+		if port == "Purchase" {
+			stop()
+		}
+	}, nil)
+	p.Market = watchedContext{p.Market, &under}
+	row, err := p.Advance(ctx, testLine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.bought(row)
+	if under != nil {
+		t.Errorf("the request ran under a context that was %v", under)
+	}
+	// A stop before the line is taken up sends nothing.
+	w = newWorld(t, lineIn(Ready))
+	if _, err := w.process(nil, nil).Advance(ctx, testLine); err != nil || len(w.cloud.seen) != 0 {
+		t.Errorf("%v, %d requests", err, len(w.cloud.seen))
+	}
+}
+
+type watchedContext struct {
+	Market
+	under *error
+}
+
+func (m watchedContext) Purchase(ctx context.Context, i Intent, sendBy time.Time) Answered {
+	a := m.Market.Purchase(ctx, i, sendBy)
+	*m.under = ctx.Err()
+	return a
+}
+
+func TestARequestIsNotSentLongAfterItsCommit(t *testing.T) {
+	w := newWorld(t, lineIn(Ready))
+	p := w.process(func(port string) {
+		if port == "Purchase" && len(w.cloud.seen) == 0 {
+			w.clock.now = w.clock.now.Add(DefaultRules.Gate + 1)
+		}
+	}, nil)
+	if row, err := p.Advance(t.Context(), testLine); err != nil || row.Line.State != Ready || w.cloud.requests != 0 {
+		t.Errorf("%s, %v, %d requests", row.Line.State, err, w.cloud.requests)
+	}
+	w.bought(w.settle())
+}
+
+func TestReadsThatTookTooLongArmNothing(t *testing.T) {
+	for _, paused := range []time.Duration{testFacts.Life - DefaultRules.Gate, testFacts.Life, time.Hour} {
+		w := newWorld(t, lineIn(Ready))
+		p := w.process(nil, func(port string) {
+			if port == "Quote" && w.ledger.commits == 0 {
+				w.clock.now = w.clock.now.Add(paused)
+			}
+		})
+		row, err := p.Advance(t.Context(), testLine)
+		if err == nil || row.Line.State != Ready || row.Line.Armed != 0 || len(w.cloud.seen) != 0 {
+			t.Errorf("paused for %s: %s with %d attempts, %v", paused, row.Line.State, row.Line.Armed, err)
+		}
+		w.bought(w.settle())
+	}
+}
+
+func TestALineOfANewerProtocolIsLeftAlone(t *testing.T) {
+	a := attempt(1, 1, AttemptArmed, cloud.InDoubt)
+	a.Protocol = ProtocolVersion + 1
+	w := newWorld(t, lineIn(Armed, with(a)))
+	w.clock.now = t0.Add(time.Hour)
+	row, err := w.process(func(port string) {
+		if port != "Row" {
+			t.Errorf("%s was called", port)
+		}
+	}, nil).Advance(t.Context(), testLine)
+	if err != nil || row.Line.State != Armed {
+		t.Errorf("%s, %v", row.Line.State, err)
+	}
+}
+
+func TestALineThatIsNotDueIsLeftAlone(t *testing.T) {
+	w := newWorld(t, lineIn(Ready, func(r *Row) { r.Line.LookAt = t0.Add(time.Second) }))
+	if row, err := w.process(nil, nil).Advance(t.Context(), testLine); err != nil || row.Line.State != Ready || len(w.cloud.seen) != 0 {
+		t.Errorf("%s, %v", row.Line.State, err)
+	}
+	w.ledger.down = 1
+	if _, err := w.process(nil, nil).Advance(t.Context(), testLine); !errors.Is(err, errDown) {
+		t.Errorf("without a ledger: %v", err)
+	}
+}
