@@ -127,12 +127,3 @@ func (e *Engine) advance(ctx context.Context, id purchase.LineID) (row purchase.
 	}()
 	return e.protocol().Advance(ctx, id)
 }
-
-// Reconcile looks again at every open line, whatever its schedule says, and goes
-// on with those that it can.
-func (e *Engine) Reconcile(ctx context.Context, o RunOptions) error {
-	if err := e.DB.LookNow(ctx, e.Now()); err != nil {
-		return err
-	}
-	return e.Run(ctx, o)
-}
