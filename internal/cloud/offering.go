@@ -115,6 +115,7 @@ func (s CommitmentState) Binding() bool {
 type Commitment struct {
 	Lane
 	ID         string          `json:"id"`                 // as the cloud spells it
+	Name       string          `json:"name,omitempty"`     // the token or name we gave, where it is not the id
 	ARN        string          `json:"arn,omitempty"`      // full resource name where there is one
 	OfferingID string          `json:"offering,omitempty"` // the offering it was bought from
 	Attributes Attributes      `json:"attributes"`
@@ -150,6 +151,7 @@ type Evidence struct {
 	Status     int          `json:"status,omitempty"`     // HTTP status; 0 without an answer
 	Code       string       `json:"code,omitempty"`       // the cloud's error code
 	Detail     string       `json:"detail,omitempty"`     // one sentence, no secrets
+	Handle     string       `json:"handle,omitempty"`     // order or operation to follow
 	Commitment *Commitment  `json:"commitment,omitempty"`
 }
 

@@ -93,7 +93,7 @@ func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purch
 				if err != nil {
 					e.Log.Debug("line not advanced", "line", id, "error", err)
 				}
-				at := fmt.Sprint(row.Line.State, row.Line.Armed, len(row.Open()))
+				at := fmt.Sprint(row.Line.State, row.Line.Armed, row.InDoubt())
 				mu.Lock()
 				if row.Line.ID != "" && seen[id] != at {
 					seen[id], progress = at, true

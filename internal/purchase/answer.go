@@ -9,17 +9,17 @@ import (
 )
 
 // answer (T4, T8, T9, T12) records what the one request of an attempt proved.
-func (rules Rules) answer(row Row, ev Answered, now time.Time) (Change, error) {
+func (rules Rules) answer(row *Row, ev Answered, now time.Time) (Change, error) {
 	if ev.N < 1 || ev.N > len(row.Attempts) || row.Attempts[ev.N-1].Nonce != ev.Nonce {
 		return Change{}, ErrNoStep
 	}
 	a := row.Attempts[ev.N-1]
-	if row.Line.State != Armed || a.State != AttemptArmed {
+	if row.Line.State != Armed || a.State != AttemptArmed && a.State != AttemptAccepted {
 		return late(row, a, ev.Evidence, now)
 	}
 	e := ev.Evidence
 	record := func(c Change, to AttemptState) Change {
-		c.Attempts = append(c.Attempts, AttemptChange{N: a.N, To: to, Outcome: e.Outcome, Code: e.Code, EndedAt: now})
+		c.Attempts = append(c.Attempts, AttemptChange{N: a.N, To: to, Outcome: e.Outcome, Code: e.Code, Handle: e.Handle, EndedAt: now})
 		c.Evidence = append(c.Evidence, AttemptEvidence{N: a.N, Evidence: e})
 		return c
 	}
@@ -27,6 +27,18 @@ func (rules Rules) answer(row Row, ev Answered, now time.Time) (Change, error) {
 	case ev.SecondRequest:
 		c := move(row, "T12", NeedsReview, "a second request was about to be sent for one attempt and was stopped; the first is in doubt", now)
 		return record(c, AttemptInDoubt), nil
+
+	case row.Line.Class == cloud.ClassQueued && (e.Outcome == cloud.Bought || e.Outcome == cloud.Accepted):
+		// An order, not yet a purchase: the listing has to show that it is the only
+		// one for its second.
+		c := stay(row)
+		c.LookAt, c.Reason = a.SettledAt, "ordered; waiting for the listing to settle"
+		return record(c, AttemptAccepted), nil
+
+	case e.Outcome == cloud.Accepted:
+		c := stay(row)
+		c.LookAt, c.Reason = now.Add(ReadRetry), "accepted by the cloud; following it"
+		return record(c, AttemptAccepted), nil
 
 	case e.Outcome == cloud.Bought && e.Commitment != nil:
 		why := mismatch(row, *e.Commitment)
@@ -46,7 +58,7 @@ func (rules Rules) answer(row Row, ev Answered, now time.Time) (Change, error) {
 		if e.Outcome == cloud.Unsent {
 			to = AttemptUnsent
 		}
-		if len(row.Open()) > 1 {
+		if row.InDoubt() > 1 {
 			// This request bought nothing; another one of the line is still in doubt.
 			c := stay(row)
 			c.LookAt, c.Reason = now, "refused, but an earlier request is still in doubt"
@@ -65,7 +77,7 @@ func (rules Rules) answer(row Row, ev Answered, now time.Time) (Change, error) {
 
 // late keeps an answer that comes after somebody else has moved the line. It
 // changes nothing, unless it proves a purchase that the ledger holds for empty.
-func late(row Row, a Attempt, e cloud.Evidence, now time.Time) (Change, error) {
+func late(row *Row, a Attempt, e cloud.Evidence, now time.Time) (Change, error) {
 	if a.Outcome == e.Outcome && a.State != AttemptArmed {
 		return Change{}, ErrNoStep // recorded already
 	}
@@ -80,9 +92,9 @@ func late(row Row, a Attempt, e cloud.Evidence, now time.Time) (Change, error) {
 
 // closeOthers closes the other open attempts of a line that is settled: whatever
 // they sent was merged by the cloud into the one commitment.
-func closeOthers(row Row, n int, to AttemptState, now time.Time) []AttemptChange {
+func closeOthers(row *Row, n int, to AttemptState, now time.Time) []AttemptChange {
 	var changes []AttemptChange
-	for _, a := range row.Open() {
+	for a := range row.Open() {
 		if a.N != n {
 			changes = append(changes, AttemptChange{N: a.N, To: to, Outcome: a.Outcome, Code: a.Code, EndedAt: now})
 		}
@@ -92,7 +104,7 @@ func closeOthers(row Row, n int, to AttemptState, now time.Time) []AttemptChange
 
 // empty (T8, T9) moves a line whose every attempt is proven to have bought
 // nothing. last is what closed the last of them.
-func (rules Rules) empty(row Row, last cloud.Evidence, now time.Time) Change {
+func (rules Rules) empty(row *Row, last cloud.Evidence, now time.Time) Change {
 	switch {
 	case row.Line.CancelRequested:
 		return move(row, "T9", Canceled, "called off; nothing was bought", now)

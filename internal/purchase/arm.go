@@ -8,11 +8,11 @@ import (
 )
 
 // arm (T2, T3) gives one attempt the right to be sent.
-func (rules Rules) arm(row Row, ev Checked, now time.Time) (Change, error) {
-	if row.Line.State != Ready && !(row.Line.State == Armed && rules.mayResend(row, now)) || !row.Sendable(now) {
+func (rules Rules) arm(row *Row, ev Checked, now time.Time) (Change, error) {
+	if row.Line.State != Ready && !(row.Line.State == Armed && rules.mayResend(row, ev.Facts, now)) || !row.Sendable(now) {
 		return Change{}, ErrNoStep
 	}
-	if found := commitments(ev.Found); len(found) > 0 {
+	if found := commitments(ev.Found); len(found) > 0 && row.named() {
 		if row.Line.State == Armed {
 			return rules.look(row, Looked{Facts: ev.Facts, Found: ev.Found}, now)
 		}
@@ -22,6 +22,9 @@ func (rules Rules) arm(row Row, ev Checked, now time.Time) (Change, error) {
 			"%s exists under this line's name although the ledger says that nothing was bought", found[0].Commitment.ID), now)
 		c.Evidence = about(0, found)
 		return c, nil
+	}
+	if ev.Drift == "" && len(ev.News) > 0 && row.Line.State == Ready {
+		ev.Drift = fmt.Sprintf("%s is new in %s since the plan was made; it may meet the same need", ev.News[0], row.Line.Spec.Lane())
 	}
 	if skew := ev.Quote.CloudTime.Sub(now).Abs(); ev.Drift == "" && skew > maxSkew {
 		c := stay(row)
@@ -41,7 +44,9 @@ func (rules Rules) arm(row Row, ev Checked, now time.Time) (Change, error) {
 			c.Reason, c.LookAt = ev.Drift, row.SettledAt()
 			return c, nil
 		}
-		return move(row, "T11", NeedsReapproval, ev.Drift, now), nil
+		c := move(row, "T11", NeedsReapproval, ev.Drift, now)
+		c.LookAt = row.ApprovalExpires // until then a new version of the plan may take its place
+		return c, nil
 	}
 
 	deadline := now.Add(ev.Facts.Life)
@@ -50,6 +55,18 @@ func (rules Rules) arm(row Row, ev Checked, now time.Time) (Change, error) {
 		Protocol: ProtocolVersion, Intent: row.Intent(deadline), Credential: ev.Quote.Credential,
 		ArmedAt: now, AnswerBy: now.Add(rules.Gate + ev.Facts.Answer + 5*time.Second),
 		SettledAt: deadline.Add(ev.Facts.Settle), State: AttemptArmed,
+	}
+	switch row.Line.Class {
+	case cloud.ClassNone:
+		a.Before = ids(ev.Found)
+	case cloud.ClassQueued:
+		a.FireAt = fireAt(now, ev.Nonce)
+		a.Intent.FireAt = a.FireAt
+		if live, deleted := orders(a, ev.Found); len(live)+len(deleted) > 0 {
+			c := stay(row) // the second is taken; another nonce picks another one
+			c.LookAt = now
+			return c, nil
+		}
 	}
 	rule := Rule("T2")
 	if row.Line.State == Armed {
@@ -62,12 +79,29 @@ func (rules Rules) arm(row Row, ev Checked, now time.Time) (Change, error) {
 	return c, nil
 }
 
+// named reports whether the cloud knows the line's purchases by a name or token
+// that a look can ask for.
+func (r *Row) named() bool {
+	return r.Line.Class != cloud.ClassNone && r.Line.Class != cloud.ClassQueued
+}
+
 // mayResend reports whether the line's identity may be used for one more request
 // while an earlier one is in doubt. The cloud merges requests of one name (class
-// B), so this is about load and not about safety: no attempt may be under way in
-// a process that is still waiting for its answer, and attempts are spaced.
-func (rules Rules) mayResend(row Row, now time.Time) bool {
-	if row.Line.Class != cloud.ClassName || !rules.attemptsLeft(row) {
+// B), so there this is about load and not about safety: no attempt may be under
+// way in a process that is still waiting for its answer, and attempts are spaced.
+// A token (class A) is merged only while the cloud remembers it: the new request
+// must be dead before that ends.
+func (rules Rules) mayResend(row *Row, f Facts, now time.Time) bool {
+	if !rules.attemptsLeft(row) {
+		return false
+	}
+	switch row.Line.Class {
+	case cloud.ClassName:
+	case cloud.ClassToken:
+		if !now.Add(f.Life).Before(row.firstUse().Add(f.Window)) {
+			return false
+		}
+	default:
 		return false
 	}
 	for _, a := range row.Attempts {
@@ -88,7 +122,17 @@ func (rules Rules) mayResend(row Row, now time.Time) bool {
 	return true
 }
 
-func (rules Rules) attemptsLeft(row Row) bool {
+// firstUse is when the current generation's identity was first armed.
+func (r *Row) firstUse() time.Time {
+	for _, a := range r.Attempts {
+		if a.Generation == r.Line.Generation {
+			return a.ArmedAt
+		}
+	}
+	return time.Time{}
+}
+
+func (rules Rules) attemptsLeft(row *Row) bool {
 	sent := 0
 	for _, a := range row.Attempts {
 		if a.State != AttemptUnsent && a.Outcome != cloud.Throttled {
@@ -100,7 +144,7 @@ func (rules Rules) attemptsLeft(row Row) bool {
 
 // drift says in one sentence how the offering has moved away from what was
 // approved; "" means that it has not.
-func drift(row Row, now cloud.Offering) (string, error) {
+func drift(row *Row, now cloud.Offering) (string, error) {
 	spec := row.Line.Spec
 	if !now.SameGoods(spec.Offering) {
 		return fmt.Sprintf("offering %s is now %s; approved was %s", now.ID, now.Attributes, spec.Offering.Attributes), nil

@@ -241,11 +241,12 @@ func checkReceiptGoods(v *view, bad func(string, ...any)) int {
 		if !has {
 			continue
 		}
-		if why := mismatch(Row{Line: l}, r.Commitment); why != "" {
+		if why := mismatch(&Row{Line: l}, r.Commitment); why != "" {
 			bad("line %s: %s", l.ID, why)
 		}
 		as := v.attempts[l.ID]
-		if r.Attempt < 1 || r.Attempt > len(as) || !strings.EqualFold(as[r.Attempt-1].Intent.Identity, r.Commitment.ID) {
+		anonymous := l.Class == cloud.ClassNone || r.Heuristic
+		if r.Attempt < 1 || r.Attempt > len(as) || !anonymous && !as[r.Attempt-1].made(r.Commitment) {
 			bad("line %s: the receipt names %s, which none of its attempts asked for", l.ID, r.Commitment.ID)
 		}
 	}

@@ -184,7 +184,7 @@ func mutate(t *testing.T, v reflect.Value) {
 func TestEveryFieldOfAPlanIsApprovedOrNot(t *testing.T) {
 	want := map[string][]string{
 		"Plan": {"ID", "Lineage", "Version", "Name", "Requester", "CreatedAt", "Tolerance", "Lines", "Total", "Digest", "State", "ApprovalExpires"},
-		"Line": {"ID", "Plan", "Number", "Spec", "Class", "State", "Generation", "Armed", "CancelRequested", "Reason", "MustLeaveBy", "LookAt", "UpdatedAt"},
+		"Line": {"ID", "Plan", "Number", "Spec", "Class", "State", "Generation", "Armed", "CancelRequested", "Listing", "Reason", "MustLeaveBy", "LookAt", "UpdatedAt"},
 	}
 	for _, kind := range []reflect.Type{reflect.TypeFor[Plan](), reflect.TypeFor[Line]()} {
 		for i := range kind.NumField() {
@@ -299,7 +299,8 @@ func TestTheNameOfAPurchaseIsFrozen(t *testing.T) {
 }
 
 func TestTheStoredRequestIsFrozen(t *testing.T) {
-	i := lineIn(Ready).Intent(t0.Add(time.Minute))
+	row := lineIn(Ready)
+	i := row.Intent(t0.Add(time.Minute))
 	raw, err := i.Bytes()
 	if err != nil {
 		t.Fatal(err)

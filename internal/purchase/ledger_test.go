@@ -392,7 +392,7 @@ func (w *world) consistent(row Row) {
 			w.Errorf("attempt %d may be sent after its deadline", a.N)
 		}
 	}
-	if row.Line.State.Terminal() && len(row.Open()) > 0 {
+	if row.Line.State.Terminal() && row.InDoubt() > 0 {
 		w.Errorf("the line is %s with open attempts", row.Line.State)
 	}
 	if row.Line.State.Terminal() && row.Line.State != Purchased && len(w.cloud.owned) > 0 {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -29,10 +30,18 @@ type Line struct {
 	// before it closes a line.
 	Armed           int
 	CancelRequested bool
-	Reason          string    // why the line is where it is, one sentence for people
-	MustLeaveBy     time.Time // UTC; when it passes a person is told; zero in terminal states
-	LookAt          time.Time // UTC; the line is due for a worker from here on
-	UpdatedAt       time.Time
+	// Listing is the first settled listing of the lane, for class C.
+	Listing     Listing
+	Reason      string    // why the line is where it is, one sentence for people
+	MustLeaveBy time.Time // UTC; when it passes a person is told; zero in terminal states
+	LookAt      time.Time // UTC; the line is due for a worker from here on
+	UpdatedAt   time.Time
+}
+
+// Listing identifies what a complete listing showed.
+type Listing struct {
+	Digest string
+	At     time.Time // our clock; zero when there was none
 }
 
 // Attempt is one right to send one request. Its row is committed before the
@@ -56,10 +65,16 @@ type Attempt struct {
 	// listing begun after it, by our clock and by the cloud's, shows whatever this
 	// attempt did.
 	SettledAt time.Time
-	State     AttemptState
-	Outcome   cloud.Outcome // what the answer proved; InDoubt until one came
-	Code      string        // the cloud's error code, if any
-	EndedAt   time.Time     // zero while armed
+	// FireAt is the second a queued purchase is ordered for, class Q; else zero.
+	FireAt time.Time
+	// Before are the ids that the lane held when the attempt was armed, class C.
+	Before []string
+	// Handle is the order or operation that the cloud named, if it did.
+	Handle  string
+	State   AttemptState
+	Outcome cloud.Outcome // what the answer proved; InDoubt until one came
+	Code    string        // the cloud's error code, if any
+	EndedAt time.Time     // zero while armed
 }
 
 // ProtocolVersion is written into every attempt. A binary that meets a version
@@ -75,6 +90,7 @@ type Intent struct {
 	Identities []string          `json:"-"` // of all generations; derived, not part of the request
 	Attempt    string            `json:"attempt"`
 	Deadline   time.Time         `json:"deadline"`
+	FireAt     time.Time         `json:"fire_at,omitzero"` // class Q: buy at this second
 	Tags       map[string]string `json:"tags"`
 }
 
@@ -103,8 +119,12 @@ type Receipt struct {
 	Attempt    int
 	Commitment cloud.Commitment
 	At         time.Time
-	// How says what proved it: the answer itself or a later look.
+	// How says what proved it: the answer itself, a later look, the audit log, or
+	// a person.
 	How cloud.EvidenceKind
+	// Heuristic: a person's guess closed the doubt. It is compared with the cloud's
+	// list for as long as the commitment lives.
+	Heuristic bool
 }
 
 // Row is all that the ledger knows of one line, read in one transaction.
@@ -117,25 +137,43 @@ type Row struct {
 	Tolerance       Tolerance
 	// Purchasing is false while a person has stopped the installation.
 	Purchasing bool
-	Install    string // four characters that tell this installation's identities from others'
+	// PlanFailed: the plan is all or nothing, and another line of it has ended
+	// without a purchase.
+	PlanFailed bool
+	// Explained are the ids in the line's lane that a receipt or a person's word
+	// explains, for class C.
+	Explained []string
+	// Exclusive: nobody but this installation buys in the lane, so it was declared,
+	// and nothing unexplained has been seen there.
+	Exclusive bool
+	Install   string // four characters that tell this installation's identities from others'
 }
 
-// Open returns the attempts whose effect is not known.
-func (r Row) Open() []Attempt {
-	var open []Attempt
-	for _, a := range r.Attempts {
-		if !a.State.Closed() {
-			open = append(open, a)
+// Open yields the attempts whose effect is not known, by N. They must not be
+// changed.
+func (r *Row) Open() iter.Seq[*Attempt] {
+	return func(yield func(*Attempt) bool) {
+		for i := range r.Attempts {
+			if a := &r.Attempts[i]; !a.State.Closed() && !yield(a) {
+				return
+			}
 		}
 	}
-	return open
+}
+
+// InDoubt counts the attempts whose effect is not known.
+func (r *Row) InDoubt() (n int) {
+	for range r.Open() {
+		n++
+	}
+	return n
 }
 
 // SettledAt returns when a complete listing will show everything that the open
 // attempts did; the zero time when none is open.
-func (r Row) SettledAt() time.Time {
+func (r *Row) SettledAt() time.Time {
 	var last time.Time
-	for _, a := range r.Open() {
+	for a := range r.Open() {
 		if a.SettledAt.After(last) {
 			last = a.SettledAt
 		}
@@ -145,8 +183,8 @@ func (r Row) SettledAt() time.Time {
 
 // Sendable reports whether something new may be sent for the line at the given
 // time: the approval stands and nobody has called it off.
-func (r Row) Sendable(now time.Time) bool {
-	return r.PlanState == PlanApproved && now.Before(r.ApprovalExpires) && !r.Line.CancelRequested && r.Purchasing
+func (r *Row) Sendable(now time.Time) bool {
+	return r.PlanState == PlanApproved && now.Before(r.ApprovalExpires) && !r.calledOff() && r.Purchasing
 }
 
 // Identity is what the cloud knows a purchase by: bu-<install>-<line>-<g>, all
@@ -157,9 +195,17 @@ func Identity(install string, line LineID, generation int) string {
 	return "bu-" + install + "-" + strings.ToLower(string(line)) + "-" + strconv.Itoa(generation)
 }
 
+// made reports whether a commitment carries what the attempt asked for: its name
+// (compared without case: RDS shows names folded), its second, or its handle.
+func (a Attempt) made(c cloud.Commitment) bool {
+	return strings.EqualFold(a.Intent.Identity, c.ID) || strings.EqualFold(a.Intent.Identity, c.Name) ||
+		!a.FireAt.IsZero() && c.Start.Equal(a.FireAt) ||
+		a.Handle != "" && a.Handle == c.ID
+}
+
 // Identities returns the identities of all generations of the line up to and
 // including the current one.
-func (r Row) Identities() []string {
+func (r *Row) Identities() []string {
 	ids := make([]string, 0, r.Line.Generation)
 	for g := 1; g <= r.Line.Generation; g++ {
 		ids = append(ids, Identity(r.Install, r.Line.ID, g))
@@ -168,7 +214,7 @@ func (r Row) Identities() []string {
 }
 
 // Intent returns what the next attempt of the line would send.
-func (r Row) Intent(deadline time.Time) Intent {
+func (r *Row) Intent(deadline time.Time) Intent {
 	identity := Identity(r.Install, r.Line.ID, r.Line.Generation)
 	return Intent{
 		Account:    r.Line.Spec.Account,

@@ -3,7 +3,7 @@ package purchase
 import (
 	"fmt"
 	"maps"
-	"strings"
+	"slices"
 	"time"
 
 	"bursar/internal/cloud"
@@ -12,9 +12,16 @@ import (
 // look (T4, T8, T9, T12) draws the conclusion from a complete look. What is found
 // counts at once; what is not found counts only when everything the open attempts
 // could have done must be visible.
-func (rules Rules) look(row Row, ev Looked, now time.Time) (Change, error) {
-	if row.Line.State != Armed || len(ev.Found) == 0 {
+func (rules Rules) look(row *Row, ev Looked, now time.Time) (Change, error) {
+	waiting := row.Line.State == Armed || row.Line.State == QueuedLine && row.Line.Class == cloud.ClassQueued
+	if !waiting || len(ev.Found) == 0 || !row.named() && row.InDoubt() == 0 {
 		return Change{}, ErrNoStep
+	}
+	switch row.Line.Class {
+	case cloud.ClassNone:
+		return rules.lookLane(row, ev, now)
+	case cloud.ClassQueued:
+		return rules.lookQueued(row, ev, now)
 	}
 	found := commitments(ev.Found)
 	switch {
@@ -31,13 +38,10 @@ func (rules Rules) look(row Row, ev Looked, now time.Time) (Change, error) {
 	settled := row.SettledAt()
 	seen := ev.Found[0]
 	if seen.Started.Before(settled) || seen.CloudTime.Before(settled) {
-		c := stay(row)
-		c.Reason = "in doubt: not listed, but it may still appear until " + settled.UTC().Format("15:04:05 MST")
-		c.LookAt = nextLook(row, now, settled)
-		return c, nil
+		return stillInDoubt(row, settled, now), nil
 	}
-	for _, a := range row.Open() {
-		if a.Outcome == cloud.Exists {
+	for a := range row.Open() {
+		if a.Outcome == cloud.Exists || a.State == AttemptAccepted {
 			c := move(row, "T12", NeedsReview, "the cloud said that this name exists, and no listing shows it", now)
 			c.Evidence = about(a.N, ev.Found)
 			return c, nil
@@ -53,9 +57,17 @@ func (rules Rules) look(row Row, ev Looked, now time.Time) (Change, error) {
 	return c, nil
 }
 
+// stillInDoubt keeps a line that may have been bought until the cloud must show it.
+func stillInDoubt(row *Row, settled, now time.Time) Change {
+	c := stay(row)
+	c.Reason = "in doubt: not listed, but it may still appear until " + settled.UTC().Format("15:04:05 MST")
+	c.LookAt = nextLook(row, now, settled)
+	return c
+}
+
 // nextLook spaces the looks of a line in doubt by a quarter of the time that the
 // doubt has lasted, and puts the last one on the moment it can be closed.
-func nextLook(row Row, now, settled time.Time) time.Time {
+func nextLook(row *Row, now, settled time.Time) time.Time {
 	last := row.Attempts[len(row.Attempts)-1].ArmedAt
 	wait := min(max(now.Sub(last)/4, time.Second), time.Minute)
 	if next := now.Add(wait); next.Before(settled) || !now.Before(settled) {
@@ -66,13 +78,12 @@ func nextLook(row Row, now, settled time.Time) time.Time {
 
 // adopt (T4, T9, T12) takes a commitment found under the line's name as the
 // effect of the attempt that used the name.
-func (rules Rules) adopt(row Row, found cloud.Evidence, now time.Time) (Change, error) {
+func (rules Rules) adopt(row *Row, found cloud.Evidence, now time.Time) (Change, error) {
 	owner := 0
 	for _, a := range row.Attempts {
-		// Ids are compared without case: RDS shows them folded. Among several
-		// requests under one name the first open one is taken: the cloud merges them.
-		if strings.EqualFold(a.Intent.Identity, found.Commitment.ID) &&
-			(owner == 0 || row.Attempts[owner-1].State.Closed()) {
+		// Among several requests under one name the first open one is taken: the
+		// cloud merges them.
+		if a.made(*found.Commitment) && (owner == 0 || row.Attempts[owner-1].State.Closed()) {
 			owner = a.N
 		}
 	}
@@ -97,19 +108,12 @@ func (rules Rules) adopt(row Row, found cloud.Evidence, now time.Time) (Change, 
 		c.Evidence = about(owner, []cloud.Evidence{found})
 		return c, nil
 	}
-	c := move(row, "T4", Purchased, "", now)
-	c.Attempts = append([]AttemptChange{{
-		N: owner, To: AttemptSucceeded, Outcome: row.Attempts[owner-1].Outcome, Code: row.Attempts[owner-1].Code, EndedAt: now,
-	}},
-		closeOthers(row, owner, AttemptDead, now)...)
-	c.Evidence = about(owner, []cloud.Evidence{found})
-	c.Receipt = &Receipt{Line: row.Line.ID, Attempt: owner, Commitment: *found.Commitment, At: now, How: found.Kind}
-	return c, nil
+	return rules.take(row, owner, found, now), nil
 }
 
 // mismatch says how a commitment differs from what the line asked for; "" means
 // that it is what was approved.
-func mismatch(row Row, got cloud.Commitment) string {
+func mismatch(row *Row, got cloud.Commitment) string {
 	want := row.Line.Spec
 	differs := func(what string, got, want any) string {
 		return fmt.Sprintf("the cloud shows %s %v, approved was %v", what, got, want)
@@ -134,6 +138,9 @@ func mismatch(row Row, got cloud.Commitment) string {
 }
 
 func commitments(found []cloud.Evidence) []cloud.Evidence {
+	if !slices.ContainsFunc(found, func(e cloud.Evidence) bool { return e.Commitment == nil }) {
+		return found
+	}
 	var with []cloud.Evidence
 	for _, e := range found {
 		if e.Commitment != nil {

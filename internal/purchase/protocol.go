@@ -27,6 +27,9 @@ type Ledger interface {
 var (
 	ErrLost          = errors.New("somebody else moved the line")
 	ErrCommitUnknown = errors.New("the answer to COMMIT was lost")
+	// ErrTaken: a unique index refused an attempt: its lane has an open purchase,
+	// or its second belongs to another one.
+	ErrTaken = errors.New("another purchase of this lane is open")
 )
 
 // Market is the cloud as one line needs it. Only Purchase can spend.
@@ -36,11 +39,43 @@ type Market interface {
 	// Quote proves the caller and prices the offering, with the credential that
 	// Purchase will use. It returns ErrNotSold when the offering is gone.
 	Quote(ctx context.Context, i Intent) (cloud.Quote, error)
-	// Find makes a complete look under every identity of the line.
+	// Find makes a complete look under every identity of the intent, or of the
+	// whole lane when it has none.
 	Find(ctx context.Context, i Intent) ([]cloud.Evidence, error)
 	// Purchase sends at most one request, and none after sendBy.
 	Purchase(ctx context.Context, i Intent, sendBy time.Time) Answered
 }
+
+// What a Market can do besides. The power that a cloud does not give is one that
+// its market does not have.
+type (
+	// Watcher knows what is new in a lane: the ids that it did not hold when the
+	// plan was made and that nothing explains. It may answer from a listing of a
+	// few minutes ago.
+	Watcher interface {
+		News(ctx context.Context, l Line) ([]string, error)
+	}
+	// Auditor reads what the audit log has of a credential, as far as it goes:
+	// absence proves nothing.
+	Auditor interface {
+		Trail(ctx context.Context, i Intent, credential string) ([]cloud.Evidence, error)
+	}
+	// Follower asks what became of a handle.
+	Follower interface {
+		Poll(ctx context.Context, i Intent, handle string) (cloud.Evidence, error)
+	}
+	// Releaser deletes a queued order, which costs nothing. That it worked is shown
+	// by the next look only.
+	Releaser interface {
+		Release(ctx context.Context, i Intent, order cloud.Commitment) error
+	}
+)
+
+// Errors for a market without the power that a line of its class needs.
+var (
+	errNoFollower = errors.New("this service gives a handle and cannot be asked about it")
+	errNoReleaser = errors.New("this service cannot delete orders")
+)
 
 // ErrNotSold is returned by a Market for an offering that cannot be bought.
 var ErrNotSold = errors.New("the offering is not sold any more")
@@ -73,14 +108,16 @@ func (p *Protocol) Advance(ctx context.Context, id LineID) (Row, error) {
 			return row, trouble
 		}
 		switch {
-		case row.Line.State == Ready && !row.Sendable(now):
-			err = p.apply(ctx, row, Swept{}, now)
+		case row.Line.State == NeedsReapproval, row.Line.State == Ready && !row.Sendable(now):
+			err = p.apply(ctx, &row, Swept{}, now)
 		default:
-			err = p.work(ctx, row)
+			err = p.work(ctx, &row)
 		}
 		switch {
 		case errors.Is(err, ErrNoStep):
 			return row, nil
+		case errors.Is(err, ErrTaken):
+			trouble = p.postpone(ctx, &row, ErrTaken)
 		case errors.Is(err, ErrLost):
 			// The other process's view is newer: read the row again.
 		default:
@@ -90,36 +127,58 @@ func (p *Protocol) Advance(ctx context.Context, id LineID) (Row, error) {
 }
 
 // workable reports whether a worker can do anything for the line.
-func (r Row) workable() bool {
+func (r *Row) workable() bool {
 	for _, a := range r.Attempts {
 		if a.Protocol != ProtocolVersion {
 			return false
 		}
 	}
-	return r.Line.State == Ready || r.Line.State == Armed
+	switch r.Line.State {
+	case Ready, Armed, QueuedLine, NeedsReapproval:
+		return true
+	}
+	return false
 }
 
 // work is one round: look under every identity of the line, then conclude, or
 // buy.
-func (p *Protocol) work(ctx context.Context, row Row) error {
+func (p *Protocol) work(ctx context.Context, row *Row) error {
 	facts, err := p.Market.Facts(row.Line)
 	if err != nil {
 		return p.postpone(ctx, row, err)
 	}
 	intent := row.Intent(p.Now().Add(facts.Life))
+	if !row.named() {
+		intent.Identities = nil
+	}
+	if done, err := p.poll(ctx, row, intent); done || err != nil {
+		return err
+	}
 	found, err := p.Market.Find(ctx, intent)
 	if err != nil {
 		return p.postpone(ctx, row, err)
 	}
 	now := p.Now()
-	if row.Line.State == Armed {
-		conclusive := len(commitments(found)) > 0 || !now.Before(row.SettledAt())
-		if conclusive || !row.Sendable(now) || !p.Rules.mayResend(row, now) {
-			return p.apply(ctx, row, Looked{Facts: facts, Found: found}, now)
+	if row.Line.State != Ready {
+		if again, err := p.release(ctx, row, intent, found, now); again || err != nil {
+			return err
+		}
+		known := row.named() && len(commitments(found)) > 0 || !now.Before(row.SettledAt())
+		if known || !row.Sendable(now) || !p.Rules.mayResend(row, facts, now) {
+			looked := Looked{Facts: facts, Found: found}
+			if looked.Trail, err = p.trail(ctx, row, intent); err != nil {
+				return p.postpone(ctx, row, err)
+			}
+			return p.apply(ctx, row, looked, now)
 		}
 	}
 
 	checked := Checked{Facts: facts, Found: found, Nonce: p.Nonce()}
+	if watcher, ok := p.Market.(Watcher); ok && row.Line.State == Ready {
+		if checked.News, err = watcher.News(ctx, row.Line); err != nil {
+			return p.postpone(ctx, row, err)
+		}
+	}
 	checked.Quote, err = p.Market.Quote(ctx, intent)
 	if errors.Is(err, ErrNotSold) {
 		checked.Drift = err.Error()
@@ -129,14 +188,83 @@ func (p *Protocol) work(ctx context.Context, row Row) error {
 	return p.buy(ctx, row, checked, intent.Deadline)
 }
 
+// poll asks what became of the handles that the cloud has given. done means that
+// one of them has come to an end, which is recorded.
+func (p *Protocol) poll(ctx context.Context, row *Row, intent Intent) (done bool, err error) {
+	if row.Line.State != Armed || row.Line.Class == cloud.ClassQueued {
+		return false, nil
+	}
+	for a := range row.Open() {
+		if a.State != AttemptAccepted || a.Handle == "" {
+			continue
+		}
+		follower, ok := p.Market.(Follower)
+		if !ok {
+			return true, p.postpone(ctx, row, errNoFollower)
+		}
+		e, err := follower.Poll(ctx, intent, a.Handle)
+		if err != nil {
+			return true, p.postpone(ctx, row, err)
+		}
+		if e.Outcome == cloud.Bought || e.Outcome.Negative() {
+			return true, p.apply(ctx, row, Answered{N: a.N, Nonce: a.Nonce, Evidence: e}, p.Now())
+		}
+	}
+	return false, nil
+}
+
+// release deletes orders that must not fire. again means that it asked for a
+// deletion; only another look shows whether it worked.
+func (p *Protocol) release(ctx context.Context, row *Row, intent Intent, found []cloud.Evidence, now time.Time) (again bool, err error) {
+	if row.Line.Class != cloud.ClassQueued {
+		return false, nil
+	}
+	for _, order := range p.Rules.unwanted(row, found, now) {
+		releaser, ok := p.Market.(Releaser)
+		if !ok {
+			return true, p.postpone(ctx, row, errNoReleaser)
+		}
+		if err := releaser.Release(ctx, intent, order); err != nil {
+			return true, p.postpone(ctx, row, err)
+		}
+		again = true
+	}
+	if again {
+		c := stay(row)
+		c.LookAt, c.Reason = now.Add(ReadRetry), "deleting an order that must not fire"
+		return true, p.Ledger.Apply(ctx, c, now)
+	}
+	return false, nil
+}
+
+// trail reads the audit log for the open attempts of a line without identity.
+func (p *Protocol) trail(ctx context.Context, row *Row, intent Intent) ([]cloud.Evidence, error) {
+	auditor, ok := p.Market.(Auditor)
+	if !ok || row.Line.Class != cloud.ClassNone {
+		return nil, nil
+	}
+	var all []cloud.Evidence
+	for a := range row.Open() {
+		if a.Credential == "" {
+			continue
+		}
+		found, err := auditor.Trail(ctx, intent, a.Credential)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
 // buy arms one attempt and sends it.
-func (p *Protocol) buy(ctx context.Context, row Row, checked Checked, deadline time.Time) error {
+func (p *Protocol) buy(ctx context.Context, row *Row, checked Checked, deadline time.Time) error {
 	armedAt := p.Now()
 	if checked.Drift == "" && !armedAt.Add(p.Rules.Gate).Before(deadline) {
 		// The reads took so long that a request might be sent after its deadline.
 		return p.postpone(ctx, row, errors.New("the reads before the purchase took too long"))
 	}
-	c, err := p.Rules.Step(row, checked, armedAt)
+	c, err := p.Rules.Step(*row, checked, armedAt)
 	if err != nil {
 		return err
 	}
@@ -176,7 +304,7 @@ func (p *Protocol) record(ctx context.Context, line LineID, answer Answered) err
 		if row, err = p.Ledger.Row(ctx, line); err != nil {
 			continue
 		}
-		err = p.apply(ctx, row, answer, p.Now())
+		err = p.apply(ctx, &row, answer, p.Now())
 		if err == nil || errors.Is(err, ErrNoStep) {
 			return nil
 		}
@@ -184,8 +312,8 @@ func (p *Protocol) record(ctx context.Context, line LineID, answer Answered) err
 	return fmt.Errorf("the answer for attempt %d could not be recorded; the line stays in doubt and is looked up again: %w", answer.N, err)
 }
 
-func (p *Protocol) apply(ctx context.Context, row Row, ev Event, now time.Time) error {
-	c, err := p.Rules.Step(row, ev, now)
+func (p *Protocol) apply(ctx context.Context, row *Row, ev Event, now time.Time) error {
+	c, err := p.Rules.Step(*row, ev, now)
 	if err != nil {
 		return err
 	}
@@ -193,7 +321,7 @@ func (p *Protocol) apply(ctx context.Context, row Row, ev Event, now time.Time) 
 }
 
 // postpone notes on the row why nothing could be done, and when to try again.
-func (p *Protocol) postpone(ctx context.Context, row Row, cause error) error {
+func (p *Protocol) postpone(ctx context.Context, row *Row, cause error) error {
 	now := p.Now()
 	c := stay(row)
 	c.Reason, c.LookAt = cause.Error(), now.Add(ReadRetry)

@@ -63,8 +63,8 @@ func TestHistoriesOfOneLine(t *testing.T) {
 		{name: "a reply is lost, the repeat refused: never closed as refused", faults: []fault{lostReply, refuses}, lag: 4 * time.Minute, bought: true, requests: 2, attempts: 2},
 		{name: "called off before", row: lineIn(Ready, calledOff), state: Canceled},
 		{name: "approval over before", row: lineIn(Ready, approvedUntil(t0)), state: Expired},
-		{name: "not sold", state: NeedsReapproval, prepare: func(w *world) { w.cloud.failing["Quote"] = ErrNotSold }},
-		{name: "dearer", state: NeedsReapproval, prepare: func(w *world) { w.cloud.drift = func(o *cloud.Offering) { o.Upfront = usd("777.01") } }},
+		{name: "not sold, and nobody approves a new version", state: Expired, prepare: func(w *world) { w.cloud.failing["Quote"] = ErrNotSold }},
+		{name: "dearer, and nobody approves a new version", state: Expired, prepare: func(w *world) { w.cloud.drift = func(o *cloud.Offering) { o.Upfront = usd("777.01") } }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.row.Line.ID == "" {
@@ -143,7 +143,7 @@ func TestTroubleBeforeThePurchaseIsNotedAndTriedAgain(t *testing.T) {
 		w.cloud.failing["Find"] = trouble
 		w.clock.now = t0.Add(time.Hour)
 		row, err := w.process(nil, nil).Advance(t.Context(), testLine)
-		if !errors.Is(err, trouble) || row.Line.State != Armed || len(row.Open()) != 1 {
+		if !errors.Is(err, trouble) || row.Line.State != Armed || row.InDoubt() != 1 {
 			t.Errorf("%v, the line is %s", err, row.Line.State)
 		}
 		delete(w.cloud.failing, "Find")

@@ -74,26 +74,36 @@ type Transition struct {
 	To   State
 }
 
-// Transitions is the whole table for lines of class B. Nothing else may happen to
-// a line: the step function produces only these, and the database refuses all
-// others.
+// Transitions is the whole table. Nothing else may happen to a line: the step
+// function produces only these, and the database refuses all others.
 var Transitions = []Transition{
-	{"T1", Draft, Ready},            // approved
-	{"T2", Ready, Armed},            // first attempt of a generation
-	{"T3", Armed, Armed},            // next attempt under the same identity
-	{"T4", Armed, Purchased},        // evidence of success
-	{"T8", Armed, Ready},            // all attempts proven empty; next generation
-	{"T9", Armed, Failed},           // all attempts proven empty; refused for good
-	{"T9", Armed, Canceled},         // all attempts proven empty; called off
-	{"T9", Armed, Expired},          // all attempts proven empty; approval over
-	{"T10", Draft, Canceled},        // the plan was rejected
-	{"T10", Draft, Superseded},      //
-	{"T10", Ready, Canceled},        //
-	{"T10", Ready, Superseded},      //
-	{"T10", Ready, Expired},         // approval over, nothing ever open
-	{"T11", Ready, NeedsReapproval}, // price drift, offering withdrawn
-	{"T12", Ready, NeedsReview},     // something exists under an identity we did not use
-	{"T12", Armed, NeedsReview},     // contradiction
+	{"T1", Draft, Ready},               // approved
+	{"T2", Ready, Armed},               // first attempt of a generation
+	{"T3", Armed, Armed},               // classes A, B: next attempt under the same identity
+	{"T4", Armed, Purchased},           // evidence of success
+	{"T5", Armed, QueuedLine},          // class Q: exactly one order is left
+	{"T6", QueuedLine, Purchased},      // the order fired
+	{"T7", QueuedLine, Canceled},       // the order was deleted
+	{"T8", Armed, Ready},               // all attempts proven empty; next generation
+	{"T9", Armed, Failed},              // all attempts proven empty; refused for good
+	{"T9", Armed, Canceled},            // all attempts proven empty; called off
+	{"T9", Armed, Expired},             // all attempts proven empty; approval over
+	{"T9", QueuedLine, Failed},         // the order fired and was not paid
+	{"T10", Draft, Canceled},           // the plan was rejected
+	{"T10", Draft, Superseded},         // a newer version of the plan was approved
+	{"T10", Ready, Canceled},           // called off before it was sent
+	{"T10", Ready, Superseded},         //
+	{"T10", Ready, Expired},            // the approval ended before it was sent
+	{"T10", NeedsReapproval, Canceled}, //
+	{"T10", NeedsReapproval, Superseded},
+	{"T10", NeedsReapproval, Expired},
+	{"T11", Ready, NeedsReapproval},  // price drift, offering withdrawn, lane changed
+	{"T12", Ready, NeedsReview},      // something exists under an identity we did not use
+	{"T12", Armed, NeedsReview},      // contradiction
+	{"T12", QueuedLine, NeedsReview}, //
+	{"T13", NeedsReview, Purchased},  // a person decided
+	{"T13", NeedsReview, Failed},     //
+	{"T13", NeedsReview, Armed},      // a person asked to look again
 }
 
 // Legal reports whether the table has this move.

@@ -29,10 +29,12 @@ type Facts struct {
 	Life   time.Duration // from signing to the last moment a request can take effect
 	Settle time.Duration // from an effect to the first complete listing sure to show it
 	Answer time.Duration // bound of one purchase call
+	// Window is how long the cloud is proven to remember a token, class A.
+	Window time.Duration
 }
 
-// Event is a fact about a line. The events are Checked, Answered, Looked and
-// Swept.
+// Event is a fact about a line. The events are Checked, Answered, Looked, Decided
+// and Swept.
 type Event interface{ event() }
 
 // Checked is the result of the reads before a purchase.
@@ -43,6 +45,9 @@ type Checked struct {
 	Nonce string           // fresh and random; becomes the attempt's
 	// Drift is set when the offering is not sold any more.
 	Drift string
+	// News are ids in the lane that it did not hold when the plan was made and that
+	// nothing explains: somebody else has bought for the same need.
+	News []string
 }
 
 // Answered is what became of the one request of an attempt, told by the process
@@ -60,7 +65,11 @@ type Answered struct {
 // row was read.
 type Looked struct {
 	Facts Facts
+	// Found is what is listed under the identities of the line, or, where it has
+	// none, in its whole lane.
 	Found []cloud.Evidence
+	// Trail is what the audit log has of the credentials of the line's attempts.
+	Trail []cloud.Evidence
 }
 
 // Swept is nothing but the passing of time.
@@ -82,6 +91,7 @@ type Change struct {
 	CancelRequested bool // as read
 
 	Generation  int
+	Listing     Listing
 	Reason      string
 	MustLeaveBy time.Time
 	LookAt      time.Time
@@ -92,6 +102,8 @@ type Change struct {
 	Attempts []AttemptChange
 	Evidence []AttemptEvidence
 	Receipt  *Receipt
+	// Heuristic: a person's guess, not evidence from the cloud, closes the line.
+	Heuristic bool
 }
 
 // AttemptChange ends or moves one attempt that must not be closed.
@@ -100,6 +112,7 @@ type AttemptChange struct {
 	To      AttemptState
 	Outcome cloud.Outcome
 	Code    string
+	Handle  string // kept as it is when empty
 	EndedAt time.Time
 }
 
@@ -120,13 +133,15 @@ func (rules Rules) Step(row Row, ev Event, now time.Time) (Change, error) {
 	var err error
 	switch ev := ev.(type) {
 	case Checked:
-		c, err = rules.arm(row, ev, now)
+		c, err = rules.arm(&row, ev, now)
 	case Answered:
-		c, err = rules.answer(row, ev, now)
+		c, err = rules.answer(&row, ev, now)
 	case Looked:
-		c, err = rules.look(row, ev, now)
+		c, err = rules.look(&row, ev, now)
+	case Decided:
+		c, err = rules.decide(&row, ev, now)
 	case Swept:
-		c, err = rules.sweep(row, now)
+		c, err = rules.sweep(&row, now)
 	}
 	if err != nil {
 		return Change{}, err
@@ -139,18 +154,18 @@ func (rules Rules) Step(row Row, ev Event, now time.Time) (Change, error) {
 }
 
 // stay is a change that moves nothing.
-func stay(row Row) Change {
+func stay(row *Row) Change {
 	return Change{
 		Line: row.Line.ID, From: row.Line.State, To: row.Line.State, Seen: row.Line.Armed,
 		CancelRequested: row.Line.CancelRequested, Generation: row.Line.Generation,
-		Reason: row.Line.Reason, MustLeaveBy: row.Line.MustLeaveBy, LookAt: row.Line.LookAt,
+		Listing: row.Line.Listing, Reason: row.Line.Reason, MustLeaveBy: row.Line.MustLeaveBy, LookAt: row.Line.LookAt,
 	}
 }
 
-func move(row Row, rule Rule, to State, reason string, now time.Time) Change {
+func move(row *Row, rule Rule, to State, reason string, now time.Time) Change {
 	c := stay(row)
 	c.Rule, c.To, c.Reason = rule, to, reason
-	c.LookAt, c.MustLeaveBy = time.Time{}, time.Time{}
+	c.LookAt, c.MustLeaveBy, c.Listing = time.Time{}, time.Time{}, Listing{}
 	switch {
 	case to == Ready:
 		c.LookAt, c.MustLeaveBy = now, now.Add(ReadyDwell)
@@ -174,13 +189,15 @@ const (
 )
 
 // sweep (T10) ends a line that has nothing open and may never be sent again.
-func (rules Rules) sweep(row Row, now time.Time) (Change, error) {
-	if row.Line.State != Ready {
+func (rules Rules) sweep(row *Row, now time.Time) (Change, error) {
+	if row.Line.State != Ready && row.Line.State != NeedsReapproval {
 		return Change{}, ErrNoStep
 	}
 	switch {
 	case row.Line.CancelRequested:
 		return move(row, "T10", Canceled, "called off before it was sent", now), nil
+	case row.PlanFailed:
+		return move(row, "T10", Canceled, "another line of this all-or-nothing plan was not bought", now), nil
 	case row.PlanState == PlanSuperseded:
 		return move(row, "T10", Superseded, "a newer version of the plan replaced it", now), nil
 	case !now.Before(row.ApprovalExpires):

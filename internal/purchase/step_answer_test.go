@@ -24,7 +24,7 @@ func TestTheAnswerToTheOnlyAttempt(t *testing.T) {
 		}(), now: now, to: Armed, attempts: doubt, reason: "no answer that proves anything", lookAt: now, evidence: 1},
 		{name: "nothing heard", row: armedOnce(), ev: answered(1, cloud.InDoubt), now: now, to: Armed, attempts: doubt, reason: "no answer that proves anything", lookAt: now, evidence: 1},
 		{name: "a word nobody knows", row: armedOnce(), ev: answered(1, "teapot"), now: now, to: Armed, attempts: doubt, reason: "no answer that proves anything", evidence: 1},
-		{name: "accepted", row: armedOnce(), ev: answered(1, cloud.Accepted), now: now, to: Armed, attempts: doubt, reason: "no answer that proves anything", evidence: 1},
+		{name: "accepted", row: armedOnce(), ev: answered(1, cloud.Accepted), now: now, to: Armed, attempts: map[int]AttemptState{1: AttemptAccepted}, reason: "accepted by the cloud", evidence: 1},
 		{name: "exists", row: armedOnce(), ev: answered(1, cloud.Exists), now: now, to: Armed, attempts: doubt, reason: "this name exists", lookAt: now, evidence: 1},
 		{name: "exists, called off, approval over", row: armedOnce(calledOff, approvedUntil(t0)), ev: answered(1, cloud.Exists), now: now,
 			to: Armed, attempts: doubt, reason: "this name exists", evidence: 1},

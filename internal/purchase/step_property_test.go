@@ -140,7 +140,7 @@ func illegal(row Row, ev Event, c Change, now time.Time) []string {
 		to[a.N] = a.To
 	}
 	open := 0
-	for _, a := range row.Open() {
+	for a := range row.Open() {
 		if s, moved := to[a.N]; !moved || !s.Closed() {
 			open++
 		}
@@ -154,7 +154,7 @@ func illegal(row Row, ev Event, c Change, now time.Time) []string {
 	// Success needs the word of the cloud.
 	claim((c.Receipt != nil) == (c.To == Purchased && c.From != Purchased), "a receipt and a purchase do not go together")
 	if r := c.Receipt; r != nil {
-		claim(mismatch(row, r.Commitment) == "", "a receipt for other goods")
+		claim(mismatch(&row, r.Commitment) == "", "a receipt for other goods")
 		claim(to[r.Attempt] == AttemptSucceeded, "a receipt for an attempt that did not succeed")
 		cited := false
 		for _, e := range c.Evidence {
@@ -195,7 +195,7 @@ func illegal(row Row, ev Event, c Change, now time.Time) []string {
 func TestPropertyTheNextLookIsAheadAndNotPastTheSettledTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		row, now, end := armedOnce(), moment().Draw(t, "now"), moment().Draw(t, "settled")
-		next := nextLook(row, now, end)
+		next := nextLook(&row, now, end)
 		if !next.After(now) {
 			t.Fatalf("at %s the next look is at %s", now, next)
 		}
@@ -221,7 +221,7 @@ func TestPropertyNobodyIsForgotten(t *testing.T) {
 		// A worker comes back to every line that it can do something for. One that
 		// is armed with nothing open is looked up before anything is checked.
 		_, isCheck := ev.(Checked)
-		unreachable := isCheck && row.Line.State == Armed && len(row.Open()) == 0
+		unreachable := isCheck && row.Line.State == Armed && row.InDoubt() == 0
 		if (c.To == Ready || c.To == Armed) && c.LookAt.IsZero() && !unreachable {
 			t.Errorf("%s is never looked at again", c.To)
 		}

@@ -125,8 +125,8 @@ func TestTheDatabaseFreezesWhatPeopleApproved(t *testing.T) {
 	db := e.ledger.(*DB)
 	free := map[string][]string{
 		"plan":         {"state", "approval_expires_at"},
-		"line":         {"state", "generation", "armed", "cancel_requested", "reason", "must_leave_by", "look_at", "updated_at"},
-		"attempt":      {"state", "outcome", "code", "ended_at"},
+		"line":         {"state", "generation", "armed", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at"},
+		"attempt":      {"state", "outcome", "code", "handle", "ended_at"},
 		"decision":     nil,
 		"evidence":     nil,
 		"receipt":      nil,
@@ -206,7 +206,7 @@ func TestTheDatabaseCountsUp(t *testing.T) {
 func copyLine(replace map[string]string) string {
 	columns := []string{
 		"id", "plan_id", "number", "provider", "service", "account", "region", "class", "spec", "state", "generation",
-		"armed", "cancel_requested", "reason", "must_leave_by", "look_at", "updated_at",
+		"armed", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at",
 	}
 	values := slices.Clone(columns)
 	for i, c := range columns {
@@ -268,7 +268,7 @@ func TestOneOpenPurchasePerLaneWithoutIdentity(t *testing.T) {
 
 func TestAttemptsHaveNoTwins(t *testing.T) {
 	e, p := full(t)
-	const columns = "generation, protocol, account, region, identity, intent, intent_sha256, credential, armed_at, answer_by, deadline, settled_at, state, outcome, code, ended_at"
+	const columns = "generation, protocol, account, region, identity, intent, intent_sha256, credential, armed_at, answer_by, deadline, settled_at, before_ids, state, outcome, code, ended_at"
 	insert := "INSERT INTO attempt (line_id, n, nonce, fire_at, " + columns + ") SELECT $1, $2, $3, $4, " + columns + " FROM attempt LIMIT 1"
 	first, third := p.Lines[0].ID, p.Lines[2].ID
 	e.refuses(insert, third, 1, "nonce-1", nil)

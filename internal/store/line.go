@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +48,15 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 		row.PlanState, row.ApprovalExpires = purchase.PlanState(p.State), fromMicros(p.ApprovalExpiresAt)
 		row.Tolerance, row.Install = purchase.Tolerance(p.ToleranceBp), in.Install
 		row.Purchasing = in.State == "purchasing"
+		if row.Line.Class == cloud.ClassNone {
+			lane := row.Line.Spec.Lane()
+			row.Explained, err = q.ReceiptsInLane(ctx, rows.ReceiptsInLaneParams{
+				Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service),
+			})
+			if err != nil {
+				return err
+			}
+		}
 		attempts, err := q.ListAttempts(ctx, string(line))
 		if err != nil {
 			return err
@@ -74,7 +84,7 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 		}
 		for _, a := range c.Attempts {
 			n, err := q.MoveAttempt(ctx, rows.MoveAttemptParams{
-				State: string(a.To), Outcome: string(a.Outcome), Code: a.Code, EndedAt: micros(a.EndedAt),
+				State: string(a.To), Outcome: string(a.Outcome), Code: a.Code, EndedAt: micros(a.EndedAt), NewHandle: a.Handle,
 				LineID: string(c.Line), N: int64(a.N),
 			})
 			if err != nil {
@@ -95,7 +105,7 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 		return nil
 	})
 	switch {
-	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrCommitUnknown):
+	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrTaken), errors.Is(err, purchase.ErrCommitUnknown):
 		return err
 	}
 	return fmt.Errorf("move line %s from %s to %s: %w", c.Line, c.From, c.To, err)
@@ -111,20 +121,19 @@ func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.
 			ID: string(c.Line), Generation: int64(c.Generation), FromState: string(c.From), Seen: int64(c.Seen),
 		})
 	} else {
-		cancel := int64(0)
-		if c.CancelRequested {
-			cancel = 1
-		}
 		changed, err = q.MoveLine(ctx, rows.MoveLineParams{
 			ToState: string(c.To), Generation: int64(c.Generation), Reason: c.Reason,
 			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
-			ID: string(c.Line), FromState: string(c.From), Armed: int64(c.Seen), CancelRequested: cancel,
+			ListingDigest: c.Listing.Digest, ListingAt: micros(c.Listing.At),
+			ID: string(c.Line), FromState: string(c.From), Armed: int64(c.Seen), CancelRequested: flag(c.CancelRequested),
 		})
 	}
-	if err != nil {
+	switch {
+	case isUnique(err):
+		return purchase.ErrTaken // the lane has an open purchase
+	case err != nil:
 		return err
-	}
-	if changed != 1 {
+	case changed != 1:
 		return purchase.ErrLost
 	}
 	return nil
@@ -139,12 +148,21 @@ func insertAttempt(ctx context.Context, q *rows.Queries, a *purchase.Attempt) er
 	if err != nil {
 		return err
 	}
-	return q.InsertAttempt(ctx, rows.InsertAttemptParams{
+	before, err := json.Marshal(a.Before)
+	if err != nil {
+		return err
+	}
+	err = q.InsertAttempt(ctx, rows.InsertAttemptParams{
 		LineID: string(a.Line), N: int64(a.N), Generation: int64(a.Generation), Nonce: a.Nonce,
 		Protocol: int64(a.Protocol), Account: string(a.Intent.Account), Region: string(a.Intent.Offering.Region),
 		Identity: a.Intent.Identity, Intent: string(intent), IntentSha256: sum, Credential: a.Credential,
 		ArmedAt: micros(a.ArmedAt), AnswerBy: micros(a.AnswerBy), Deadline: micros(a.Intent.Deadline), SettledAt: micros(a.SettledAt),
+		FireAt: sql.NullInt64{Int64: micros(a.FireAt), Valid: !a.FireAt.IsZero()}, BeforeIds: string(before),
 	})
+	if isUnique(err) {
+		return purchase.ErrTaken
+	}
+	return err
 }
 
 func insertEvidence(ctx context.Context, q *rows.Queries, line purchase.LineID, e purchase.AttemptEvidence, now time.Time) error {
@@ -172,7 +190,7 @@ func insertReceipt(ctx context.Context, q *rows.Queries, r *purchase.Receipt) er
 	return q.InsertReceipt(ctx, rows.InsertReceiptParams{
 		LineID: string(r.Line), N: int64(r.Attempt), Provider: string(c.Provider), Account: string(c.Account),
 		Region: string(c.Region), Service: string(c.Service), CommitmentID: c.ID, Commitment: string(raw),
-		How: string(r.How), At: micros(r.At),
+		How: string(r.How), Heuristic: flag(r.Heuristic), At: micros(r.At),
 	})
 }
 
@@ -235,6 +253,10 @@ func toAttempts(rs []rows.Attempt) ([]purchase.Attempt, error) {
 			Protocol: int(r.Protocol), Credential: r.Credential, ArmedAt: fromMicros(r.ArmedAt),
 			AnswerBy: fromMicros(r.AnswerBy), SettledAt: fromMicros(r.SettledAt), State: purchase.AttemptState(r.State),
 			Outcome: cloud.Outcome(r.Outcome), Code: r.Code, EndedAt: fromMicros(r.EndedAt),
+			FireAt: fromMicros(r.FireAt.Int64), Handle: r.Handle,
+		}
+		if err := json.Unmarshal([]byte(r.BeforeIds), &a.Before); err != nil {
+			return nil, fmt.Errorf("attempt %d of line %s: %w", r.N, r.LineID, err)
 		}
 		if err := json.Unmarshal([]byte(r.Intent), &a.Intent); err != nil {
 			return nil, fmt.Errorf("attempt %d of line %s: %w", r.N, r.LineID, err)
@@ -242,6 +264,14 @@ func toAttempts(rs []rows.Attempt) ([]purchase.Attempt, error) {
 		attempts[i] = a
 	}
 	return attempts, nil
+}
+
+// flag is how a boolean is stored.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // isUnique reports whether a unique index refused a row.

@@ -154,13 +154,9 @@ func (db *DB) Decide(ctx context.Context, d purchase.Decision, expires time.Time
 		case changed != 1:
 			return ErrDigest
 		}
-		approve := int64(0)
-		if d.Approve {
-			approve = 1
-		}
 		err = q.InsertDecision(ctx, rows.InsertDecisionParams{
 			ID: newID(d.At), PlanID: string(d.Plan), Digest: d.Digest, Person: d.By,
-			Approve: approve, At: micros(d.At), Comment: d.Comment,
+			Approve: flag(d.Approve), At: micros(d.At), Comment: d.Comment,
 		})
 		switch {
 		case isUnique(err):
@@ -252,7 +248,8 @@ func toLine(r rows.Line) (purchase.Line, error) {
 		ID: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), Number: int(r.Number),
 		Spec: purchase.Spec(spec), Class: cloud.Class(r.Class), State: purchase.State(r.State),
 		Generation: int(r.Generation), Armed: int(r.Armed), CancelRequested: r.CancelRequested == 1,
-		Reason: r.Reason, MustLeaveBy: fromMicros(r.MustLeaveBy), LookAt: fromMicros(r.LookAt),
+		Listing: purchase.Listing{Digest: r.ListingDigest, At: fromMicros(r.ListingAt)},
+		Reason:  r.Reason, MustLeaveBy: fromMicros(r.MustLeaveBy), LookAt: fromMicros(r.LookAt),
 		UpdatedAt: fromMicros(r.UpdatedAt),
 	}, nil
 }

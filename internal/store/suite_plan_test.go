@@ -142,7 +142,7 @@ func testCancel(t *testing.T, e *engine) {
 	if row := e.row(ready); !row.Line.CancelRequested || row.Line.State != purchase.Ready || !row.Line.LookAt.Equal(now) {
 		t.Errorf("ready: %+v", row.Line)
 	}
-	if row := e.row(armed); !row.Line.CancelRequested || row.Line.State != purchase.Armed || len(row.Open()) != 1 {
+	if row := e.row(armed); !row.Line.CancelRequested || row.Line.State != purchase.Armed || row.InDoubt() != 1 {
 		t.Errorf("armed: %+v", row.Line)
 	}
 	if row := e.row(draft); row.Line.CancelRequested {

@@ -1,10 +1,11 @@
 -- name: InsertAttempt :exec
 INSERT INTO attempt (line_id, n, generation, nonce, protocol, account, region, identity, intent, intent_sha256,
-  credential, armed_at, answer_by, deadline, settled_at, fire_at, state, outcome, code, ended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL, 'armed', '', '', 0);
+  credential, armed_at, answer_by, deadline, settled_at, fire_at, before_ids, state, outcome, code, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 'armed', '', '', 0);
 
 -- name: MoveAttempt :execrows
-UPDATE attempt SET state = $1, outcome = $2, code = $3, ended_at = $4
+UPDATE attempt SET state = $1, outcome = $2, code = $3, ended_at = $4,
+  handle = CASE WHEN CAST(sqlc.arg(new_handle) AS TEXT) = '' THEN handle ELSE CAST(sqlc.arg(new_handle) AS TEXT) END
 WHERE line_id = $5 AND n = $6 AND state IN ('armed', 'in_doubt', 'accepted');
 
 -- name: ListAttempts :many
@@ -27,8 +28,12 @@ SELECT * FROM evidence WHERE line_id = $1 ORDER BY id;
 SELECT * FROM evidence ORDER BY line_id, id;
 
 -- name: InsertReceipt :exec
-INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: AllReceipts :many
 SELECT * FROM receipt ORDER BY at, line_id;
+
+-- name: ReceiptsInLane :many
+SELECT commitment_id FROM receipt
+WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 ORDER BY commitment_id;

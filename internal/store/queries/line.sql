@@ -28,10 +28,11 @@ SELECT * FROM line ORDER BY plan_id, number;
 SELECT id FROM line WHERE id LIKE $1 ORDER BY id LIMIT 3;
 
 -- name: WorkableLines :many
-SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed') ORDER BY look_at, id;
+SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval') ORDER BY look_at, id;
 
 -- name: MoveLine :execrows
-UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5
+UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
+  listing_digest = $9, listing_at = $10
 WHERE id = $6 AND state = sqlc.arg(from_state) AND armed = $7 AND cancel_requested = $8;
 
 -- name: ArmLine :execrows

@@ -7,10 +7,11 @@ package rows
 
 import (
 	"context"
+	"database/sql"
 )
 
 const allAttempts = `-- name: AllAttempts :many
-SELECT line_id, n, generation, nonce, protocol, account, region, identity, intent, intent_sha256, credential, armed_at, answer_by, deadline, settled_at, fire_at, state, outcome, code, ended_at FROM attempt ORDER BY line_id, n
+SELECT line_id, n, generation, nonce, protocol, account, region, identity, intent, intent_sha256, credential, armed_at, answer_by, deadline, settled_at, fire_at, before_ids, handle, state, outcome, code, ended_at FROM attempt ORDER BY line_id, n
 `
 
 func (q *Queries) AllAttempts(ctx context.Context) ([]Attempt, error) {
@@ -39,6 +40,8 @@ func (q *Queries) AllAttempts(ctx context.Context) ([]Attempt, error) {
 			&i.Deadline,
 			&i.SettledAt,
 			&i.FireAt,
+			&i.BeforeIds,
+			&i.Handle,
 			&i.State,
 			&i.Outcome,
 			&i.Code,
@@ -100,7 +103,7 @@ func (q *Queries) AllEvidence(ctx context.Context) ([]Evidence, error) {
 }
 
 const allReceipts = `-- name: AllReceipts :many
-SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, at FROM receipt ORDER BY at, line_id
+SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at FROM receipt ORDER BY at, line_id
 `
 
 func (q *Queries) AllReceipts(ctx context.Context) ([]Receipt, error) {
@@ -122,6 +125,7 @@ func (q *Queries) AllReceipts(ctx context.Context) ([]Receipt, error) {
 			&i.CommitmentID,
 			&i.Commitment,
 			&i.How,
+			&i.Heuristic,
 			&i.At,
 		); err != nil {
 			return nil, err
@@ -155,8 +159,8 @@ func (q *Queries) CountNonce(ctx context.Context, arg CountNonceParams) (int64, 
 
 const insertAttempt = `-- name: InsertAttempt :exec
 INSERT INTO attempt (line_id, n, generation, nonce, protocol, account, region, identity, intent, intent_sha256,
-  credential, armed_at, answer_by, deadline, settled_at, fire_at, state, outcome, code, ended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL, 'armed', '', '', 0)
+  credential, armed_at, answer_by, deadline, settled_at, fire_at, before_ids, state, outcome, code, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 'armed', '', '', 0)
 `
 
 type InsertAttemptParams struct {
@@ -175,6 +179,8 @@ type InsertAttemptParams struct {
 	AnswerBy     int64
 	Deadline     int64
 	SettledAt    int64
+	FireAt       sql.NullInt64
+	BeforeIds    string
 }
 
 func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) error {
@@ -194,6 +200,8 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) er
 		arg.AnswerBy,
 		arg.Deadline,
 		arg.SettledAt,
+		arg.FireAt,
+		arg.BeforeIds,
 	)
 	return err
 }
@@ -241,8 +249,8 @@ func (q *Queries) InsertEvidence(ctx context.Context, arg InsertEvidenceParams) 
 }
 
 const insertReceipt = `-- name: InsertReceipt :exec
-INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type InsertReceiptParams struct {
@@ -255,6 +263,7 @@ type InsertReceiptParams struct {
 	CommitmentID string
 	Commitment   string
 	How          string
+	Heuristic    int64
 	At           int64
 }
 
@@ -269,13 +278,14 @@ func (q *Queries) InsertReceipt(ctx context.Context, arg InsertReceiptParams) er
 		arg.CommitmentID,
 		arg.Commitment,
 		arg.How,
+		arg.Heuristic,
 		arg.At,
 	)
 	return err
 }
 
 const listAttempts = `-- name: ListAttempts :many
-SELECT line_id, n, generation, nonce, protocol, account, region, identity, intent, intent_sha256, credential, armed_at, answer_by, deadline, settled_at, fire_at, state, outcome, code, ended_at FROM attempt WHERE line_id = $1 ORDER BY n
+SELECT line_id, n, generation, nonce, protocol, account, region, identity, intent, intent_sha256, credential, armed_at, answer_by, deadline, settled_at, fire_at, before_ids, handle, state, outcome, code, ended_at FROM attempt WHERE line_id = $1 ORDER BY n
 `
 
 func (q *Queries) ListAttempts(ctx context.Context, lineID string) ([]Attempt, error) {
@@ -304,6 +314,8 @@ func (q *Queries) ListAttempts(ctx context.Context, lineID string) ([]Attempt, e
 			&i.Deadline,
 			&i.SettledAt,
 			&i.FireAt,
+			&i.BeforeIds,
+			&i.Handle,
 			&i.State,
 			&i.Outcome,
 			&i.Code,
@@ -365,17 +377,19 @@ func (q *Queries) ListEvidence(ctx context.Context, lineID string) ([]Evidence, 
 }
 
 const moveAttempt = `-- name: MoveAttempt :execrows
-UPDATE attempt SET state = $1, outcome = $2, code = $3, ended_at = $4
+UPDATE attempt SET state = $1, outcome = $2, code = $3, ended_at = $4,
+  handle = CASE WHEN CAST($7 AS TEXT) = '' THEN handle ELSE CAST($7 AS TEXT) END
 WHERE line_id = $5 AND n = $6 AND state IN ('armed', 'in_doubt', 'accepted')
 `
 
 type MoveAttemptParams struct {
-	State   string
-	Outcome string
-	Code    string
-	EndedAt int64
-	LineID  string
-	N       int64
+	State     string
+	Outcome   string
+	Code      string
+	EndedAt   int64
+	LineID    string
+	N         int64
+	NewHandle string
 }
 
 func (q *Queries) MoveAttempt(ctx context.Context, arg MoveAttemptParams) (int64, error) {
@@ -386,9 +400,50 @@ func (q *Queries) MoveAttempt(ctx context.Context, arg MoveAttemptParams) (int64
 		arg.EndedAt,
 		arg.LineID,
 		arg.N,
+		arg.NewHandle,
 	)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const receiptsInLane = `-- name: ReceiptsInLane :many
+SELECT commitment_id FROM receipt
+WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 ORDER BY commitment_id
+`
+
+type ReceiptsInLaneParams struct {
+	Provider string
+	Account  string
+	Region   string
+	Service  string
+}
+
+func (q *Queries) ReceiptsInLane(ctx context.Context, arg ReceiptsInLaneParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, receiptsInLane,
+		arg.Provider,
+		arg.Account,
+		arg.Region,
+		arg.Service,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var commitment_id string
+		if err := rows.Scan(&commitment_id); err != nil {
+			return nil, err
+		}
+		items = append(items, commitment_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

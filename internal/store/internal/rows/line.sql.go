@@ -10,7 +10,7 @@ import (
 )
 
 const allLines = `-- name: AllLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
 `
 
 func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
@@ -36,6 +36,8 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 			&i.Generation,
 			&i.Armed,
 			&i.CancelRequested,
+			&i.ListingDigest,
+			&i.ListingAt,
 			&i.Reason,
 			&i.MustLeaveBy,
 			&i.LookAt,
@@ -107,7 +109,7 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 }
 
 const getLine = `-- name: GetLine :one
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
 `
 
 func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
@@ -127,6 +129,8 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 		&i.Generation,
 		&i.Armed,
 		&i.CancelRequested,
+		&i.ListingDigest,
+		&i.ListingAt,
 		&i.Reason,
 		&i.MustLeaveBy,
 		&i.LookAt,
@@ -198,7 +202,7 @@ func (q *Queries) LineIDs(ctx context.Context, id string) ([]string, error) {
 }
 
 const listLines = `-- name: ListLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) {
@@ -224,6 +228,8 @@ func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) 
 			&i.Generation,
 			&i.Armed,
 			&i.CancelRequested,
+			&i.ListingDigest,
+			&i.ListingAt,
 			&i.Reason,
 			&i.MustLeaveBy,
 			&i.LookAt,
@@ -255,8 +261,9 @@ func (q *Queries) LookNow(ctx context.Context, lookAt int64) (int64, error) {
 }
 
 const moveLine = `-- name: MoveLine :execrows
-UPDATE line SET state = $9, generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5
-WHERE id = $6 AND state = $10 AND armed = $7 AND cancel_requested = $8
+UPDATE line SET state = $11, generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
+  listing_digest = $9, listing_at = $10
+WHERE id = $6 AND state = $12 AND armed = $7 AND cancel_requested = $8
 `
 
 type MoveLineParams struct {
@@ -268,6 +275,8 @@ type MoveLineParams struct {
 	ID              string
 	Armed           int64
 	CancelRequested int64
+	ListingDigest   string
+	ListingAt       int64
 	ToState         string
 	FromState       string
 }
@@ -282,6 +291,8 @@ func (q *Queries) MoveLine(ctx context.Context, arg MoveLineParams) (int64, erro
 		arg.ID,
 		arg.Armed,
 		arg.CancelRequested,
+		arg.ListingDigest,
+		arg.ListingAt,
 		arg.ToState,
 		arg.FromState,
 	)
@@ -329,7 +340,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (i
 }
 
 const workableLines = `-- name: WorkableLines :many
-SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed') ORDER BY look_at, id
+SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval') ORDER BY look_at, id
 `
 
 type WorkableLinesRow struct {

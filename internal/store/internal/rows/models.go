@@ -25,6 +25,8 @@ type Attempt struct {
 	Deadline     int64
 	SettledAt    int64
 	FireAt       sql.NullInt64
+	BeforeIds    string
+	Handle       string
 	State        string
 	Outcome      string
 	Code         string
@@ -80,6 +82,8 @@ type Line struct {
 	Generation      int64
 	Armed           int64
 	CancelRequested int64
+	ListingDigest   string
+	ListingAt       int64
 	Reason          string
 	MustLeaveBy     int64
 	LookAt          int64
@@ -113,6 +117,7 @@ type Receipt struct {
 	CommitmentID string
 	Commitment   string
 	How          string
+	Heuristic    int64
 	At           int64
 }
 

@@ -54,6 +54,8 @@ CREATE TABLE line (
   generation       INTEGER NOT NULL CHECK (generation >= 1),
   armed            INTEGER NOT NULL CHECK (armed >= 0),
   cancel_requested INTEGER NOT NULL CHECK (cancel_requested IN (0, 1)),
+  listing_digest   TEXT NOT NULL DEFAULT '',
+  listing_at       INTEGER NOT NULL DEFAULT 0,
   reason           TEXT NOT NULL,
   must_leave_by    INTEGER NOT NULL,
   look_at          INTEGER NOT NULL,
@@ -85,6 +87,8 @@ CREATE TABLE attempt (
   deadline      INTEGER NOT NULL,
   settled_at    INTEGER NOT NULL,
   fire_at       INTEGER,
+  before_ids    TEXT NOT NULL,
+  handle        TEXT NOT NULL DEFAULT '',
   state         TEXT NOT NULL CHECK (state IN ('armed', 'unsent', 'succeeded', 'rejected', 'accepted', 'in_doubt', 'dead')),
   outcome       TEXT NOT NULL,
   code          TEXT NOT NULL,
@@ -125,6 +129,7 @@ CREATE TABLE receipt (
   commitment_id TEXT NOT NULL,
   commitment    TEXT NOT NULL,
   how           TEXT NOT NULL,
+  heuristic     INTEGER NOT NULL CHECK (heuristic IN (0, 1)),
   at            INTEGER NOT NULL,
   UNIQUE (provider, account, region, service, commitment_id),
   FOREIGN KEY (line_id, n) REFERENCES attempt (line_id, n) ON DELETE RESTRICT
@@ -152,7 +157,18 @@ INSERT INTO transition (from_state, to_state) VALUES
   ('armed', 'failed'),
   ('armed', 'canceled'),
   ('armed', 'expired'),
-  ('armed', 'needs_review');
+  ('armed', 'needs_review'),
+  ('armed', 'queued'),
+  ('queued', 'purchased'),
+  ('queued', 'canceled'),
+  ('queued', 'failed'),
+  ('queued', 'needs_review'),
+  ('needs_reapproval', 'canceled'),
+  ('needs_reapproval', 'superseded'),
+  ('needs_reapproval', 'expired'),
+  ('needs_review', 'purchased'),
+  ('needs_review', 'failed'),
+  ('needs_review', 'armed');
 
 -- +goose StatementBegin
 CREATE TRIGGER installation_no_delete BEFORE DELETE ON installation
@@ -227,7 +243,7 @@ BEGIN SELECT RAISE(ABORT, 'a line starts as a draft'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER attempt_frozen BEFORE UPDATE ON attempt
-  WHEN NEW.line_id IS NOT OLD.line_id OR NEW.n IS NOT OLD.n OR NEW.generation IS NOT OLD.generation OR NEW.nonce IS NOT OLD.nonce OR NEW.protocol IS NOT OLD.protocol OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region OR NEW.identity IS NOT OLD.identity OR NEW.intent IS NOT OLD.intent OR NEW.intent_sha256 IS NOT OLD.intent_sha256 OR NEW.credential IS NOT OLD.credential OR NEW.armed_at IS NOT OLD.armed_at OR NEW.answer_by IS NOT OLD.answer_by OR NEW.deadline IS NOT OLD.deadline OR NEW.settled_at IS NOT OLD.settled_at OR NEW.fire_at IS NOT OLD.fire_at
+  WHEN NEW.line_id IS NOT OLD.line_id OR NEW.n IS NOT OLD.n OR NEW.generation IS NOT OLD.generation OR NEW.nonce IS NOT OLD.nonce OR NEW.protocol IS NOT OLD.protocol OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region OR NEW.identity IS NOT OLD.identity OR NEW.intent IS NOT OLD.intent OR NEW.intent_sha256 IS NOT OLD.intent_sha256 OR NEW.credential IS NOT OLD.credential OR NEW.armed_at IS NOT OLD.armed_at OR NEW.answer_by IS NOT OLD.answer_by OR NEW.deadline IS NOT OLD.deadline OR NEW.settled_at IS NOT OLD.settled_at OR NEW.before_ids IS NOT OLD.before_ids OR NEW.fire_at IS NOT OLD.fire_at
 BEGIN SELECT RAISE(ABORT, 'what an attempt may send is frozen'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin

@@ -1,0 +1,136 @@
+package purchase
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/cloud"
+)
+
+// Class C: the cloud knows a purchase by nothing. One purchase at a time is open
+// in a lane, by a unique index. What the lane held before is stored with the
+// attempt; what it holds after, when everything must be dead and visible, less
+// what the ledger explains, is what the purchase may have bought. The audit log
+// names it by the credential that only this attempt had; without that, and
+// unless nobody else buys in this lane, a person decides.
+
+// relist is the distance between the two settled listings that must agree.
+const relist = time.Minute
+
+// lookLane (T4, T8, T9, T12) draws the conclusion from listings of a whole lane.
+func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) {
+	var a Attempt // the only open one: the lane is locked
+	for open := range row.Open() {
+		a = *open
+	}
+	candidates := newInLane(row, a, ev.Found)
+
+	// The audit log proves by presence. What it names must also be listed: the
+	// goods are compared there.
+	for _, t := range commitments(ev.Trail) {
+		i := slices.IndexFunc(candidates, func(c cloud.Evidence) bool { return c.Commitment.ID == t.Commitment.ID })
+		if i < 0 {
+			continue
+		}
+		if why := mismatch(row, *candidates[i].Commitment); why != "" {
+			c := move(row, "T12", NeedsReview, why, now)
+			c.Evidence = about(a.N, []cloud.Evidence{t, candidates[i]})
+			return c, nil
+		}
+		t.Commitment = candidates[i].Commitment
+		return rules.take(row, a.N, t, now), nil
+	}
+
+	settled := row.SettledAt()
+	first := ev.Found[0]
+	if first.Started.Before(settled) || first.CloudTime.Before(settled) {
+		return stillInDoubt(row, settled, now), nil
+	}
+	digest := listingDigest(ev.Found)
+	if row.Line.Listing.Digest != digest || row.Line.Listing.At.Before(settled) {
+		c := stay(row)
+		c.Listing = Listing{Digest: digest, At: now}
+		c.LookAt = now.Add(relist)
+		c.Reason = "in doubt: listed once after everything settled; listing once more"
+		return c, nil
+	}
+	if again := row.Line.Listing.At.Add(relist); now.Before(again) {
+		c := stay(row)
+		c.LookAt = again
+		return c, nil
+	}
+
+	var like []cloud.Evidence // what this line could have bought
+	for _, c := range candidates {
+		if mismatch(row, *c.Commitment) == "" {
+			like = append(like, c)
+		}
+	}
+	switch {
+	case len(like) == 0:
+		last := cloud.Evidence{Outcome: cloud.InDoubt, Detail: "two complete listings show nothing new that this line could have bought"}
+		c := rules.empty(row, last, now)
+		c.Attempts = closeOthers(row, 0, AttemptDead, now)
+		c.Evidence = []AttemptEvidence{{N: a.N, Evidence: summary(first, last.Detail)}}
+		return c, nil
+	case len(like) == 1 && row.Exclusive:
+		return rules.take(row, a.N, like[0], now), nil
+	}
+	c := move(row, "T12", NeedsReview, fmt.Sprintf(
+		"%d new commitments could be this line's, and nothing proves which", len(like)), now)
+	c.Evidence = about(a.N, like)
+	return c, nil
+}
+
+// take (T4) records a commitment as the effect of attempt n.
+func (rules Rules) take(row *Row, n int, e cloud.Evidence, now time.Time) Change {
+	a := row.Attempts[n-1]
+	c := move(row, "T4", Purchased, "", now)
+	c.Attempts = append([]AttemptChange{{N: n, To: AttemptSucceeded, Outcome: a.Outcome, Code: a.Code, EndedAt: now}},
+		closeOthers(row, n, AttemptDead, now)...)
+	c.Evidence = about(n, []cloud.Evidence{e})
+	c.Receipt = &Receipt{Line: row.Line.ID, Attempt: n, Commitment: *e.Commitment, At: now, How: e.Kind}
+	return c
+}
+
+// newInLane returns what a listing shows that was not there before the attempt
+// and that nothing else explains.
+func newInLane(row *Row, a Attempt, found []cloud.Evidence) []cloud.Evidence {
+	var news []cloud.Evidence
+	for _, f := range commitments(found) {
+		c := f.Commitment
+		if !c.State.Binding() || slices.Contains(a.Before, c.ID) || slices.Contains(row.Explained, c.ID) ||
+			c.Start.Before(a.ArmedAt.Add(-maxSkew)) {
+			continue
+		}
+		news = append(news, f)
+	}
+	return news
+}
+
+// ids lists the commitments of a listing.
+func ids(found []cloud.Evidence) []string {
+	var list []string
+	for _, f := range commitments(found) {
+		list = append(list, f.Commitment.ID)
+	}
+	return list
+}
+
+// listingDigest tells whether two listings show the same commitments.
+func listingDigest(found []cloud.Evidence) string {
+	list := ids(found)
+	slices.Sort(list)
+	sum := sha256.Sum256([]byte(strings.Join(list, "\n")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// summary is evidence about a listing as a whole.
+func summary(e cloud.Evidence, detail string) cloud.Evidence {
+	e.Kind, e.Commitment, e.Detail = cloud.EvidenceAbsence, nil, detail
+	return e
+}

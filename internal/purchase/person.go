@@ -1,0 +1,132 @@
+package purchase
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"bursar/internal/cloud"
+)
+
+// Choice is what a person may decide about a line that needs review. There is no
+// "retry": a doubt is resolved by looking or by evidence.
+type Choice string
+
+// The choices.
+const (
+	Adopt     Choice = "adopt"      // this commitment is the line's
+	NotBought Choice = "not_bought" // the line bought nothing
+	LookAgain Choice = "look_again"
+)
+
+// Decided is a person's decision about one line, with what was listed for it at
+// that moment.
+type Decided struct {
+	Facts  Facts
+	Choice Choice
+	By     string
+	Second string // a second person; needed when something in the lane is unexplained
+	Adopt  string // id of the commitment, for Adopt
+	// Found is a complete look under the line's identities, or of its lane.
+	Found []cloud.Evidence
+	// Unexplained are the ids in the lane that nothing explains.
+	Unexplained []string
+}
+
+func (Decided) event() {}
+
+// Errors of a decision; each says what is missing.
+var (
+	ErrTooEarly      = errors.New("what was sent may still appear")
+	ErrSecondPerson  = errors.New("something in the lane is unexplained: a second person has to agree")
+	ErrNotListed     = errors.New("the commitment is not listed, or something else explains it")
+	ErrStillThere    = errors.New("something under this line's names is listed")
+	ErrNothingToLook = errors.New("no request of the line is open; there is nothing to look for")
+)
+
+// decide (T13) carries out a person's decision. It is recorded as a guess: the
+// ledger goes on comparing it with what the cloud lists.
+func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
+	if row.Line.State != NeedsReview || ev.By == "" {
+		return Change{}, ErrNoStep
+	}
+	word := cloud.Evidence{Kind: cloud.EvidencePerson, Operation: string(ev.Choice), Started: now}
+	switch ev.Choice {
+	case LookAgain:
+		if row.InDoubt() == 0 {
+			return Change{}, ErrNothingToLook
+		}
+		c := move(row, "T13", Armed, ev.By+" asked to look again", now)
+		c.LookAt, c.MustLeaveBy = now, row.SettledAt().Add(rules.Grace)
+		if c.MustLeaveBy.Before(now) {
+			c.MustLeaveBy = now.Add(rules.Grace)
+		}
+		word.Detail = c.Reason
+		c.Evidence = about(0, []cloud.Evidence{word})
+		return c, nil
+
+	case NotBought:
+		settled := row.lastSettled()
+		first := cloud.Evidence{}
+		if len(ev.Found) > 0 {
+			first = ev.Found[0]
+		}
+		switch {
+		case now.Before(settled) || first.Started.Before(settled) || first.CloudTime.Before(settled):
+			return Change{}, fmt.Errorf("%w until %s", ErrTooEarly, settled.UTC().Format(time.RFC3339))
+		case row.Line.Class != cloud.ClassNone && slices.ContainsFunc(commitments(ev.Found), func(e cloud.Evidence) bool { return e.Commitment.State.Binding() && row.ours(e) }):
+			return Change{}, ErrStillThere
+		case len(ev.Unexplained) > 0 && (ev.Second == "" || ev.Second == ev.By):
+			return Change{}, ErrSecondPerson
+		}
+		c := move(row, "T13", Failed, ev.By+" decided that nothing was bought", now)
+		c.Heuristic = true
+		c.Attempts = closeOthers(row, 0, AttemptDead, now)
+		word.Detail = c.Reason
+		if ev.Second != "" {
+			word.Detail += "; " + ev.Second + " agreed"
+		}
+		c.Evidence = about(0, []cloud.Evidence{word, summary(first, "the listing that the decision rests on")})
+		return c, nil
+
+	case Adopt:
+		i := slices.IndexFunc(ev.Found, func(e cloud.Evidence) bool {
+			return e.Commitment != nil && e.Commitment.ID == ev.Adopt && e.Commitment.State.Binding()
+		})
+		if i < 0 || slices.Contains(row.Explained, ev.Adopt) || len(row.Attempts) == 0 {
+			return Change{}, ErrNotListed
+		}
+		n := row.Attempts[len(row.Attempts)-1].N
+		for open := range row.Open() {
+			n = open.N
+			break
+		}
+		c := rules.take(row, n, ev.Found[i], now)
+		c.Rule, c.Heuristic, c.Reason = "T13", true, ev.By+" decided that "+ev.Adopt+" is this line's"
+		if row.Attempts[n-1].State.Closed() {
+			c.Attempts = closeOthers(row, 0, AttemptDead, now)
+		}
+		word.Detail = c.Reason
+		c.Evidence = append(c.Evidence, about(n, []cloud.Evidence{word})...)
+		c.Receipt.How, c.Receipt.Heuristic = cloud.EvidencePerson, true
+		return c, nil
+	}
+	return Change{}, fmt.Errorf("%q is not a choice", ev.Choice)
+}
+
+// lastSettled is when everything the line ever sent must be dead and visible.
+func (r *Row) lastSettled() time.Time {
+	var last time.Time
+	for _, a := range r.Attempts {
+		if a.SettledAt.After(last) {
+			last = a.SettledAt
+		}
+	}
+	return last
+}
+
+// ours reports whether evidence is about a name or a second of this line.
+func (r *Row) ours(e cloud.Evidence) bool {
+	return slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.made(*e.Commitment) })
+}

@@ -1,0 +1,163 @@
+package purchase
+
+import (
+	"fmt"
+	"time"
+
+	"bursar/internal/cloud"
+)
+
+// Class Q: the purchase is ordered for a later second that nobody else of this
+// account and region uses, and can be deleted for nothing until then. The second
+// is its identity; doubt is resolved while nothing is owed.
+
+const (
+	// lead is how far ahead a purchase is queued: long enough for every request to
+	// be dead and visible, and for a person to call it off.
+	lead = 2 * time.Hour
+	// lastCall is when an order can no longer be deleted safely.
+	lastCall = 10 * time.Minute
+	// fired is how long after its second an order must have become something else.
+	fired = 30 * time.Minute
+)
+
+// fireAt picks the second of an attempt from its nonce, so that two attempts of
+// one lane rarely want the same one; the ledger refuses a second taker.
+func fireAt(now time.Time, nonce string) time.Time {
+	h := uint32(2166136261)
+	for i := range len(nonce) {
+		h = (h ^ uint32(nonce[i])) * 16777619
+	}
+	return now.Add(lead).Truncate(time.Second).Add(time.Duration(h%1800) * time.Second)
+}
+
+// orders returns what is listed for the second of an attempt, deleted orders
+// apart.
+func orders(a Attempt, found []cloud.Evidence) (live, deleted []cloud.Evidence) {
+	for _, f := range commitments(found) {
+		switch {
+		case !f.Commitment.Start.Equal(a.FireAt):
+		case f.Commitment.State == cloud.Deleted:
+			deleted = append(deleted, f)
+		default:
+			live = append(live, f)
+		}
+	}
+	return live, deleted
+}
+
+// unwanted returns the orders that have to be deleted: all but one of several
+// for the same second once no more can appear, and all of a line that was called
+// off.
+func (rules Rules) unwanted(row *Row, found []cloud.Evidence, now time.Time) []cloud.Commitment {
+	a := row.Attempts[len(row.Attempts)-1]
+	live, _ := orders(a, found)
+	var list []cloud.Commitment
+	for i, f := range live {
+		surplus := i > 0 && !now.Before(a.SettledAt)
+		off := row.Line.State == QueuedLine && row.calledOff()
+		if f.Commitment.State == cloud.Queued && now.Before(a.FireAt.Add(-lastCall)) && (surplus || off) {
+			list = append(list, *f.Commitment)
+		}
+	}
+	return list
+}
+
+// calledOff reports whether the line is not wanted any more: somebody canceled
+// it, or its all-or-nothing plan has failed elsewhere.
+func (r *Row) calledOff() bool { return r.Line.CancelRequested || r.PlanFailed }
+
+// lookQueued (T5, T6, T7, T8, T9, T12) follows an order from in doubt to queued to
+// fired.
+func (rules Rules) lookQueued(row *Row, ev Looked, now time.Time) (Change, error) {
+	a := row.Attempts[len(row.Attempts)-1]
+	live, deleted := orders(a, ev.Found)
+	first := ev.Found[0]
+	settled := !first.Started.Before(a.SettledAt) && !first.CloudTime.Before(a.SettledAt)
+	review := func(why string, about ...cloud.Evidence) (Change, error) {
+		c := move(row, "T12", NeedsReview, why, now)
+		c.Evidence = evidenceFor(a.N, append(about, first))
+		return c, nil
+	}
+	switch {
+	case len(live) == 1 && mismatch(row, *live[0].Commitment) != "":
+		return review(mismatch(row, *live[0].Commitment), live[0])
+	case row.Line.State == Armed && !settled:
+		return stillInDoubt(row, row.SettledAt(), now), nil
+	case len(live) > 1:
+		if now.Before(a.FireAt.Add(-lastCall)) {
+			c := stay(row)
+			c.Reason, c.LookAt = fmt.Sprintf("%d orders for one second; deleting all but one", len(live)), now.Add(ReadRetry)
+			return c, nil
+		}
+		return review(fmt.Sprintf("%d orders for one second were not deleted in time", len(live)), live...)
+	case len(live) == 0:
+		return rules.noOrder(row, a, deleted, ev, now)
+	}
+
+	order := live[0]
+	switch order.Commitment.State {
+	case cloud.Queued:
+		if row.Line.State == QueuedLine {
+			c := stay(row)
+			c.LookAt = a.FireAt.Add(time.Minute)
+			if row.calledOff() && now.Before(a.FireAt.Add(-lastCall)) || now.After(a.FireAt) {
+				c.LookAt = now.Add(ReadRetry)
+			}
+			if now.After(a.FireAt.Add(fired)) {
+				return review("the order is still queued long after its second", order)
+			}
+			return c, nil
+		}
+		c := move(row, "T5", QueuedLine, "queued for "+a.FireAt.UTC().Format("2006-01-02 15:04:05 MST")+", deletable until 10 minutes before", now)
+		c.LookAt, c.MustLeaveBy = a.FireAt.Add(time.Minute), a.FireAt.Add(fired)
+		if row.calledOff() {
+			c.LookAt = now
+		}
+		c.Attempts = []AttemptChange{{N: a.N, To: AttemptAccepted, Outcome: a.Outcome, Code: a.Code, Handle: order.Commitment.ID}}
+		c.Evidence = about(a.N, []cloud.Evidence{order})
+		return c, nil
+	case cloud.Failed:
+		c := move(row, "T9", Failed, "the order fired and its payment failed", now)
+		c.Attempts = closeOthers(row, 0, AttemptDead, now)
+		c.Evidence = about(a.N, []cloud.Evidence{order})
+		return c, nil
+	}
+	c := rules.take(row, a.N, order, now)
+	if row.Line.State == QueuedLine {
+		c.Rule = "T6"
+	}
+	return c, nil
+}
+
+// noOrder concludes from a settled listing without an order for the second.
+func (rules Rules) noOrder(row *Row, a Attempt, deleted []cloud.Evidence, ev Looked, now time.Time) (Change, error) {
+	switch {
+	case row.Line.State == QueuedLine && len(deleted) > 0 && row.calledOff():
+		c := move(row, "T7", Canceled, "called off; the order was deleted before it fired", now)
+		c.Attempts = closeOthers(row, 0, AttemptDead, now)
+		c.Evidence = about(a.N, deleted)
+		return c, nil
+	case row.Line.State == QueuedLine && now.Before(a.FireAt.Add(fired)) && len(deleted) == 0:
+		c := stay(row) // a listing may miss it for a moment
+		c.LookAt = now.Add(ReadRetry)
+		return c, nil
+	case row.Line.State == QueuedLine || a.State == AttemptAccepted:
+		c := move(row, "T12", NeedsReview, "the order is gone and nobody here deleted it", now)
+		c.Evidence = evidenceFor(a.N, append(deleted, ev.Found[0]))
+		return c, nil
+	}
+	last := summary(ev.Found[0], "a complete listing shows no order for the second of this attempt")
+	c := rules.empty(row, last, now)
+	c.Attempts = closeOthers(row, 0, AttemptDead, now)
+	c.Evidence = about(a.N, []cloud.Evidence{last})
+	return c, nil
+}
+
+// evidenceFor is about without repeats of the same listing.
+func evidenceFor(n int, found []cloud.Evidence) []AttemptEvidence {
+	if len(found) > 1 && found[len(found)-1].Commitment == found[0].Commitment {
+		found = found[:len(found)-1]
+	}
+	return about(n, found)
+}
