@@ -1,0 +1,145 @@
+package dst
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"testing"
+
+	"bursar/internal/cloud"
+)
+
+// TestMain lets garbage pile up: histories are short and leave little behind.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(800)
+	os.Exit(m.Run())
+}
+
+// spread runs histories on all cores.
+func spread(n int, m Mutant) Tally {
+	var (
+		mu    sync.Mutex
+		total Tally
+		wg    sync.WaitGroup
+		cores = runtime.GOMAXPROCS(0)
+	)
+	for core := range cores {
+		wg.Go(func() {
+			var t Tally
+			for seed := core; seed < n; seed += cores {
+				t.Add(Run(uint64(seed), m))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			total.Merge(t)
+		})
+	}
+	wg.Wait()
+	return total
+}
+
+// TestCorrect runs histories of the correct protocol: no invariant is violated,
+// every family of faults happens, and processes are killed at every await point.
+func TestCorrect(t *testing.T) {
+	total := spread(40_000, Mutant{})
+	if total.Violated > 0 {
+		s := Shrink(total.First.Seed, Mutant{})
+		t.Fatalf("%d of %d histories violated; seed %d: %s", total.Violated, total.Histories, total.First.Seed, tell(s))
+	}
+	for _, name := range total.Uncovered() {
+		t.Errorf("no process was ever killed at %q", name)
+	}
+	for _, name := range faultNames {
+		if total.Faults[name] == 0 {
+			t.Errorf("%q never happened", name)
+		}
+	}
+}
+
+func tell(s Shrunk) string {
+	text := s.Violation
+	for _, line := range s.Trace {
+		text += "\n" + line
+	}
+	return text
+}
+
+// TestSameSeedSameHistory: a seed is a history.
+func TestSameSeedSameHistory(t *testing.T) {
+	for seed := range uint64(500) {
+		a, b := Run(seed, Mutant{}), Run(seed, Mutant{})
+		if a.Hash != b.Hash || a.Awaits != b.Awaits {
+			t.Fatalf("seed %d is two histories", seed)
+		}
+	}
+}
+
+// TestMutants: each guard that is taken away is missed.
+func TestMutants(t *testing.T) {
+	const most = 20_000
+	for _, m := range Mutants {
+		t.Run(m.Name, func(t *testing.T) {
+			runs, killed, first := 0, 0, ""
+			for runs < most && (killed == 0 || runs < 1000) {
+				batch := spread1000(runs, m)
+				runs += batch.Histories
+				killed += batch.Violated
+				if first == "" {
+					first = batch.First.Violation
+				}
+			}
+			if killed == 0 {
+				t.Fatalf("survives %d histories; taken away: %s", runs, m.Guard)
+			}
+			t.Logf("%-22s %7.2f %%  %s", m.Name, float64(killed)*100/float64(runs), first)
+		})
+	}
+}
+
+func spread1000(from int, m Mutant) (t Tally) {
+	for seed := from; seed < from+1000; seed++ {
+		t.Add(Run(uint64(seed), m))
+	}
+	return t
+}
+
+// TestExhaustive puts every fault, and every pair of faults, at every await of a
+// calm history.
+func TestExhaustive(t *testing.T) {
+	for _, class := range []cloud.Class{cloud.ClassName, cloud.ClassToken, cloud.ClassNone, cloud.ClassQueued, cloud.ClassHandle} {
+		n, violation := Exhaust(class, true)
+		if violation != "" {
+			t.Errorf("class %s: %s", class, violation)
+		}
+		t.Logf("class %s: %d histories", class, n)
+	}
+}
+
+// TestShrink: a violation is made small enough to read.
+func TestShrink(t *testing.T) {
+	m, err := Named("no-quarantine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := spread(2000, m)
+	if total.Violated == 0 {
+		t.Fatal("no violation to shrink")
+	}
+	s := Shrink(total.First.Seed, m)
+	t.Logf("%d choices became %d in %d replays\n%s", s.From, s.To, s.Replays, tell(s))
+	if s.Violation == "" || s.To >= s.From || len(s.Trace) > 40 {
+		t.Errorf("%d choices, %d lines", s.To, len(s.Trace))
+	}
+}
+
+func BenchmarkHistories(b *testing.B) {
+	b.RunParallel(func(pb *testing.PB) {
+		seed := uint64(0)
+		for pb.Next() {
+			seed++
+			Run(seed, Mutant{})
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "histories/s")
+}

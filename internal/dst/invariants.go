@@ -1,0 +1,181 @@
+package dst
+
+import (
+	"time"
+
+	"bursar/internal/cloud"
+	"bursar/internal/purchase"
+)
+
+// The invariants I1 to I17 of the protocol, checked where they can break: when a
+// request leaves, when the clouds change, when the ledger changes, and at the end.
+
+// checkSend looks at a request that is about to leave (I8, I12, I17).
+func (w *world) checkSend(r wire) {
+	row := w.ledger.find(w.lines[r.line].id).row
+	for _, a := range row.Attempts {
+		if a.Intent.Attempt != r.attempt {
+			continue
+		}
+		if !a.Intent.Deadline.Equal(r.intent.Deadline) || a.Intent.Identity != r.intent.Identity {
+			w.violate("I8", "attempt %s sends something else than its row holds", r.attempt)
+		}
+		if w.clock(0).Sub(a.ArmedAt) > purchase.DefaultRules.Gate+2*maxSkew {
+			w.violate("I12", "attempt %s is sent %s after it was armed", r.attempt, w.clock(0).Sub(a.ArmedAt))
+		}
+		return
+	}
+	w.violate("I8", "a request leaves for %s and the ledger has no attempt for it", r.attempt)
+}
+
+// applied looks at a committed step.
+func (w *world) applied(i int, c purchase.Change) {
+	l := w.lines[i]
+	if c.Rule != "" {
+		w.say("ledger: %s %s %s -> %s %s", w.lineName(i), c.Rule, c.From, c.To, c.Reason)
+	}
+	if c.Rule != "" && !purchase.Legal(c.Rule, c.From, c.To) {
+		w.violate("T", "%s from %s to %s is not in the table", c.Rule, c.From, c.To)
+	}
+	if c.Arm != nil {
+		w.armed(i, l)
+	}
+	switch c.Rule {
+	case "T4", "T5", "T6", "T7", "T9", "T12", "T13":
+		if len(c.Evidence) == 0 && w.ledger.find(l.id).facts == 0 {
+			w.violate("I14", "%s: %s cites no evidence", w.lineName(i), c.Rule)
+		}
+	}
+	if c.To != purchase.Purchased && c.To.Terminal() {
+		l.closed = true
+	}
+	if c.MustLeaveBy.IsZero() && !c.To.Terminal() {
+		w.violate("I6", "%s is %s and nobody is told when that lasts", w.lineName(i), c.To)
+	}
+	w.checkBudget()
+	w.touched(i)
+}
+
+// checkBudget: what is held and spent stays within the cap, belongs to lines in
+// the right states, and so does what the clouds have sold (I7, I13).
+func (w *world) checkBudget() {
+	m := w.ledger
+	if m.Held+m.Spent > m.Cap || m.Held < 0 || m.Spent < 0 {
+		w.violate("I7", "held %d and spent %d of a cap of %d", m.Held, m.Spent, m.Cap)
+	}
+	var held, spent int64
+	for _, e := range m.lines {
+		switch s := e.row.Line.State; {
+		case s == purchase.Draft:
+		case s == purchase.Purchased:
+			spent += lineCost
+		case !s.Terminal():
+			held += lineCost
+		}
+	}
+	if held != m.Held || spent != m.Spent {
+		w.violate("I13", "held %d and spent %d; the lines say %d and %d", m.Held, m.Spent, held, spent)
+	}
+	var sold int64
+	for i := range w.lines {
+		sold += int64(w.clouds.bound(i)) * lineCost
+	}
+	if sold > m.Cap {
+		w.violate("I7", "sold %d with a cap of %d", sold, m.Cap)
+	}
+}
+
+// armed looks at a right to send that was just given (I10, I12).
+func (w *world) armed(i int, l *lineTruth) {
+	switch {
+	case w.now >= l.expires:
+		w.violate("I12", "%s is armed after its approval ended", w.lineName(i))
+	case l.off > 0:
+		w.violate("I12", "%s is armed after it was called off", w.lineName(i))
+	case !w.ledger.Purchasing:
+		w.violate("I12", "%s is armed while purchasing is stopped", w.lineName(i))
+	}
+	row := w.ledger.find(l.id).row
+	for _, o := range w.lines {
+		other := w.ledger.find(o.id).row
+		if o != l && o.class == cloud.ClassNone && l.class == cloud.ClassNone && other.Line.State == purchase.Armed {
+			w.violate("I10", "two purchases are open in one lane of class C")
+		}
+		for _, a := range other.Attempts {
+			for _, b := range row.Attempts {
+				same := a.Nonce == b.Nonce
+				if !same && !a.FireAt.IsZero() && a.FireAt.Equal(b.FireAt) && o.class == l.class {
+					w.violate("I10", "two attempts for one second")
+				}
+			}
+		}
+	}
+	open := 0
+	for _, a := range row.Attempts {
+		if !a.State.Closed() && a.Generation < row.Line.Generation {
+			w.violate("I1", "%s is armed in generation %d while attempt %d of an earlier one is %s", w.lineName(i), row.Line.Generation, a.N, a.State)
+		}
+		if !a.State.Closed() {
+			open++
+		}
+	}
+	if open > 1 && (l.class == cloud.ClassNone || l.class == cloud.ClassQueued) {
+		w.violate("I1", "%s has %d open attempts", w.lineName(i), open)
+	}
+}
+
+// touched compares what the ledger says of a line with what the clouds have sold
+// for it (I1, I2, I3, I5).
+func (w *world) touched(i int) {
+	if i < 0 {
+		return
+	}
+	l := w.lines[i]
+	state := w.ledger.find(l.id).row.Line.State
+	bound := w.clouds.bound(i)
+	if bound > 1 {
+		w.violate("I1", "%s was bought %d times", w.lineName(i), bound)
+	}
+	if l.closed && bound > 0 {
+		w.violate("I3", "%s is %s and was bought", w.lineName(i), state)
+	}
+	if state == purchase.Purchased {
+		w.checkReceipt(i, l)
+	}
+}
+
+// checkReceipt: a purchased line names a commitment that its own request bought.
+func (w *world) checkReceipt(i int, l *lineTruth) {
+	for key, owner := range w.ledger.receipts {
+		if owner != l.id {
+			continue
+		}
+		for _, s := range w.clouds.sold {
+			if key == s.Lane.String()+"/"+s.ID {
+				if s.line != i {
+					w.violate("I2", "%s is recorded as bought with %s, which %s bought", w.lineName(i), s.ID, w.lineName(s.line))
+				}
+				return
+			}
+		}
+		w.violate("I2", "%s is recorded as bought with something that does not exist", w.lineName(i))
+		return
+	}
+	w.violate("I2", "%s is purchased without a receipt", w.lineName(i))
+}
+
+// conclude looks at a world that has come to rest (I3, I4, I6).
+func (w *world) conclude() {
+	for i, l := range w.lines {
+		row := w.ledger.find(l.id).row
+		state := row.Line.State
+		bound := w.clouds.bound(i)
+		switch {
+		case state == purchase.Draft && l.refused:
+		case !state.Terminal() && state != purchase.NeedsReview:
+			w.violate("I6", "%s is still %s after %s: %s", w.lineName(i), state, w.now.Round(time.Minute), row.Line.Reason)
+		case bound > 0 && state != purchase.Purchased && state != purchase.NeedsReview:
+			w.violate("I4", "%s is %s, and %d commitments of it are nobody's", w.lineName(i), state, bound)
+		}
+	}
+}

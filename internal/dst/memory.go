@@ -1,0 +1,198 @@
+package dst
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/cloud"
+	"bursar/internal/purchase"
+)
+
+// Memory is a ledger in memory with the guards of the real one: what the database
+// checks in a statement or by an index is checked here in Go. The store's own
+// tests run the same steps against both and compare.
+type Memory struct {
+	Install    string
+	Purchasing bool
+	lines      []*entry
+	receipts   map[string]purchase.LineID // commitment -> line
+	// allOrNothing: one line that ends without a purchase calls off all others.
+	allOrNothing bool
+	// Cap bounds what is held and spent together, in millionths; 0 is no cap.
+	Cap, Held, Spent int64
+	// blind names guards that are left out; only mutants set it.
+	blind guards
+}
+
+// guards are what a mutant can take away from the ledger.
+type guards struct {
+	version, approval, cancel, stop, lane, second, receipt, attempt bool
+}
+
+// entry is a line with what surrounds it.
+type entry struct {
+	row   purchase.Row
+	facts int // rows of evidence
+}
+
+// NewMemory returns an empty ledger.
+func NewMemory(install string) *Memory {
+	return &Memory{Install: install, Purchasing: true, receipts: map[string]purchase.LineID{}}
+}
+
+// Add stores a line in any state, with what its plan allows.
+func (m *Memory) Add(row purchase.Row) {
+	row.Install = m.Install
+	m.lines = append(m.lines, &entry{row: row})
+}
+
+// Free is what the cap leaves.
+func (m *Memory) Free() int64 { return m.Cap - m.Held - m.Spent }
+
+// Approve opens a draft and takes its hold.
+func (m *Memory) Approve(id purchase.LineID, now, expires time.Time) {
+	e := m.find(id)
+	e.row.PlanState, e.row.ApprovalExpires = purchase.PlanApproved, expires
+	e.row.Line.State, e.row.Line.LookAt, e.row.Line.MustLeaveBy = purchase.Ready, now, now.Add(purchase.ReadyDwell)
+	m.Held += lineCost
+}
+
+func (m *Memory) find(id purchase.LineID) *entry {
+	for _, e := range m.lines {
+		if e.row.Line.ID == id {
+			return e
+		}
+	}
+	return nil
+}
+
+// Row reads a line. The attempts are shared and never changed in place.
+func (m *Memory) Row(_ context.Context, id purchase.LineID) (purchase.Row, error) {
+	e := m.find(id)
+	row := e.row
+	row.Purchasing = m.Purchasing
+	row.PlanFailed = m.allOrNothing && m.failed()
+	if row.Line.Class == cloud.ClassNone {
+		row.Explained = m.explained(row.Line.Spec.Lane())
+	}
+	return row, nil
+}
+
+// failed reports whether a line has ended without a purchase.
+func (m *Memory) failed() bool {
+	return slices.ContainsFunc(m.lines, func(e *entry) bool {
+		return e.row.Line.State.Terminal() && e.row.Line.State != purchase.Purchased
+	})
+}
+
+// explained lists the commitments of a lane that a receipt names.
+func (m *Memory) explained(lane cloud.Lane) []string {
+	var ids []string
+	prefix := lane.String() + "/"
+	for key := range m.receipts {
+		if id, ok := strings.CutPrefix(key, prefix); ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Armed reports whether the line has an attempt with this nonce.
+func (m *Memory) Armed(_ context.Context, id purchase.LineID, nonce string) (bool, error) {
+	return slices.ContainsFunc(m.find(id).row.Attempts, func(a purchase.Attempt) bool { return a.Nonce == nonce }), nil
+}
+
+// Apply performs a change under its guards, whole or not at all.
+func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) error {
+	e := m.find(c.Line)
+	l := &e.row.Line
+	if l.State != c.From && !m.blind.version || l.Armed != c.Seen && !m.blind.version {
+		return purchase.ErrLost
+	}
+	if c.Arm != nil {
+		if err := m.mayArm(e, c, now); err != nil {
+			return err
+		}
+	} else if l.CancelRequested != c.CancelRequested && !m.blind.cancel {
+		return purchase.ErrLost
+	}
+	for _, ac := range c.Attempts {
+		if ac.N < 1 || ac.N > len(e.row.Attempts) || e.row.Attempts[ac.N-1].State.Closed() && !m.blind.attempt {
+			return purchase.ErrLost
+		}
+	}
+	key := ""
+	if c.Receipt != nil {
+		key = c.Receipt.Commitment.Lane.String() + "/" + c.Receipt.Commitment.ID
+		if _, taken := m.receipts[key]; taken && !m.blind.receipt {
+			return errUnique
+		}
+	}
+
+	switch {
+	case c.Rule == "":
+	case c.To == purchase.Purchased:
+		m.Held -= lineCost
+		m.Spent += lineCost
+	case c.To.Terminal():
+		m.Held -= lineCost
+	}
+	l.State, l.Generation, l.Reason, l.Listing = c.To, c.Generation, c.Reason, c.Listing
+	l.MustLeaveBy, l.LookAt, l.UpdatedAt = c.MustLeaveBy, c.LookAt, now
+	if c.Arm != nil || len(c.Attempts) > 0 {
+		e.row.Attempts = slices.Clone(e.row.Attempts)
+	}
+	if c.Arm != nil {
+		l.Armed++
+		e.row.Attempts = append(e.row.Attempts, *c.Arm)
+	}
+	for _, ac := range c.Attempts {
+		a := &e.row.Attempts[ac.N-1]
+		a.State, a.Outcome, a.Code, a.EndedAt = ac.To, ac.Outcome, ac.Code, ac.EndedAt
+		if ac.Handle != "" {
+			a.Handle = ac.Handle
+		}
+	}
+	e.facts += len(c.Evidence)
+	if c.Receipt != nil {
+		m.receipts[key] = c.Line
+	}
+	return nil
+}
+
+// mayArm holds the guards of ArmLine and of the unique indexes.
+func (m *Memory) mayArm(e *entry, c purchase.Change, now time.Time) error {
+	l := &e.row.Line
+	switch {
+	case l.Generation != c.Generation,
+		l.CancelRequested && !m.blind.cancel,
+		!m.blind.approval && (e.row.PlanState != purchase.PlanApproved || !now.Before(e.row.ApprovalExpires)),
+		!m.Purchasing && !m.blind.stop:
+		return purchase.ErrLost
+	}
+	for _, o := range m.lines {
+		other := &o.row
+		sameLane := other.Line.Spec.Lane() == l.Spec.Lane()
+		if sameLane && other.Line.ID != l.ID && l.Class == cloud.ClassNone && other.Line.Class == cloud.ClassNone &&
+			other.Line.State == purchase.Armed && !m.blind.lane {
+			return purchase.ErrTaken
+		}
+		for _, a := range other.Attempts {
+			sameSecond := !c.Arm.FireAt.IsZero() && a.FireAt.Equal(c.Arm.FireAt)
+			if sameSecond && sameLane && !m.blind.second {
+				return purchase.ErrTaken
+			}
+		}
+	}
+	return nil
+}
+
+// errUnique is what a unique index says that no step expects to meet.
+var errUnique = uniqueError{}
+
+type uniqueError struct{}
+
+func (uniqueError) Error() string { return "a unique index refused the row" }

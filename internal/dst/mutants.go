@@ -1,0 +1,106 @@
+package dst
+
+import (
+	"time"
+
+	"bursar/internal/cloud"
+	"bursar/internal/purchase"
+)
+
+// Mutant is a world in which one guard is gone. The core is the same as ever: a
+// mutant lies to it, or to the ledger, or adds somebody who does what must not be
+// done.
+type Mutant struct {
+	Name  string
+	Guard string // what is taken away
+
+	blindCommit, lateAccept, sdkRetry, newToken, fiveHundredFinal, cancelFinal, reaper, budgetRace, noIntent, tagGuard, noGate bool
+
+	ledger  guards
+	facts   func(*purchase.Facts)
+	row     func(purchase.Row) purchase.Row
+	listing func(*world, []cloud.Evidence)
+	change  func(purchase.Change) purchase.Change
+}
+
+// Mutants are all mutants; each must be caught.
+var Mutants = []Mutant{
+	{Name: "blind-commit", Guard: "an unknown COMMIT is read back before anything is sent", blindCommit: true},
+	{Name: "no-quarantine", Guard: "nothing is concluded before every request is dead and visible",
+		facts: func(f *purchase.Facts) { f.Life, f.Settle = 30*time.Second, -30*time.Second }},
+	{Name: "no-vis-wait", Guard: "a listing counts only after the settle time",
+		facts: func(f *purchase.Facts) { f.Settle = 0 }},
+	{Name: "late-accept", Guard: "the cloud refuses a request after its deadline", lateAccept: true},
+	{Name: "no-version-cas", Guard: "a step is taken only on the row that was read", ledger: guards{version: true, attempt: true}},
+	{Name: "fail-fast", Guard: "a refusal closes a line only if no other request of it is open",
+		row: func(r purchase.Row) purchase.Row {
+			if n := len(r.Attempts); n > 1 {
+				as := append([]purchase.Attempt(nil), r.Attempts...)
+				for i := range as[:n-1] {
+					if !as[i].State.Closed() {
+						as[i].State = purchase.AttemptDead
+					}
+				}
+				r.Attempts = as
+			}
+			return r
+		}},
+	{Name: "timer-fail", Guard: "no timer decides that a line failed", reaper: true},
+	{Name: "five-hundred-final", Guard: "an answer that proves nothing stays in doubt", fiveHundredFinal: true},
+	{Name: "sdk-retry", Guard: "one attempt is one request", sdkRetry: true},
+	{Name: "new-token", Guard: "a request that is repeated carries the same identity", newToken: true},
+	{Name: "token-window", Guard: "a token is used again only while the cloud is sure to remember it",
+		facts: func(f *purchase.Facts) { f.Window = 1000 * time.Hour }},
+	{Name: "resend-without-name", Guard: "what the cloud cannot recognize is not sent again in doubt",
+		row: func(r purchase.Row) purchase.Row {
+			if r.Line.Class == cloud.ClassNone && r.Line.State == purchase.Armed {
+				r.Line.Class = cloud.ClassName
+			}
+			return r
+		}},
+	{Name: "cancel-final", Guard: "calling off an armed line only forbids further requests", cancelFinal: true},
+	{Name: "no-approval", Guard: "nothing is armed without an approval that stands", ledger: guards{approval: true},
+		row: func(r purchase.Row) purchase.Row { r.ApprovalExpires = beginning.Add(1000 * time.Hour); return r }},
+	{Name: "no-cancel-check", Guard: "nothing is armed that was called off", ledger: guards{cancel: true},
+		row: func(r purchase.Row) purchase.Row { r.Line.CancelRequested = false; return r }},
+	{Name: "no-stop-check", Guard: "nothing is armed while purchasing is stopped", ledger: guards{stop: true},
+		row: func(r purchase.Row) purchase.Row { r.Purchasing = true; return r }},
+	{Name: "no-lane-lock", Guard: "one open purchase in a lane of class C", ledger: guards{lane: true}},
+	{Name: "no-second-lock", Guard: "one order for one second", ledger: guards{second: true},
+		change: func(c purchase.Change) purchase.Change {
+			if c.Arm != nil && !c.Arm.FireAt.IsZero() {
+				c.Arm.FireAt = c.Arm.FireAt.Truncate(time.Hour)
+				c.Arm.Intent.FireAt = c.Arm.FireAt
+			}
+			return c
+		}},
+	{Name: "naive-attribution", Guard: "a new commitment in a shared lane is not taken as ours without proof",
+		row: func(r purchase.Row) purchase.Row { r.Exclusive = true; return r }},
+	{Name: "stale-image", Guard: "what was in the lane before is not taken as ours",
+		row: func(r purchase.Row) purchase.Row {
+			as := append([]purchase.Attempt(nil), r.Attempts...)
+			for i := range as {
+				as[i].Before = nil
+				as[i].ArmedAt = as[i].ArmedAt.Add(-100 * time.Hour)
+			}
+			r.Attempts, r.Exclusive = as, true
+			return r
+		}},
+	{Name: "unexplained", Guard: "what a receipt explains is not taken twice",
+		row: func(r purchase.Row) purchase.Row { r.Explained = nil; return r }},
+	{Name: "cloud-clock", Guard: "a listing must be late by the cloud's clock too",
+		listing: func(w *world, found []cloud.Evidence) {
+			for i := range found {
+				found[i].CloudTime, found[i].Started = w.clock(1000*time.Hour), w.clock(1000*time.Hour)
+			}
+		}},
+	{Name: "budget-race", Guard: "a hold is taken in the step that approves", budgetRace: true},
+	{Name: "no-intent", Guard: "an attempt is in the ledger before its request leaves", noIntent: true},
+	{Name: "tag-guard", Guard: "a tag written after the purchase is not asked whether there was one", tagGuard: true,
+		facts: func(f *purchase.Facts) {
+			if f.Class == cloud.ClassNone {
+				f.Life, f.Settle = 30*time.Second, -30*time.Second
+			}
+		}},
+	{Name: "no-gate", Guard: "an attempt is not sent long after it was armed", noGate: true},
+}

@@ -1,0 +1,156 @@
+package dst
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"bursar/internal/cloud"
+)
+
+// Result is what became of one history.
+type Result struct {
+	Seed      uint64
+	Violation string // "" if every invariant held
+	Hash      uint64 // of everything that happened: equal for equal seeds
+	Awaits    int
+	Simulated time.Duration
+	Faults    [numFaults]int
+	Points    [numPoints]struct{ reached, crashed int }
+}
+
+// Run carries out the history of a seed in the world of a mutant, or in the
+// correct one for the zero Mutant.
+func Run(seed uint64, m Mutant) Result {
+	w := &world{c: &choices{state: seed}, mutant: m}
+	w.run()
+	return w.result(seed)
+}
+
+func (w *world) result(seed uint64) Result {
+	return Result{
+		Seed: seed, Violation: w.violation, Hash: w.hash, Awaits: w.awaits, Simulated: w.now,
+		Faults: w.injected, Points: w.points,
+	}
+}
+
+// Named returns the mutant with the given name; "" is the correct world.
+func Named(name string) (Mutant, error) {
+	if name == "" {
+		return Mutant{}, nil
+	}
+	names := make([]string, len(Mutants))
+	for i, m := range Mutants {
+		if m.Name == name {
+			return m, nil
+		}
+		names[i] = m.Name
+	}
+	return Mutant{}, fmt.Errorf("no mutant %q; the mutants are %s", name, strings.Join(names, ", "))
+}
+
+// Tally adds up results.
+type Tally struct {
+	Histories int
+	Awaits    int
+	Simulated time.Duration
+	Faults    map[string]int // by family: how many were injected
+	// Crashes counts, for each await point, how often a process was killed there.
+	Crashes  map[string]int
+	Violated int
+	First    Result // the violation with the smallest seed
+}
+
+// Add counts a result.
+func (t *Tally) Add(r Result) {
+	if t.Faults == nil {
+		t.Faults, t.Crashes = map[string]int{}, map[string]int{}
+	}
+	t.Histories++
+	t.Awaits += r.Awaits
+	t.Simulated += r.Simulated
+	for k, n := range r.Faults {
+		t.Faults[faultNames[k]] += n
+	}
+	for p, n := range r.Points {
+		t.Crashes[pointNames[p]] += n.crashed
+	}
+	if r.Violation != "" {
+		t.Violated++
+		if t.First.Violation == "" || r.Seed < t.First.Seed {
+			t.First = r
+		}
+	}
+}
+
+// Merge adds another tally.
+func (t *Tally) Merge(o Tally) {
+	if t.Faults == nil {
+		t.Faults, t.Crashes = map[string]int{}, map[string]int{}
+	}
+	t.Histories += o.Histories
+	t.Awaits += o.Awaits
+	t.Simulated += o.Simulated
+	t.Violated += o.Violated
+	for k, n := range o.Faults {
+		t.Faults[k] += n
+	}
+	for k, n := range o.Crashes {
+		t.Crashes[k] += n
+	}
+	if o.First.Violation != "" && (t.First.Violation == "" || o.First.Seed < t.First.Seed) {
+		t.First = o.First
+	}
+}
+
+// Uncovered lists the await points at which no process was ever killed.
+func (t *Tally) Uncovered() []string {
+	var names []string
+	for _, name := range pointNames {
+		if t.Crashes[name] == 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// scripted runs one line of a class in a calm world, with the given faults at the
+// given awaits.
+func scripted(class cloud.Class, faults map[int]script) *world {
+	w := &world{c: &choices{replay: true}, calm: true, only: class, scripted: faults}
+	w.run()
+	return w
+}
+
+// Exhaust runs a line of the class with every single fault at every await, and,
+// if pairs is set, with every pair. It returns the number of histories and the
+// first violation.
+func Exhaust(class cloud.Class, pairs bool) (histories int, violation string) {
+	awaits := scripted(class, nil).awaits
+	try := func(faults map[int]script) (int, bool) {
+		histories++
+		w := scripted(class, faults)
+		if w.violation != "" {
+			violation = fmt.Sprintf("%v: %s", faults, w.violation)
+		}
+		return w.awaits, violation == ""
+	}
+	for at := range awaits {
+		for f := scriptNone + 1; f < numScripts; f++ {
+			n, ok := try(map[int]script{at: f})
+			if !ok {
+				return histories, violation
+			}
+			// A fault makes the history longer; the second one may lie in what
+			// is added.
+			for second := at + 1; pairs && second < n; second++ {
+				for g := scriptNone + 1; g < numScripts; g++ {
+					if _, ok := try(map[int]script{at: f, second: g}); !ok {
+						return histories, violation
+					}
+				}
+			}
+		}
+	}
+	return histories, ""
+}
