@@ -98,6 +98,13 @@ func (c *clouds) receive(r wire) cloud.Evidence {
 		}
 	}
 	s := c.sell(r, class)
+	// That an order can be doubled by the cloud is harmless only while somebody is
+	// awake to delete it before it fires; longer sleeps are for other histories.
+	if class == cloud.ClassQueued && !w.drowsy && s.Quantity == r.intent.Quantity && w.fault(faultDouble, 30) {
+		w.awake = true
+		w.say("cloud: %s is ordered twice", r.attempt)
+		c.sell(r, class)
+	}
 	w.say("cloud: %s %s sold %s", w.lineName(r.line), r.attempt, s.ID)
 	w.touched(r.line)
 	switch class {
@@ -128,6 +135,10 @@ func (c *clouds) sell(r wire, class cloud.Class) *sold {
 		Lane: spec.Lane(), OfferingID: spec.Offering.ID, Attributes: spec.Offering.Attributes,
 		Term: spec.Offering.Term, Payment: spec.Offering.Payment, Quantity: r.intent.Quantity,
 		State: cloud.Pending, Start: w.clock(0), ID: fmt.Sprintf("ri-%d", len(c.sold)+1),
+	}
+	if !w.awake && w.fault(faultGoods, 4) {
+		s.Quantity++
+		w.say("cloud: sells %d to %s instead of %d", s.Quantity, r.attempt, r.intent.Quantity)
 	}
 	switch class {
 	case cloud.ClassName, cloud.ClassHandle:

@@ -48,12 +48,7 @@ func TestCorrect(t *testing.T) {
 		t.Fatalf("%d of %d histories violated; seed %d: %s", total.Violated, total.Histories, total.First.Seed, tell(s))
 	}
 	for _, name := range total.Uncovered() {
-		t.Errorf("no process was ever killed at %q", name)
-	}
-	for _, name := range faultNames {
-		if total.Faults[name] == 0 {
-			t.Errorf("%q never happened", name)
-		}
+		t.Errorf("never happened: %s", name)
 	}
 }
 

@@ -49,6 +49,8 @@ type world struct {
 	c        *choices
 	mutant   Mutant
 	scripted map[int]script
+	drowsy   bool // the ledger fails or goes back for long
+	awake    bool // nobody sleeps for long from now on
 	calm     bool // no random faults: only scripted ones
 	only     cloud.Class
 
@@ -64,7 +66,7 @@ type world struct {
 	nonces  int
 
 	awaits    int
-	points    [numPoints]struct{ reached, crashed int }
+	points    [numPoints]coverage
 	injected  [numFaults]int
 	hash      uint64
 	trace     []string
@@ -83,6 +85,8 @@ type lineTruth struct {
 	off     time.Duration // when a cancel request was committed; 0 without one
 	closed  bool          // negatively, by evidence
 	refused bool          // never approved: the budget was spent
+	over    bool          // its plan was superseded
+	wronged bool          // a person decided against the truth
 }
 
 func (w *world) clock(skew time.Duration) time.Time { return beginning.Add(w.now + skew) }
@@ -107,10 +111,13 @@ func (w *world) delay(k faultKind) time.Duration {
 	return min(time.Duration(1+w.c.pick(10))*time.Minute, settle-time.Second)
 }
 
+// mix takes something that happens now into the hash of the history.
+func (w *world) mix(what uint64) { w.hash = (w.hash ^ what ^ uint64(w.now)) * 1099511628211 }
+
 // say notes an event in the trace. The hash of a history covers every event
 // whether or not it is told.
 func (w *world) say(format string, args ...any) {
-	w.hash = (w.hash ^ uint64(len(format))<<32 ^ uint64(w.now)) * 1099511628211
+	w.mix(uint64(len(format)) << 32)
 	if w.tracing {
 		w.trace = append(w.trace, fmt.Sprintf("%9s  ", w.now.Round(time.Millisecond))+fmt.Sprintf(format, args...))
 	}
@@ -214,6 +221,9 @@ func (w *world) build() {
 			PlanState: purchase.PlanProposed, Exclusive: exclusive,
 		})
 		w.approval(l, time.Duration(w.c.pick(3))*time.Second)
+		if w.c.pick(6) == 1 {
+			w.approval(l, time.Duration(w.c.pick(90))*time.Second) // a second click
+		}
 	}
 	w.ledger.Cap = lineCost * int64(n-w.c.pick(2))
 	w.ledger.allOrNothing = batch
@@ -224,9 +234,11 @@ func (w *world) build() {
 	w.people()
 	if w.c.pick(5) == 1 {
 		start := time.Duration(w.c.pick(60)) * time.Minute
+		w.drowsy = true
 		w.outages = append(w.outages, [2]time.Duration{start, start + time.Duration(1+w.c.pick(90))*time.Minute})
 	}
 	if w.c.pick(6) == 1 {
+		w.drowsy = true
 		w.rollback()
 	}
 	for i := range w.workers {
@@ -266,6 +278,10 @@ func (w *world) wentBack() {
 		}
 	}
 }
+
+// skews of worker clocks. With the last ones nothing may be armed, but everything
+// must be resolved.
+var skews = []time.Duration{0, 0, 0, 0, -45 * time.Second, 45 * time.Second, -45 * time.Second, 45 * time.Second, -10 * time.Minute, 10 * time.Minute}
 
 var lineNames = []string{"line 1 (", "line 2 (", "line 3 ("}
 
@@ -317,10 +333,7 @@ func (w *world) news(l purchase.Line) []string {
 // hire starts a worker process with a clock of its own.
 func (w *world) hire(name string, after time.Duration) {
 	w.after(after, func() {
-		skew := time.Duration(w.c.pick(3)-1) * maxSkew
-		if w.c.pick(3) == 0 {
-			skew = 0
-		}
+		skew := skews[w.c.pick(len(skews))]
 		p := w.spawn(func(p *process) { w.work(&ports{w: w, p: p, skew: skew}) })
 		p.name = name
 	})
@@ -329,7 +342,7 @@ func (w *world) hire(name string, after time.Duration) {
 // crash ends the process that calls it; its successor knows nothing.
 func (w *world) crash(p *process) {
 	downtime := time.Duration(w.c.pick(5)) * 20 * time.Second
-	if w.c.pick(12) == 1 {
+	if w.c.pick(12) == 1 && !w.awake {
 		downtime = time.Duration(1+w.c.pick(6)) * 30 * time.Minute
 	}
 	w.hire(p.name, downtime)
@@ -359,11 +372,11 @@ func (w *world) work(o *ports) {
 			}
 			next = min(next, row.Line.LookAt.Sub(o.now()))
 		}
-		if w.finished() {
+		if w.finished() && w.now > 2*time.Minute {
 			return
 		}
-		if w.now < time.Minute {
-			next = min(next, time.Second) // approvals come in
+		if w.now < 2*time.Minute {
+			next = min(next, 2*time.Second) // approvals come in
 		}
 		o.p.sleep(next)
 	}

@@ -93,6 +93,8 @@ func (w *world) armed(i int, l *lineTruth) {
 		w.violate("I12", "%s is armed after its approval ended", w.lineName(i))
 	case l.off > 0:
 		w.violate("I12", "%s is armed after it was called off", w.lineName(i))
+	case l.over:
+		w.violate("I12", "%s is armed after its plan was superseded", w.lineName(i))
 	case !w.ledger.Purchasing:
 		w.violate("I12", "%s is armed while purchasing is stopped", w.lineName(i))
 	}
@@ -137,7 +139,7 @@ func (w *world) touched(i int) {
 	if bound > 1 {
 		w.violate("I1", "%s was bought %d times", w.lineName(i), bound)
 	}
-	if l.closed && bound > 0 {
+	if l.closed && bound > 0 && !l.wronged {
 		w.violate("I3", "%s is %s and was bought", w.lineName(i), state)
 	}
 	if state == purchase.Purchased {
@@ -155,6 +157,9 @@ func (w *world) checkReceipt(i int, l *lineTruth) {
 			if key == s.Lane.String()+"/"+s.ID {
 				if s.line != i {
 					w.violate("I2", "%s is recorded as bought with %s, which %s bought", w.lineName(i), s.ID, w.lineName(s.line))
+				}
+				if heuristic := w.ledger.find(l.id).heuristic; s.Quantity != l.spec.Quantity && !heuristic {
+					w.violate("I2", "%s is recorded as bought with %d pieces, approved was %d", w.lineName(i), s.Quantity, l.spec.Quantity)
 				}
 				return
 			}
@@ -175,7 +180,7 @@ func (w *world) conclude() {
 		case state == purchase.Draft && l.refused:
 		case !state.Terminal() && state != purchase.NeedsReview:
 			w.violate("I6", "%s is still %s after %s: %s", w.lineName(i), state, w.now.Round(time.Minute), row.Line.Reason)
-		case bound > 0 && state != purchase.Purchased && state != purchase.NeedsReview:
+		case bound > 0 && state != purchase.Purchased && state != purchase.NeedsReview && !l.wronged:
 			w.violate("I4", "%s is %s, and %d commitments of it are nobody's", w.lineName(i), state, bound)
 		}
 	}

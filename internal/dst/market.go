@@ -16,6 +16,8 @@ type ports struct {
 	w    *world
 	p    *process
 	skew time.Duration // of this process's clock
+	// doomed: the process dies as soon as the call under way has had its effect.
+	doomed bool
 }
 
 var (
@@ -41,19 +43,55 @@ func (o *ports) await(point awaitPoint) {
 	w := o.w
 	n := w.awaits
 	w.awaits++
+	w.mix(uint64(point))
 	w.points[point].reached++
 	f := w.scripted[n]
 	switch {
-	case f == scriptCrash || w.fault(faultCrash, 8):
-		w.points[point].crashed++
-		w.say("%s killed at %s", o.p.name, point)
+	case f == scriptCrash || f == scriptCrashAfter || w.fault(faultCrash, 8):
+		if f == scriptCrashAfter || f == scriptNone && w.c.pick(2) == 1 {
+			o.doomed = true // the call is carried out first
+			return
+		}
+		w.points[point].before++
+		w.say("%s killed before: %s", o.p.name, point)
 		w.crash(o.p)
 	case f == scriptPause || w.fault(faultPause, 6):
-		pause := time.Duration(1+w.c.pick(60)) * time.Minute
-		w.say("%s stands still for %s at %s", o.p.name, pause, point)
+		pause := w.pause()
+		w.say("%s stands still for %s before: %s", o.p.name, pause, point)
 		o.p.sleep(pause)
 	default:
 		o.p.sleep(time.Duration(1+w.c.pick(3)) * 20 * time.Millisecond)
+	}
+}
+
+// pause draws how long a process stands still.
+func (w *world) pause() time.Duration {
+	pause := time.Duration(1+w.c.pick(60)) * time.Minute
+	if w.awake {
+		return min(pause, 3*time.Minute)
+	}
+	return pause
+}
+
+// done is the other side of await: the call has had its effect, and the process
+// is killed before it learns of it, or stands still, or goes on.
+func (o *ports) done(point awaitPoint) {
+	if !o.doomed {
+		return
+	}
+	o.doomed = false
+	o.w.points[point].after++
+	o.w.say("%s killed after: %s", o.p.name, point)
+	o.w.crash(o.p)
+}
+
+// rest lets the process stand still after a call that had an effect.
+func (o *ports) rest(point awaitPoint) {
+	o.done(point)
+	if o.w.fault(faultPause, 6) {
+		pause := o.w.pause()
+		o.w.say("%s stands still for %s after: %s", o.p.name, pause, point)
+		o.p.sleep(pause)
 	}
 }
 
@@ -66,47 +104,53 @@ func (o *ports) Row(ctx context.Context, id purchase.LineID) (purchase.Row, erro
 	if o.w.mutant.row != nil {
 		row = o.w.mutant.row(row)
 	}
+	o.done(atRead)
 	return row, err
 }
 
 func (o *ports) Apply(ctx context.Context, c purchase.Change, _ time.Time) error {
 	w := o.w
-	before, after := atStep, atStepped
+	point := atStep
 	if c.Arm != nil {
-		before, after = atArm, atArmed
+		point = atArm
 	} else if len(c.Attempts) > 0 {
-		before, after = atRecord, atRecorded
+		point = atRecord
 	}
 	if c.Arm != nil && w.mutant.noIntent {
 		// Call first, write the row afterwards.
 		w.send(wire{line: w.lineOf(c.Arm.Intent), intent: c.Arm.Intent, attempt: c.Arm.Intent.Attempt, identity: c.Arm.Intent.Identity}, func(cloud.Evidence) {})
 	}
-	o.await(before)
+	n := w.awaits
+	o.await(point)
 	if w.down() || w.fault(faultLedger, 5) {
+		o.done(point)
 		return errDown
 	}
-	n := w.awaits - 1
 	switch f := w.scripted[n]; {
 	case f == scriptLost || w.fault(faultCommitLost, 6):
 		w.say("%s: COMMIT not applied, and nobody knows", o.p.name)
+		o.done(point)
 		return purchase.ErrCommitUnknown
 	case f == scriptUnknown || w.fault(faultCommitUnknown, 10):
 		if err := w.apply(ctx, c); err != nil {
+			o.done(point)
 			return err
 		}
 		w.say("%s: COMMIT applied, and nobody knows", o.p.name)
-		o.await(after)
+		o.rest(point)
 		return purchase.ErrCommitUnknown
 	}
 	if err := w.apply(ctx, c); err != nil {
+		o.done(point)
 		return err
 	}
-	o.await(after)
+	o.rest(point)
 	return nil
 }
 
 func (o *ports) Armed(ctx context.Context, id purchase.LineID, nonce string) (bool, error) {
 	o.await(atReadBack)
+	defer o.done(atReadBack)
 	if o.w.down() {
 		return false, errDown
 	}
@@ -129,7 +173,11 @@ func (o *ports) Facts(l purchase.Line) (purchase.Facts, error) {
 // read is one read of the cloud; it may fail, and never spends.
 func (o *ports) read(point awaitPoint) error {
 	o.await(point)
-	if o.w.fault(faultRead, 25) {
+	failed := o.w.fault(faultRead, 25)
+	if point != atRelease {
+		o.done(point) // what was read dies with the process
+	}
+	if failed {
 		return errRead
 	}
 	return nil
@@ -159,10 +207,17 @@ func (o *ports) Find(_ context.Context, i purchase.Intent) ([]cloud.Evidence, er
 	if o.w.mutant.tagGuard {
 		found = o.w.tagged(found)
 	}
+	if o.w.mutant.noCompare {
+		for n := range found {
+			if c := found[n].Commitment; c != nil {
+				c.Quantity = i.Quantity
+			}
+		}
+	}
 	if fake := o.w.mutant.listing; fake != nil {
 		fake(o.w, found)
 	}
-	o.await(atFound)
+	o.rest(atFind)
 	return found, nil
 }
 
@@ -226,10 +281,13 @@ func (o *ports) Poll(_ context.Context, _ purchase.Intent, handle string) (cloud
 
 func (o *ports) Release(_ context.Context, _ purchase.Intent, order cloud.Commitment) error {
 	if err := o.read(atRelease); err != nil {
+		o.done(atRelease)
 		return err
 	}
-	o.w.clouds.release(order.ID)
-	o.await(atReleased)
+	if !o.w.mutant.keepOrders {
+		o.w.clouds.release(order.ID)
+	}
+	o.rest(atRelease)
 	return nil
 }
 
@@ -238,6 +296,7 @@ func (o *ports) Purchase(_ context.Context, i purchase.Intent, sendBy time.Time)
 	w, line := o.w, o.w.lineOf(i)
 	o.await(atSend)
 	if o.now().After(sendBy) && !w.mutant.noGate {
+		o.done(atSend)
 		return purchase.Answered{Evidence: cloud.Evidence{Kind: cloud.EvidenceReply, Outcome: cloud.Unsent, Started: o.now()}}
 	}
 	r := wire{line: line, intent: i, attempt: i.Attempt, identity: i.Identity, credential: w.credentialOf(line, i)}
@@ -262,6 +321,7 @@ func (o *ports) Purchase(_ context.Context, i purchase.Intent, sendBy time.Time)
 			}
 		})
 	}
+	o.done(atSend)
 	started := o.now()
 	o.p.wakeAfter(answerTime, turn)
 	o.p.wait()
@@ -270,10 +330,17 @@ func (o *ports) Purchase(_ context.Context, i purchase.Intent, sendBy time.Time)
 		reply = &cloud.Evidence{Kind: cloud.EvidenceReply, Operation: "Purchase", Detail: "no answer"}
 	}
 	reply.Started = started
+	if w.mutant.noCompare && reply.Commitment != nil {
+		reply.Commitment.Quantity = i.Quantity
+	}
 	if w.mutant.fiveHundredFinal && reply.Outcome == cloud.InDoubt {
 		reply.Outcome = cloud.Refused
 	}
-	o.await(atAnswer)
+	o.rest(atSend)
+	if w.fault(faultSecond, 3) {
+		w.say("%s: a second request of %s was stopped", o.p.name, i.Attempt)
+		return purchase.Answered{Evidence: *reply, SecondRequest: true}
+	}
 	return purchase.Answered{Evidence: *reply}
 }
 

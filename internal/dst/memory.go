@@ -36,7 +36,7 @@ type Memory struct {
 
 // guards are what a mutant can take away from the ledger.
 type guards struct {
-	version, approval, cancel, stop, lane, second, receipt, attempt, timeline, hold bool
+	version, approval, cancel, stop, lane, second, receipt, attempt, timeline, draft, supersede, plan bool
 }
 
 // entry is a line with what surrounds it.
@@ -44,6 +44,8 @@ type entry struct {
 	row   purchase.Row
 	facts int // rows of evidence
 	hold  hold
+	// heuristic: a person said what the line bought.
+	heuristic bool
 }
 
 // hold is the state of the money that an approval sets aside for a line.
@@ -70,12 +72,33 @@ func (m *Memory) Add(row purchase.Row) {
 // Free is what the cap leaves.
 func (m *Memory) Free() int64 { return m.Cap - m.Held - m.Spent }
 
-// Approve opens a draft and takes its hold.
-func (m *Memory) Approve(id purchase.LineID, now, expires time.Time) {
+// Approve opens a draft and takes its hold. It reports whether there was a draft.
+func (m *Memory) Approve(id purchase.LineID, now, expires time.Time) bool {
 	e := m.find(id)
+	if e.row.Line.State != purchase.Draft && !m.blind.draft {
+		return false
+	}
 	e.row.PlanState, e.row.ApprovalExpires = purchase.PlanApproved, expires
 	e.row.Line.State, e.row.Line.LookAt, e.row.Line.MustLeaveBy = purchase.Ready, now, now.Add(purchase.ReadyDwell)
 	m.move(e, held)
+	return true
+}
+
+// Supersede ends a plan: what was not sent is dropped, what may have been sent is
+// only looked up from now on.
+func (m *Memory) Supersede() {
+	for _, e := range m.lines {
+		e.row.PlanState = purchase.PlanSuperseded
+		l := &e.row.Line
+		drop := l.State == purchase.Draft || l.State == purchase.Ready || l.State == purchase.NeedsReapproval
+		if !drop && !(m.blind.supersede && l.State == purchase.Armed) {
+			continue
+		}
+		l.State, l.Version, l.MustLeaveBy = purchase.Superseded, l.Version+1, time.Time{}
+		if e.hold == held {
+			m.move(e, released)
+		}
+	}
 }
 
 // move takes a line's hold to another state.
@@ -254,6 +277,7 @@ func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) erro
 	e.facts += len(c.Evidence)
 	if c.Receipt != nil {
 		m.receipts[key] = c.Line
+		e.heuristic = c.Receipt.Heuristic
 	}
 	return nil
 }
@@ -264,9 +288,10 @@ func (m *Memory) mayArm(e *entry, c purchase.Change, now time.Time) error {
 	switch {
 	case l.Generation != c.Generation,
 		l.CancelRequested && !m.blind.cancel,
-		!m.blind.approval && (e.row.PlanState != purchase.PlanApproved || !now.Before(e.row.ApprovalExpires)),
+		!m.blind.plan && e.row.PlanState != purchase.PlanApproved,
+		!m.blind.approval && !now.Before(e.row.ApprovalExpires),
 		!m.Purchasing && !m.blind.stop,
-		e.hold != held && !m.blind.hold:
+		e.hold != held:
 		return purchase.ErrLost
 	}
 	for _, o := range m.lines {

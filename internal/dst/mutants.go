@@ -14,7 +14,7 @@ type Mutant struct {
 	Name  string
 	Guard string // what is taken away
 
-	blindCommit, lateAccept, sdkRetry, newToken, fiveHundredFinal, cancelFinal, reaper, budgetRace, noIntent, tagGuard, noGate, restoreNaive bool
+	blindCommit, lateAccept, sdkRetry, newToken, fiveHundredFinal, cancelFinal, reaper, budgetRace, noIntent, tagGuard, noGate, restoreNaive, keepOrders, noCompare, personEarly bool
 
 	ledger  guards
 	facts   func(*purchase.Facts)
@@ -121,6 +121,16 @@ var Mutants = []Mutant{
 	{Name: "restore-image", Guard: "what appeared in the lane since the backup may be what the lost time bought",
 		row: func(r purchase.Row) purchase.Row {
 			r.Backup = r.Backup.Add(1000 * time.Hour)
+			return r
+		}},
+	{Name: "keep-orders", Guard: "an order that must not fire is deleted, and a listing has to show it", keepOrders: true},
+	{Name: "no-compare", Guard: "what the cloud sold is compared with what was approved", noCompare: true},
+	{Name: "person-early", Guard: "a person decides that nothing was bought only when everything must be visible", personEarly: true},
+	{Name: "double-click", Guard: "a plan is approved once", ledger: guards{draft: true}},
+	{Name: "supersede-final", Guard: "superseding a plan ends only lines that were not sent", ledger: guards{supersede: true}},
+	{Name: "no-plan-check", Guard: "nothing is armed for a plan that was superseded", ledger: guards{plan: true},
+		row: func(r purchase.Row) purchase.Row {
+			r.PlanState = purchase.PlanApproved
 			return r
 		}},
 	{Name: "no-gate", Guard: "an attempt is not sent long after it was armed", noGate: true},

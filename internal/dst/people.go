@@ -2,6 +2,7 @@ package dst
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"bursar/internal/cloud"
@@ -24,6 +25,9 @@ func (w *world) people() {
 			w.ledger.Purchasing = w.ledger.timeline == w.ledger.known && w.ledger.incarnation == 0
 			w.say("purchasing goes on")
 		})
+	}
+	if w.c.pick(8) == 1 {
+		w.after(time.Duration(w.c.pick(150))*time.Minute, w.supersede)
 	}
 	w.after(30*time.Minute, w.desk)
 	if w.mutant.reaper {
@@ -53,7 +57,9 @@ func (w *world) approve(l *lineTruth, free bool) {
 		l.refused = true
 		return
 	}
-	w.ledger.Approve(l.id, w.clock(0), w.clock(l.expires-w.now))
+	if !w.ledger.Approve(l.id, w.clock(0), w.clock(l.expires-w.now)) {
+		return // approved already
+	}
 	w.say("somebody approves %s", l.name)
 	w.checkBudget()
 }
@@ -77,9 +83,23 @@ func (w *world) callOff(i int, l *lineTruth) {
 	}
 }
 
+// supersede replaces the plan by another one.
+func (w *world) supersede() {
+	w.ledger.Supersede()
+	w.say("somebody supersedes the plan")
+	for i, l := range w.lines {
+		l.over = true
+		if w.ledger.find(l.id).row.Line.State == purchase.Superseded {
+			l.closed = true
+		}
+		w.touched(i)
+	}
+	w.checkBudget()
+}
+
 // desk is a person who looks at what needs review now and then, with everything
-// the clouds list at hand, and who decides right: wrong decisions are a risk that
-// is told to customers, not a fault of the protocol.
+// the clouds list at hand. Now and then the decision is wrong: that is a risk which
+// is told to customers, and even then nothing is bought twice.
 func (w *world) desk() {
 	if w.now < horizon-2*time.Hour {
 		w.after(2*time.Hour, w.desk)
@@ -96,6 +116,15 @@ func (w *world) desk() {
 		found := w.clouds.list(l.spec.Lane(), names)
 		for n := range found {
 			found[n].Started = w.clock(0)
+			if w.mutant.personEarly {
+				found[n].Started, found[n].CloudTime = w.clock(1000*time.Hour), w.clock(1000*time.Hour)
+			}
+		}
+		if w.mutant.personEarly {
+			row.Attempts = slices.Clone(row.Attempts)
+			for n := range row.Attempts {
+				row.Attempts[n].SettledAt = w.clock(0)
+			}
 		}
 		d := purchase.Decided{
 			Facts: purchase.Facts{Class: l.class, Life: w.life, Settle: settle}, Choice: purchase.NotBought,
@@ -109,6 +138,10 @@ func (w *world) desk() {
 			case s.State == cloud.Queued:
 				w.clouds.release(s.ID) // a surplus order, deleted in the console
 			}
+		}
+		if d.Choice == purchase.Adopt && w.c.pick(8) == 1 {
+			d.Choice, d.Adopt = purchase.NotBought, "" // wrong
+			l.wronged = true
 		}
 		c, err := purchase.DefaultRules.Step(row, d, w.clock(0))
 		if err != nil {

@@ -4,36 +4,34 @@ package dst
 // outside itself, and can therefore be killed or stopped.
 type awaitPoint int
 
-// The await points, in the order of a purchase. Those in the past tense lie after
-// an effect, the others before it.
+// The await points, in the order of a purchase. Each is a call out of the process,
+// and has a before and an after: whether the call had its effect when the process
+// was killed.
 const (
 	atRead awaitPoint = iota
 	atFind
-	atFound
 	atNews
 	atQuote
 	atArm
-	atArmed
 	atReadBack
 	atSend
-	atAnswer
 	atRecord
-	atRecorded
 	atStep
-	atStepped
 	atTrail
 	atPoll
 	atRelease
-	atReleased
 	numPoints
 )
 
 var pointNames = [numPoints]string{
-	"read the row", "look", "looked", "look for news", "quote", "arm", "armed", "read back", "send", "answered",
-	"record", "recorded", "step", "stepped", "read the audit log", "poll", "delete an order", "deleted an order",
+	"read the row", "look", "look for news", "quote", "arm", "read back", "send", "record", "step",
+	"read the audit log", "poll", "delete an order",
 }
 
 func (p awaitPoint) String() string { return pointNames[p] }
+
+// coverage counts what happened at an await point.
+type coverage struct{ reached, before, after int }
 
 // faultKind is a family of faults. A history draws an intensity for each.
 type faultKind int
@@ -55,12 +53,16 @@ const (
 	faultRefuse
 	faultVisibility
 	faultPayment
+	faultDouble
+	faultGoods
+	faultSecond
 	numFaults
 )
 
 var faultNames = [numFaults]string{
 	"crash", "pause", "ledger unavailable", "commit lost", "commit unknown", "read failed", "offering withdrawn",
 	"request lost", "request late", "reply lost", "bound, then 500", "throttled", "refused", "listed late", "payment failed",
+	"order doubled by the cloud", "other goods sold", "second request stopped",
 }
 
 // A script puts one fault at one await of a history that is otherwise calm.
@@ -69,6 +71,7 @@ type script int
 const (
 	scriptNone script = iota
 	scriptCrash
+	scriptCrashAfter
 	scriptPause
 	scriptLost    // of a step of the ledger: not applied, unknown
 	scriptUnknown // of a step of the ledger: applied, unknown

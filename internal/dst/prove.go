@@ -16,7 +16,7 @@ type Result struct {
 	Awaits    int
 	Simulated time.Duration
 	Faults    [numFaults]int
-	Points    [numPoints]struct{ reached, crashed int }
+	Points    [numPoints]coverage
 }
 
 // Run carries out the history of a seed in the world of a mutant, or in the
@@ -49,14 +49,18 @@ func Named(name string) (Mutant, error) {
 	return Mutant{}, fmt.Errorf("no mutant %q; the mutants are %s", name, strings.Join(names, ", "))
 }
 
+// Crashes of processes at an await point.
+type Crashes struct{ Before, After int }
+
 // Tally adds up results.
 type Tally struct {
 	Histories int
 	Awaits    int
 	Simulated time.Duration
 	Faults    map[string]int // by family: how many were injected
-	// Crashes counts, for each await point, how often a process was killed there.
-	Crashes  map[string]int
+	// Crashes counts, for each await point, how often a process was killed before
+	// and after the call had its effect.
+	Crashes  map[string]Crashes
 	Violated int
 	First    Result // the violation with the smallest seed
 }
@@ -64,7 +68,7 @@ type Tally struct {
 // Add counts a result.
 func (t *Tally) Add(r Result) {
 	if t.Faults == nil {
-		t.Faults, t.Crashes = map[string]int{}, map[string]int{}
+		t.Faults, t.Crashes = map[string]int{}, map[string]Crashes{}
 	}
 	t.Histories++
 	t.Awaits += r.Awaits
@@ -73,7 +77,8 @@ func (t *Tally) Add(r Result) {
 		t.Faults[faultNames[k]] += n
 	}
 	for p, n := range r.Points {
-		t.Crashes[pointNames[p]] += n.crashed
+		c := t.Crashes[pointNames[p]]
+		t.Crashes[pointNames[p]] = Crashes{c.Before + n.before, c.After + n.after}
 	}
 	if r.Violation != "" {
 		t.Violated++
@@ -86,7 +91,7 @@ func (t *Tally) Add(r Result) {
 // Merge adds another tally.
 func (t *Tally) Merge(o Tally) {
 	if t.Faults == nil {
-		t.Faults, t.Crashes = map[string]int{}, map[string]int{}
+		t.Faults, t.Crashes = map[string]int{}, map[string]Crashes{}
 	}
 	t.Histories += o.Histories
 	t.Awaits += o.Awaits
@@ -96,23 +101,36 @@ func (t *Tally) Merge(o Tally) {
 		t.Faults[k] += n
 	}
 	for k, n := range o.Crashes {
-		t.Crashes[k] += n
+		c := t.Crashes[k]
+		t.Crashes[k] = Crashes{c.Before + n.Before, c.After + n.After}
 	}
 	if o.First.Violation != "" && (t.First.Violation == "" || o.First.Seed < t.First.Seed) {
 		t.First = o.First
 	}
 }
 
-// Uncovered lists the await points at which no process was ever killed.
+// Uncovered lists the sides of await points on which no process was ever killed,
+// and the families of faults that never happened.
 func (t *Tally) Uncovered() []string {
 	var names []string
 	for _, name := range pointNames {
-		if t.Crashes[name] == 0 {
+		if t.Crashes[name].Before == 0 {
+			names = append(names, "killed before: "+name)
+		}
+		if t.Crashes[name].After == 0 {
+			names = append(names, "killed after: "+name)
+		}
+	}
+	for _, name := range faultNames {
+		if t.Faults[name] == 0 {
 			names = append(names, name)
 		}
 	}
 	return names
 }
+
+// Points is the number of sides of await points at which a process can be killed.
+const Points = 2 * int(numPoints)
 
 // scripted runs one line of a class in a calm world, with the given faults at the
 // given awaits.

@@ -29,7 +29,7 @@ func (rules Rules) arm(row *Row, ev Checked, now time.Time) (Change, error) {
 	if skew := ev.Quote.CloudTime.Sub(now).Abs(); ev.Drift == "" && skew > maxSkew {
 		c := stay(row)
 		c.Reason = fmt.Sprintf("this machine's clock and the cloud's differ by %s; deadlines would not hold", skew.Round(time.Second))
-		c.LookAt = now.Add(ReadRetry)
+		c.LookAt = now.Add(clockRetry)
 		return c, nil
 	}
 	if ev.Drift == "" {

@@ -31,9 +31,11 @@ func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) 
 
 	// The audit log proves by presence. What it names must also be listed: the
 	// goods are compared there.
+	var missing []cloud.Evidence
 	for _, t := range commitments(ev.Trail) {
 		i := slices.IndexFunc(candidates, func(c cloud.Evidence) bool { return c.Commitment.ID == t.Commitment.ID })
 		if i < 0 {
+			missing = append(missing, t)
 			continue
 		}
 		if why := mismatch(row, *candidates[i].Commitment); why != "" {
@@ -66,24 +68,37 @@ func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) 
 
 	var like []cloud.Evidence // what this line could have bought
 	for _, c := range candidates {
-		if mismatch(row, *c.Commitment) == "" {
+		if kin(row, *c.Commitment) {
 			like = append(like, c)
 		}
 	}
 	switch {
+	case len(like) == 0 && len(missing) > 0:
+		c := move(row, "T12", NeedsReview, "the audit log names "+missing[0].Commitment.ID+", and no listing shows it", now)
+		c.Evidence = about(a.N, missing)
+		return c, nil
+	case len(like) == 0 && a.mayHaveBought():
+		return review(row, a.N, "the cloud accepted the request, and no listing shows what came of it", first, now), nil
 	case len(like) == 0:
 		last := cloud.Evidence{Outcome: cloud.InDoubt, Detail: "two complete listings show nothing new that this line could have bought"}
 		c := rules.empty(row, last, now)
 		c.Attempts = closeOthers(row, 0, AttemptDead, now)
 		c.Evidence = []AttemptEvidence{{N: a.N, Evidence: summary(first, last.Detail)}}
 		return c, nil
-	case len(like) == 1 && row.Exclusive:
+	case len(like) == 1 && row.Exclusive && mismatch(row, *like[0].Commitment) == "":
 		return rules.take(row, a.N, like[0], now), nil
 	}
 	c := move(row, "T12", NeedsReview, fmt.Sprintf(
 		"%d new commitments could be this line's, and nothing proves which", len(like)), now)
 	c.Evidence = about(a.N, like)
 	return c, nil
+}
+
+// kin reports whether a commitment is of the offering that the line asked for. In
+// another quantity it may still be the line's: a cloud can fill an order in part.
+func kin(row *Row, c cloud.Commitment) bool {
+	want := row.Line.Spec
+	return c.Account == want.Account && c.Region == want.Offering.Region && c.OfferingID == want.Offering.ID
 }
 
 // take (T4) records a commitment as the effect of attempt n.

@@ -44,10 +44,8 @@ func (rules Rules) look(row *Row, ev Looked, now time.Time) (Change, error) {
 		return stillInDoubt(row, settled, now), nil
 	}
 	for a := range row.Open() {
-		if a.Outcome == cloud.Exists || a.State == AttemptAccepted {
-			c := move(row, "T12", NeedsReview, "the cloud said that this name exists, and no listing shows it", now)
-			c.Evidence = about(a.N, ev.Found)
-			return c, nil
+		if a.mayHaveBought() {
+			return review(row, a.N, "the cloud said that this name exists, and no listing shows it", seen, now), nil
 		}
 	}
 	seen.Detail = "a complete listing shows nothing"
@@ -58,6 +56,30 @@ func (rules Rules) look(row *Row, ev Looked, now time.Time) (Change, error) {
 	c.Attempts = closeOthers(row, 0, AttemptDead, now)
 	c.Evidence = about(0, ev.Found)
 	return c, nil
+}
+
+// fate says why a commitment in a state that binds nobody came to nothing.
+func fate(s cloud.CommitmentState) string {
+	switch s {
+	case cloud.Failed:
+		return "its payment failed"
+	case cloud.Returned:
+		return "it was given back"
+	}
+	return "it is " + string(s)
+}
+
+// mayHaveBought reports whether the cloud has said something about the attempt
+// that a listing without it contradicts.
+func (a *Attempt) mayHaveBought() bool {
+	return a.Outcome == cloud.Exists || a.State == AttemptAccepted
+}
+
+// review (T12) leaves a contradiction to a person.
+func review(row *Row, n int, why string, cite cloud.Evidence, now time.Time) Change {
+	c := move(row, "T12", NeedsReview, why, now)
+	c.Evidence = about(n, []cloud.Evidence{cite})
+	return c
 }
 
 // stillInDoubt keeps a line that may have been bought until the cloud must show it.
@@ -105,7 +127,7 @@ func (rules Rules) adopt(row *Row, found cloud.Evidence, now time.Time) (Change,
 	if !found.Commitment.State.Binding() {
 		// The name is spent on a commitment that was never paid, and nothing else
 		// can come of the requests under it.
-		c := move(row, "T9", Failed, found.Commitment.ID+" was ordered but its payment failed", now)
+		c := move(row, "T9", Failed, found.Commitment.ID+" was ordered, but "+fate(found.Commitment.State), now)
 		c.Attempts = append(closeOthers(row, owner, AttemptDead, now),
 			AttemptChange{N: owner, To: AttemptDead, Outcome: row.Attempts[owner-1].Outcome, Code: row.Attempts[owner-1].Code, EndedAt: now})
 		c.Evidence = about(owner, []cloud.Evidence{found})

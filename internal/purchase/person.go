@@ -73,7 +73,7 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 			first = ev.Found[0]
 		}
 		switch {
-		case now.Before(settled) || first.Started.Before(settled) || first.CloudTime.Before(settled):
+		case len(ev.Found) == 0 || now.Before(settled) || first.Started.Before(settled) || first.CloudTime.Before(settled):
 			return Change{}, fmt.Errorf("%w until %s", ErrTooEarly, settled.UTC().Format(time.RFC3339))
 		case row.Line.Class != cloud.ClassNone && slices.ContainsFunc(commitments(ev.Found), func(e cloud.Evidence) bool { return e.Commitment.State.Binding() && row.ours(e) }):
 			return Change{}, ErrStillThere
@@ -128,5 +128,7 @@ func (r *Row) lastSettled() time.Time {
 
 // ours reports whether evidence is about a name or a second of this line.
 func (r *Row) ours(e cloud.Evidence) bool {
-	return slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.made(*e.Commitment) })
+	prefix := identityPrefix(r.Install, r.Line.ID)
+	return hasPrefix(e.Commitment.ID, prefix) || hasPrefix(e.Commitment.Name, prefix) ||
+		slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.made(*e.Commitment) })
 }

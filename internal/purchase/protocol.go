@@ -77,6 +77,7 @@ type (
 var (
 	errNoFollower = errors.New("this service gives a handle and cannot be asked about it")
 	errNoReleaser = errors.New("this service cannot delete orders")
+	errRunning    = errors.New("accepted by the cloud; following it")
 )
 
 // ErrNotSold is returned by a Market for an offering that cannot be bought.
@@ -155,7 +156,8 @@ func (p *Protocol) work(ctx context.Context, row *Row) error {
 	if !row.named() || row.Line.State == Recovery {
 		intent.Identities = nil // the whole lane
 	}
-	if done, err := p.poll(ctx, row, intent); done || err != nil {
+	done, running, err := p.poll(ctx, row, intent)
+	if done {
 		return err
 	}
 	found, err := p.Market.Find(ctx, intent)
@@ -163,6 +165,15 @@ func (p *Protocol) work(ctx context.Context, row *Row) error {
 		return p.postpone(ctx, row, err)
 	}
 	now := p.Now()
+	if running != nil && len(commitments(found)) == 0 {
+		// What is listed counts; what is not may be what still runs.
+		c := stay(row)
+		c.Reason, c.LookAt = running.Error(), nextLook(row, now, time.Time{})
+		if err := p.Ledger.Apply(ctx, c, now); err != nil || errors.Is(running, errRunning) {
+			return err
+		}
+		return running
+	}
 	if row.Line.State != Ready {
 		if again, err := p.release(ctx, row, intent, found, now); again || err != nil {
 			return err
@@ -193,10 +204,11 @@ func (p *Protocol) work(ctx context.Context, row *Row) error {
 }
 
 // poll asks what became of the handles that the cloud has given. done means that
-// one of them has come to an end, which is recorded.
-func (p *Protocol) poll(ctx context.Context, row *Row, intent Intent) (done bool, err error) {
+// one of them has come to an end, which is recorded, or not, as err says. running
+// says why nothing can be concluded from what is not listed.
+func (p *Protocol) poll(ctx context.Context, row *Row, intent Intent) (done bool, running, err error) {
 	if row.Line.State != Armed || row.Line.Class == cloud.ClassQueued {
-		return false, nil
+		return false, nil, nil
 	}
 	for a := range row.Open() {
 		if a.State != AttemptAccepted || a.Handle == "" {
@@ -204,17 +216,19 @@ func (p *Protocol) poll(ctx context.Context, row *Row, intent Intent) (done bool
 		}
 		follower, ok := p.Market.(Follower)
 		if !ok {
-			return true, p.postpone(ctx, row, errNoFollower)
+			return false, errNoFollower, nil
 		}
 		e, err := follower.Poll(ctx, intent, a.Handle)
-		if err != nil {
-			return true, p.postpone(ctx, row, err)
-		}
-		if e.Outcome == cloud.Bought || e.Outcome.Negative() {
-			return true, p.apply(ctx, row, Answered{N: a.N, Nonce: a.Nonce, Evidence: e}, p.Now())
+		switch {
+		case err != nil:
+			running = err
+		case e.Outcome == cloud.Bought || e.Outcome.Negative():
+			return true, nil, p.apply(ctx, row, Answered{N: a.N, Nonce: a.Nonce, Evidence: e}, p.Now())
+		case e.Outcome == cloud.Accepted:
+			running = errRunning
 		}
 	}
-	return false, nil
+	return false, running, nil
 }
 
 // release deletes orders that must not fire. again means that it asked for a

@@ -2,6 +2,8 @@ package purchase
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"bursar/internal/cloud"
@@ -28,7 +30,7 @@ func fireAt(now time.Time, nonce string) time.Time {
 	for i := range len(nonce) {
 		h = (h ^ uint32(nonce[i])) * 16777619
 	}
-	return now.Add(lead).Truncate(time.Second).Add(time.Duration(h%1800) * time.Second)
+	return now.Add(lead).Truncate(time.Second).Add(time.Duration(1+h%1800) * time.Second)
 }
 
 // orders returns what is listed for the second of an attempt, deleted orders
@@ -55,8 +57,13 @@ func (rules Rules) unwanted(row *Row, found []cloud.Evidence, now time.Time) []c
 	}
 	a := row.Attempts[len(row.Attempts)-1]
 	live, _ := orders(a, found)
+	// Every look of every process keeps the same one.
+	slices.SortFunc(live, func(x, y cloud.Evidence) int { return strings.Compare(x.Commitment.ID, y.Commitment.ID) })
 	var list []cloud.Commitment
 	for i, f := range live {
+		if mismatch(row, *f.Commitment) != "" {
+			return nil // somebody else's, perhaps: a person decides
+		}
 		surplus := i > 0 && !now.Before(a.SettledAt)
 		off := (row.Line.State == QueuedLine || row.Line.State == Recovery) && row.calledOff()
 		if f.Commitment.State == cloud.Queued && now.Before(a.FireAt.Add(-lastCall)) && (surplus || off) {
@@ -88,6 +95,11 @@ func (rules Rules) lookQueued(row *Row, ev Looked, now time.Time) (Change, error
 	case row.Line.State == Armed && !settled:
 		return stillInDoubt(row, row.SettledAt(), now), nil
 	case len(live) > 1:
+		for _, f := range live {
+			if why := mismatch(row, *f.Commitment); why != "" {
+				return review("one of several orders for one second is not this line's: "+why, live...)
+			}
+		}
 		if now.Before(a.FireAt.Add(-lastCall)) {
 			c := stay(row)
 			c.Reason, c.LookAt = fmt.Sprintf("%d orders for one second; deleting all but one", len(live)), now.Add(ReadRetry)
@@ -114,14 +126,17 @@ func (rules Rules) lookQueued(row *Row, ev Looked, now time.Time) (Change, error
 		}
 		c := move(row, "T5", QueuedLine, "queued for "+a.FireAt.UTC().Format("2006-01-02 15:04:05 MST")+", deletable until 10 minutes before", now)
 		c.LookAt, c.MustLeaveBy = a.FireAt.Add(time.Minute), a.FireAt.Add(fired)
+		if c.MustLeaveBy.Before(now) {
+			c.MustLeaveBy = now.Add(rules.Grace)
+		}
 		if row.calledOff() {
 			c.LookAt = now
 		}
-		c.Attempts = []AttemptChange{{N: a.N, To: AttemptAccepted, Outcome: a.Outcome, Code: a.Code, Handle: order.Commitment.ID}}
+		c.Attempts = []AttemptChange{{N: a.N, To: AttemptAccepted, Outcome: a.Outcome, Code: a.Code, Handle: order.Commitment.ID, EndedAt: a.EndedAt}}
 		c.Evidence = about(a.N, []cloud.Evidence{order})
 		return c, nil
-	case cloud.Failed:
-		c := move(row, "T9", Failed, "the order fired and its payment failed", now)
+	case cloud.Failed, cloud.Returned:
+		c := move(row, "T9", Failed, "the order fired, but "+fate(order.Commitment.State), now)
 		c.Attempts = closeOthers(row, 0, AttemptDead, now)
 		c.Evidence = about(a.N, []cloud.Evidence{order})
 		return c, nil
@@ -136,7 +151,9 @@ func (rules Rules) lookQueued(row *Row, ev Looked, now time.Time) (Change, error
 // noOrder concludes from a settled listing without an order for the second.
 func (rules Rules) noOrder(row *Row, a Attempt, deleted []cloud.Evidence, ev Looked, now time.Time) (Change, error) {
 	switch {
-	case row.Line.State == QueuedLine && len(deleted) > 0 && row.calledOff():
+	case row.Line.State == QueuedLine && row.calledOff() && slices.ContainsFunc(deleted, func(e cloud.Evidence) bool {
+		return a.Handle == "" || e.Commitment.ID == a.Handle
+	}):
 		c := move(row, "T7", Canceled, "called off; the order was deleted before it fired", now)
 		c.Attempts = closeOthers(row, 0, AttemptDead, now)
 		c.Evidence = about(a.N, deleted)

@@ -46,8 +46,16 @@ func (rules Rules) lookBack(row *Row, ev Looked, now time.Time) (Change, error) 
 	if !row.named() {
 		for _, t := range commitments(ev.Trail) {
 			i := slices.IndexFunc(found, func(e cloud.Evidence) bool { return e.Commitment.ID == t.Commitment.ID })
-			if i >= 0 && mismatch(row, *found[i].Commitment) == "" {
-				return rules.recovered(row, found[i], now), nil
+			if i < 0 {
+				return end(NeedsReview, "the audit log names "+t.Commitment.ID+", and no listing shows it", t), nil
+			}
+			if mismatch(row, *found[i].Commitment) == "" {
+				n := 0 // the log was asked about the credential of the open attempt
+				for a := range row.Open() {
+					n = a.N
+				}
+				t.Commitment = found[i].Commitment
+				return rules.recovered(row, n, t, now), nil
 			}
 		}
 	}
@@ -84,7 +92,7 @@ func (rules Rules) lookBack(row *Row, ev Looked, now time.Time) (Change, error) 
 		}
 		return c, nil
 	}
-	return rules.recovered(row, only, now), nil
+	return rules.recovered(row, n, only, now), nil
 }
 
 // lost returns what a listing of the lane shows that this line may have bought,
@@ -101,7 +109,7 @@ func (r *Row) lost(found []cloud.Evidence) []cloud.Evidence {
 				list = append(list, f)
 			}
 		case slices.Contains(r.Explained, c.ID):
-		case r.maker(*c) > 0, mismatch(r, *c) == "" && !c.Start.Before(r.Backup.Add(-backupMargin)):
+		case r.maker(*c) > 0, !c.Start.Before(r.Backup.Add(-backupMargin)):
 			list = append(list, f)
 		}
 	}
@@ -119,10 +127,9 @@ func (r *Row) maker(c cloud.Commitment) int {
 	return 0
 }
 
-// recovered (T15) records what the lost time had bought. The receipt names no
-// attempt when that was lost too.
-func (rules Rules) recovered(row *Row, e cloud.Evidence, now time.Time) Change {
-	n := row.maker(*e.Commitment)
+// recovered (T15) records what the lost time had bought. n is 0 when the attempt
+// was lost too.
+func (rules Rules) recovered(row *Row, n int, e cloud.Evidence, now time.Time) Change {
 	c := move(row, "T15", Purchased, "found when the ledger had gone back in time", now)
 	c.Attempts = closeOthers(row, n, AttemptDead, now)
 	if n > 0 && !row.Attempts[n-1].State.Closed() {

@@ -184,6 +184,7 @@ const ReadyDwell = 15 * time.Minute
 
 const (
 	maxSkew     = time.Minute     // between our clock and the cloud's
+	clockRetry  = 5 * time.Minute // a wrong clock rights itself slowly, if at all
 	firstLook   = 2 * time.Second // after arming; an answer usually comes sooner
 	personDwell = 4 * time.Hour   // then a line that waits for a person is raised again
 )

@@ -47,8 +47,8 @@ func TestArmingFromReady(t *testing.T) {
 
 		{name: "clock behind by a minute", row: lineIn(Ready), ev: checkedAt(t0, skewed(time.Minute)), now: t0, rule: "T2", to: Armed, armed: true},
 		{name: "clock ahead by a minute", row: lineIn(Ready), ev: checkedAt(t0, skewed(-time.Minute)), now: t0, rule: "T2", to: Armed, armed: true},
-		{name: "clock behind by more", row: lineIn(Ready), ev: checkedAt(t0, skewed(time.Minute+1)), now: t0, to: Ready, reason: "clock", lookAt: t0.Add(ReadRetry)},
-		{name: "clock ahead by more", row: lineIn(Ready), ev: checkedAt(t0, skewed(-time.Minute-1)), now: t0, to: Ready, reason: "clock", lookAt: t0.Add(ReadRetry)},
+		{name: "clock behind by more", row: lineIn(Ready), ev: checkedAt(t0, skewed(time.Minute+1)), now: t0, to: Ready, reason: "clock", lookAt: t0.Add(clockRetry)},
+		{name: "clock ahead by more", row: lineIn(Ready), ev: checkedAt(t0, skewed(-time.Minute-1)), now: t0, to: Ready, reason: "clock", lookAt: t0.Add(clockRetry)},
 
 		{name: "not sold", row: lineIn(Ready), ev: checkedAt(t0, notSold), now: t0, rule: "T11", to: NeedsReapproval, reason: "not sold"},
 		{name: "not sold, and no time came with it", row: lineIn(Ready), ev: Checked{Facts: testFacts, Found: nothingListed(t0), Drift: "gone"}, now: t0,
@@ -103,7 +103,7 @@ func TestArmingAgainUnderTheSameName(t *testing.T) {
 
 		{name: "found after all", row: armedOnce(), ev: checkedAt(after, found(boughtAs(identity(1)))), now: after,
 			rule: "T4", to: Purchased, attempts: map[int]AttemptState{1: AttemptSucceeded}, receipt: 1, evidence: 1},
-		{name: "clocks differ", row: armedOnce(), ev: checkedAt(after, skewed(2*time.Minute)), now: after, to: Armed, reason: "clock", lookAt: after.Add(ReadRetry)},
+		{name: "clocks differ", row: armedOnce(), ev: checkedAt(after, skewed(2*time.Minute)), now: after, to: Armed, reason: "clock", lookAt: after.Add(clockRetry)},
 		{name: "dearer now", row: armedOnce(), ev: checkedAt(after, offered(func(o *cloud.Offering) { o.Upfront = usd("778") })), now: after,
 			to: Armed, reason: "price is now", lookAt: t0.Add(settled)},
 		{name: "not sold now", row: armedOnce(), ev: checkedAt(after, notSold), now: after, to: Armed, reason: "not sold", lookAt: t0.Add(settled)},
