@@ -16,6 +16,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+func runner(t *testing.T) *Runner {
+	r := new(Runner)
+	t.Cleanup(r.Close)
+	return r
+}
+
 // spread runs histories on all cores.
 func spread(n int, m Mutant) Tally {
 	var (
@@ -27,8 +33,10 @@ func spread(n int, m Mutant) Tally {
 	for core := range cores {
 		wg.Go(func() {
 			var t Tally
+			r := new(Runner)
+			defer r.Close()
 			for seed := core; seed < n; seed += cores {
-				t.Add(Run(uint64(seed), m))
+				t.Add(r.Run(uint64(seed), m))
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -44,7 +52,7 @@ func spread(n int, m Mutant) Tally {
 func TestCorrect(t *testing.T) {
 	total := spread(40_000, Mutant{})
 	if total.Violated > 0 {
-		s := Shrink(total.First.Seed, Mutant{})
+		s := runner(t).Shrink(total.First.Seed, Mutant{})
 		t.Fatalf("%d of %d histories violated; seed %d: %s", total.Violated, total.Histories, total.First.Seed, tell(s))
 	}
 	for _, name := range total.Uncovered() {
@@ -62,8 +70,9 @@ func tell(s Shrunk) string {
 
 // TestSameSeedSameHistory: a seed is a history.
 func TestSameSeedSameHistory(t *testing.T) {
+	r := runner(t)
 	for seed := range uint64(500) {
-		a, b := Run(seed, Mutant{}), Run(seed, Mutant{})
+		a, b := r.Run(seed, Mutant{}), r.Run(seed, Mutant{})
 		if a.Hash != b.Hash || a.Awaits != b.Awaits {
 			t.Fatalf("seed %d is two histories", seed)
 		}
@@ -77,7 +86,7 @@ func TestMutants(t *testing.T) {
 		t.Run(m.Name, func(t *testing.T) {
 			runs, killed, first := 0, 0, ""
 			for runs < most && (killed == 0 || runs < 1000) {
-				batch := spread1000(runs, m)
+				batch := spread1000(runner(t), runs, m)
 				runs += batch.Histories
 				killed += batch.Violated
 				if first == "" {
@@ -92,9 +101,9 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-func spread1000(from int, m Mutant) (t Tally) {
+func spread1000(r *Runner, from int, m Mutant) (t Tally) {
 	for seed := from; seed < from+1000; seed++ {
-		t.Add(Run(uint64(seed), m))
+		t.Add(r.Run(uint64(seed), m))
 	}
 	return t
 }
@@ -103,7 +112,7 @@ func spread1000(from int, m Mutant) (t Tally) {
 // calm history.
 func TestExhaustive(t *testing.T) {
 	for _, class := range []cloud.Class{cloud.ClassName, cloud.ClassToken, cloud.ClassNone, cloud.ClassQueued, cloud.ClassHandle} {
-		n, violation := Exhaust(class, true)
+		n, violation := runner(t).Exhaust(class, true)
 		if violation != "" {
 			t.Errorf("class %s: %s", class, violation)
 		}
@@ -121,7 +130,7 @@ func TestShrink(t *testing.T) {
 	if total.Violated == 0 {
 		t.Fatal("no violation to shrink")
 	}
-	s := Shrink(total.First.Seed, m)
+	s := runner(t).Shrink(total.First.Seed, m)
 	t.Logf("%d choices became %d in %d replays\n%s", s.From, s.To, s.Replays, tell(s))
 	if s.Violation == "" || s.To >= s.From || len(s.Trace) > 40 {
 		t.Errorf("%d choices, %d lines", s.To, len(s.Trace))
@@ -130,10 +139,12 @@ func TestShrink(t *testing.T) {
 
 func BenchmarkHistories(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
+		r := new(Runner)
+		defer r.Close()
 		seed := uint64(0)
 		for pb.Next() {
 			seed++
-			Run(seed, Mutant{})
+			r.Run(seed, Mutant{})
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "histories/s")

@@ -61,6 +61,8 @@ type world struct {
 	workers int
 	life    time.Duration      // of a request: with a role, or without one
 	outages [][2]time.Duration // of the ledger
+	clicks  int                // approvals still to come
+	rights  map[string]right   // by attempt: what was ever committed, whatever the ledger has forgotten
 	level   [numFaults]int     // per mille factor of each family: 0, 1, 3
 	keys    int
 	nonces  int
@@ -72,6 +74,12 @@ type world struct {
 	trace     []string
 	tracing   bool
 	violation string
+}
+
+// right is a right to send that was committed.
+type right struct {
+	identity          string
+	deadline, armedAt time.Time
 }
 
 // lineTruth is what the checker knows of a line.
@@ -183,6 +191,7 @@ func (w *world) build() {
 	w.clouds = &clouds{w: w, tokens: map[string]token{}, operations: map[string]*operation{}, requests: map[string]int{}}
 	w.ledger = NewMemory("test")
 	w.ledger.blind = w.mutant.ledger
+	w.rights = map[string]right{}
 	w.hash = 14695981039346656037
 	for k := range w.level {
 		w.level[k] = []int{0, 1, 3}[w.c.pick(3)]
@@ -249,7 +258,7 @@ func (w *world) build() {
 // rollback takes a backup of the ledger at some time and puts it back later. The
 // guard, which looks at the database's mark every minute, notices.
 func (w *world) rollback() {
-	at := time.Duration(w.c.pick(120)) * 30 * time.Second
+	at := time.Duration(w.c.pick(120)) * []time.Duration{30 * time.Second, 250 * time.Millisecond}[w.c.pick(2)]
 	after := time.Duration(1+w.c.pick(40)) * []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute}[w.c.pick(3)]
 	w.after(at, func() {
 		b := w.ledger.Backup(w.clock(0))
@@ -262,6 +271,7 @@ func (w *world) rollback() {
 					w.ledger.Recover(w.clock(0))
 					w.say("the guard notices; every open line is in recovery")
 					w.hire("worker after the restore", 0)
+					w.wake()
 				})
 			}
 		})
@@ -372,13 +382,22 @@ func (w *world) work(o *ports) {
 			}
 			next = min(next, row.Line.LookAt.Sub(o.now()))
 		}
-		if w.finished() && w.now > 2*time.Minute {
+		if w.finished() && w.clicks == 0 {
 			return
 		}
-		if w.now < 2*time.Minute {
-			next = min(next, 2*time.Second) // approvals come in
-		}
+		o.p.idle = true
 		o.p.sleep(next)
+		o.p.idle = false
+	}
+}
+
+// wake lets idle workers look for work: people have changed something.
+func (w *world) wake() {
+	for _, p := range w.processes {
+		if p.idle && !p.dead {
+			p.idle = false
+			w.push(event{at: w.now, wake: p, turn: p.turn})
+		}
 	}
 }
 

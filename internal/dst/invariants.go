@@ -12,20 +12,15 @@ import (
 
 // checkSend looks at a request that is about to leave (I8, I12, I17).
 func (w *world) checkSend(r wire) {
-	row := w.ledger.find(w.lines[r.line].id).row
-	for _, a := range row.Attempts {
-		if a.Intent.Attempt != r.attempt {
-			continue
-		}
-		if !a.Intent.Deadline.Equal(r.intent.Deadline) || a.Intent.Identity != r.intent.Identity {
-			w.violate("I8", "attempt %s sends something else than its row holds", r.attempt)
-		}
-		if w.clock(0).Sub(a.ArmedAt) > purchase.DefaultRules.Gate+2*maxSkew {
-			w.violate("I12", "attempt %s is sent %s after it was armed", r.attempt, w.clock(0).Sub(a.ArmedAt))
-		}
-		return
+	a, ok := w.rights[r.attempt]
+	switch {
+	case !ok:
+		w.violate("I8", "a request leaves for %s and the ledger has no attempt for it", r.attempt)
+	case !a.deadline.Equal(r.intent.Deadline) || a.identity != r.intent.Identity:
+		w.violate("I8", "attempt %s sends something else than its row holds", r.attempt)
+	case w.clock(0).Sub(a.armedAt) > purchase.DefaultRules.Gate+2*maxSkew:
+		w.violate("I12", "attempt %s is sent %s after it was armed", r.attempt, w.clock(0).Sub(a.armedAt))
 	}
-	w.violate("I8", "a request leaves for %s and the ledger has no attempt for it", r.attempt)
 }
 
 // applied looks at a committed step.
@@ -38,6 +33,7 @@ func (w *world) applied(i int, c purchase.Change) {
 		w.violate("T", "%s from %s to %s is not in the table", c.Rule, c.From, c.To)
 	}
 	if c.Arm != nil {
+		w.rights[c.Arm.Intent.Attempt] = right{c.Arm.Intent.Identity, c.Arm.Intent.Deadline, w.clock(0)}
 		w.armed(i, l)
 	}
 	switch c.Rule {

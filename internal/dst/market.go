@@ -337,7 +337,7 @@ func (o *ports) Purchase(_ context.Context, i purchase.Intent, sendBy time.Time)
 		reply.Outcome = cloud.Refused
 	}
 	o.rest(atSend)
-	if w.fault(faultSecond, 3) {
+	if second := 3; w.fault(faultSecond, second) || reply.Outcome == cloud.InDoubt && w.fault(faultSecond, 10*second) {
 		w.say("%s: a second request of %s was stopped", o.p.name, i.Attempt)
 		return purchase.Answered{Evidence: *reply, SecondRequest: true}
 	}

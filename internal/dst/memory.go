@@ -147,6 +147,10 @@ func (m *Memory) GoBack(b *backupOf) {
 	m.timeline++
 }
 
+// WentBack reports whether the database's mark is another one than was last seen.
+// Every write asks for it, those of people too.
+func (m *Memory) WentBack() bool { return m.timeline != m.known && !m.blind.timeline }
+
 // Recover notices that the ledger has gone back (T14): purchasing is off, every
 // approval is void, and every open line waits until what was lost must be visible.
 func (m *Memory) Recover(now time.Time) {
@@ -222,7 +226,7 @@ func (m *Memory) Armed(_ context.Context, id purchase.LineID, nonce string) (boo
 
 // Apply performs a change under its guards, whole or not at all.
 func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) error {
-	if m.timeline != m.known && !m.blind.timeline {
+	if m.WentBack() {
 		return purchase.ErrWentBack
 	}
 	e := m.find(c.Line)

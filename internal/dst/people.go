@@ -24,12 +24,13 @@ func (w *world) people() {
 		w.after(stop+time.Duration(1+w.c.pick(120))*time.Minute, func() {
 			w.ledger.Purchasing = w.ledger.timeline == w.ledger.known && w.ledger.incarnation == 0
 			w.say("purchasing goes on")
+			w.wake()
 		})
 	}
 	if w.c.pick(8) == 1 {
 		w.after(time.Duration(w.c.pick(150))*time.Minute, w.supersede)
 	}
-	w.after(30*time.Minute, w.desk)
+	w.after(time.Duration(3+9*w.c.pick(4))*time.Minute, w.desk)
 	if w.mutant.reaper {
 		w.after(10*time.Minute, w.reaper)
 	}
@@ -38,19 +39,22 @@ func (w *world) people() {
 // approval lets an operator approve a line: its hold is taken in the same step, or
 // it is not approved. The mutant looks at the budget first and approves later.
 func (w *world) approval(l *lineTruth, after time.Duration) {
+	w.clicks++
 	w.after(after, func() {
+		w.clicks--
 		if !w.mutant.budgetRace {
 			w.approve(l, w.ledger.Free() >= lineCost)
 			return
 		}
 		free := w.ledger.Free() >= lineCost
-		w.after(2*time.Second, func() { w.approve(l, free) })
+		w.clicks++
+		w.after(2*time.Second, func() { w.clicks--; w.approve(l, free) })
 	})
 }
 
 func (w *world) approve(l *lineTruth, free bool) {
-	if w.ledger.incarnation > 0 {
-		return // its plan is void
+	if w.ledger.WentBack() || w.ledger.incarnation > 0 {
+		return // refused, or its plan is void
 	}
 	if !free {
 		w.say("no budget for %s", l.name)
@@ -61,12 +65,16 @@ func (w *world) approve(l *lineTruth, free bool) {
 		return // approved already
 	}
 	w.say("somebody approves %s", l.name)
+	w.wake()
 	w.checkBudget()
 }
 
 // callOff asks that a line not be bought.
 func (w *world) callOff(i int, l *lineTruth) {
 	row := &w.ledger.find(l.id).row
+	if w.ledger.WentBack() {
+		return // refused
+	}
 	switch row.Line.State {
 	case purchase.Ready, purchase.Armed, purchase.QueuedLine, purchase.Recovery:
 	default:
@@ -74,6 +82,7 @@ func (w *world) callOff(i int, l *lineTruth) {
 	}
 	row.Line.CancelRequested, row.Line.LookAt, l.off = true, w.clock(0), w.now
 	w.say("somebody calls off %s", w.lineName(i))
+	w.wake()
 	if w.mutant.cancelFinal && row.Line.State == purchase.Armed {
 		c := purchase.Change{
 			Rule: "T9", Line: l.id, From: purchase.Armed, To: purchase.Canceled, Version: row.Line.Version,
@@ -85,6 +94,9 @@ func (w *world) callOff(i int, l *lineTruth) {
 
 // supersede replaces the plan by another one.
 func (w *world) supersede() {
+	if w.ledger.WentBack() {
+		return // refused
+	}
 	w.ledger.Supersede()
 	w.say("somebody supersedes the plan")
 	for i, l := range w.lines {

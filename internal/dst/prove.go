@@ -19,12 +19,24 @@ type Result struct {
 	Points    [numPoints]coverage
 }
 
+// Runner carries out one history after another. It must be closed.
+type Runner struct{ coroutines coroutines }
+
+// Close frees what the runner keeps between histories.
+func (r *Runner) Close() { r.coroutines.close() }
+
 // Run carries out the history of a seed in the world of a mutant, or in the
 // correct one for the zero Mutant.
-func Run(seed uint64, m Mutant) Result {
-	w := &world{c: &choices{state: seed}, mutant: m}
+func (r *Runner) Run(seed uint64, m Mutant) Result {
+	w := r.world(&choices{state: seed}, m)
 	w.run()
 	return w.result(seed)
+}
+
+func (r *Runner) world(c *choices, m Mutant) *world {
+	w := &world{c: c, mutant: m}
+	w.scheduler.coroutines = &r.coroutines
+	return w
 }
 
 func (w *world) result(seed uint64) Result {
@@ -134,8 +146,9 @@ const Points = 2 * int(numPoints)
 
 // scripted runs one line of a class in a calm world, with the given faults at the
 // given awaits.
-func scripted(class cloud.Class, faults map[int]script) *world {
-	w := &world{c: &choices{replay: true}, calm: true, only: class, scripted: faults}
+func (r *Runner) scripted(class cloud.Class, faults map[int]script) *world {
+	w := r.world(&choices{replay: true}, Mutant{})
+	w.calm, w.only, w.scripted = true, class, faults
 	w.run()
 	return w
 }
@@ -143,11 +156,11 @@ func scripted(class cloud.Class, faults map[int]script) *world {
 // Exhaust runs a line of the class with every single fault at every await, and,
 // if pairs is set, with every pair. It returns the number of histories and the
 // first violation.
-func Exhaust(class cloud.Class, pairs bool) (histories int, violation string) {
-	awaits := scripted(class, nil).awaits
+func (r *Runner) Exhaust(class cloud.Class, pairs bool) (histories int, violation string) {
+	awaits := r.scripted(class, nil).awaits
 	try := func(faults map[int]script) (int, bool) {
 		histories++
-		w := scripted(class, faults)
+		w := r.scripted(class, faults)
 		if w.violation != "" {
 			violation = fmt.Sprintf("%v: %s", faults, w.violation)
 		}

@@ -12,7 +12,8 @@ type scheduler struct {
 	queue []event       // a binary heap by time, then order
 	count int64
 	// processes are all that were ever started; the end of a history ends them.
-	processes []*process
+	processes  []*process
+	coroutines *coroutines
 }
 
 // event is a function to run, or a process to wake in the turn it waits in.
@@ -79,56 +80,55 @@ func (s *scheduler) step() bool {
 
 // process is a coroutine with a memory of its own: what it knows dies with it.
 type process struct {
-	s     *scheduler
-	next  func() (struct{}, bool)
-	stop  func()
-	yield func(struct{}) bool
+	s *scheduler
+	c *coroutine
 	// turn counts the waits; a wake-up for an earlier wait is late and ignored.
-	turn int
-	dead bool
-	name string
+	turn   int
+	dead   bool
+	killed bool // it dies when it is next resumed
+	idle   bool // nothing is due
+	name   string
 }
 
-// killed unwinds a coroutine that is killed while it waits.
+// killed unwinds a process that is killed.
 type killed struct{}
 
 // spawn starts body as a process.
 func (s *scheduler) spawn(body func(p *process)) *process {
-	p := &process{s: s}
-	seq := func(yield func(struct{}) bool) {
-		p.yield = yield
-		defer func() {
-			p.dead = true
-			if r := recover(); r != nil {
-				if _, ok := r.(killed); !ok {
-					panic(r)
-				}
-			}
-		}()
+	p := &process{s: s, c: s.coroutines.get()}
+	p.c.body = func() {
+		defer func() { p.dead = true }()
 		body(p)
 	}
-	p.next, p.stop = iter.Pull(iter.Seq[struct{}](seq))
 	s.processes = append(s.processes, p)
-	s.after(0, p.resume)
+	s.push(event{at: s.now, wake: p})
 	return p
 }
 
+// resume lets the process run until it waits or ends.
 func (p *process) resume() {
-	if !p.dead {
-		p.next()
+	if p.dead {
+		return
+	}
+	p.c.next()
+	if p.dead {
+		p.s.coroutines.put(p.c)
+		p.c = nil
 	}
 }
 
-// end stops every process where it waits.
+// end kills every process where it waits.
 func (s *scheduler) end() {
 	for _, p := range s.processes {
-		p.stop()
+		p.killed = true
+		p.resume()
 	}
 }
 
 // wait suspends the process until somebody wakes this turn.
 func (p *process) wait() {
-	if !p.yield(struct{}{}) {
+	p.c.yield(struct{}{})
+	if p.killed {
 		panic(killed{})
 	}
 }
@@ -150,4 +150,52 @@ func (p *process) awake(turn int) {
 func (p *process) sleep(d time.Duration) {
 	p.wakeAfter(d, p.turn)
 	p.wait()
+}
+
+// coroutine runs one body after another. Its stack, once grown, serves them all.
+type coroutine struct {
+	next  func() (struct{}, bool)
+	stop  func()
+	yield func(struct{}) bool
+	body  func()
+}
+
+// coroutines are those that wait for a body.
+type coroutines struct{ free []*coroutine }
+
+func (cs *coroutines) get() *coroutine {
+	if n := len(cs.free); n > 0 {
+		c := cs.free[n-1]
+		cs.free = cs.free[:n-1]
+		return c
+	}
+	c := &coroutine{}
+	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
+		c.yield = yield
+		for {
+			c.run()
+			if !yield(struct{}{}) {
+				return
+			}
+		}
+	})
+	return c
+}
+
+func (cs *coroutines) put(c *coroutine) { cs.free = append(cs.free, c) }
+
+func (cs *coroutines) close() {
+	for _, c := range cs.free {
+		c.stop()
+	}
+	cs.free = nil
+}
+
+func (c *coroutine) run() {
+	defer func() {
+		if r := recover(); r != nil && r != any(killed{}) {
+			panic(r)
+		}
+	}()
+	c.body()
 }

@@ -16,13 +16,13 @@ type Shrunk struct {
 // Shrink replays the history of a seed with fewer and calmer choices for as long
 // as the same invariant is violated. It returns the zero Shrunk if the seed
 // violates nothing.
-func Shrink(seed uint64, m Mutant) Shrunk {
-	w := &world{c: &choices{state: seed}, mutant: m}
+func (r *Runner) Shrink(seed uint64, m Mutant) Shrunk {
+	w := r.world(&choices{state: seed}, m)
 	w.run()
 	if w.violation == "" {
 		return Shrunk{}
 	}
-	s := &shrinker{mutant: m, invariant: invariantOf(w.violation), best: w.c.list[:min(w.c.at, len(w.c.list))]}
+	s := &shrinker{runner: r, mutant: m, invariant: invariantOf(w.violation), best: w.c.list[:min(w.c.at, len(w.c.list))]}
 	from := wild(s.best)
 	for s.replays < maxReplays {
 		before := slices.Clone(s.best)
@@ -33,7 +33,7 @@ func Shrink(seed uint64, m Mutant) Shrunk {
 			break
 		}
 	}
-	last := replay(s.best, m, true)
+	last := r.replay(s.best, m, true)
 	return Shrunk{Violation: last.violation, Trace: last.trace, From: from, To: wild(s.best), Replays: s.replays}
 }
 
@@ -41,6 +41,7 @@ func Shrink(seed uint64, m Mutant) Shrunk {
 const maxReplays = 6000
 
 type shrinker struct {
+	runner    *Runner
 	mutant    Mutant
 	invariant string
 	best      []uint16
@@ -61,8 +62,9 @@ func wild(list []uint16) (n int) {
 	return n
 }
 
-func replay(list []uint16, m Mutant, tracing bool) *world {
-	w := &world{c: &choices{list: list, replay: true}, mutant: m, tracing: tracing}
+func (r *Runner) replay(list []uint16, m Mutant, tracing bool) *world {
+	w := r.world(&choices{list: list, replay: true}, m)
+	w.tracing = tracing
 	w.run()
 	return w
 }
@@ -73,7 +75,7 @@ func (s *shrinker) keep(candidate []uint16) bool {
 		return false
 	}
 	s.replays++
-	w := replay(candidate, s.mutant, false)
+	w := s.runner.replay(candidate, s.mutant, false)
 	if invariantOf(w.violation) != s.invariant {
 		return false
 	}
