@@ -44,7 +44,7 @@ var rules = []rule{
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
 	{"engine", []string{"purchase", "driver", "store", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/sim"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"net/http", "=database/sql"}, sdks...)},
-	{"app", []string{"api", "engine", "purchase", "driver", "driver/aws", "recommend", "sim", "store", "cloud", "money"}, nothing},
+	{"app", []string{"api", "dst", "engine", "purchase", "driver", "driver/aws", "recommend", "sim", "store", "cloud", "money"}, nothing},
 	{"cli", []string{"api", "app", "money"}, nothing},
 	{"archtest", nothing, nothing},
 	{"cmd/*", []string{"cli"}, nothing},

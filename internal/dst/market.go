@@ -337,7 +337,11 @@ func (o *ports) Purchase(_ context.Context, i purchase.Intent, sendBy time.Time)
 		reply.Outcome = cloud.Refused
 	}
 	o.rest(atSend)
-	if second := 3; w.fault(faultSecond, second) || reply.Outcome == cloud.InDoubt && w.fault(faultSecond, 10*second) {
+	second := 3
+	if reply.Outcome == cloud.InDoubt {
+		second = 60
+	}
+	if w.fault(faultSecond, second) {
 		w.say("%s: a second request of %s was stopped", o.p.name, i.Attempt)
 		return purchase.Answered{Evidence: *reply, SecondRequest: true}
 	}
