@@ -69,7 +69,8 @@ func (w *world) checkBudget() {
 		case s.Terminal():
 			want = released
 		}
-		if e.hold != want && !(want == released && e.hold == noHold) {
+		lost := m.incarnation > 0 && e.hold == noHold // with its approval
+		if e.hold != want && !(want == released && e.hold == noHold) && !lost {
 			w.violate("I13", "%s is %s and its hold is %d", w.lineName(i), e.row.Line.State, e.hold)
 		}
 	}

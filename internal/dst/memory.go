@@ -211,12 +211,21 @@ func (m *Memory) laneHeld(l *purchase.Line) time.Time {
 	if l.Class == cloud.ClassNone && !m.blind.lane {
 		for _, o := range m.lines {
 			other := &o.row.Line
-			if other.ID != l.ID && other.Class == cloud.ClassNone && other.State == purchase.Armed && other.Spec.Lane() == l.Spec.Lane() {
+			if other.ID != l.ID && other.Class == cloud.ClassNone && holdsLane(other.State) && other.Spec.Lane() == l.Spec.Lane() {
+				if other.LookAt.IsZero() {
+					return other.MustLeaveBy
+				}
 				return other.LookAt
 			}
 		}
 	}
 	return time.Time{}
+}
+
+// holdsLane reports whether a line without identity keeps its lane: something of
+// it is in doubt, with a worker or with a person.
+func holdsLane(s purchase.State) bool {
+	return s == purchase.Armed || s == purchase.NeedsReview || s == purchase.Recovery
 }
 
 // Armed reports whether the line has an attempt with this nonce.
@@ -256,9 +265,10 @@ func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) erro
 
 	switch {
 	case c.Rule == "":
+	case e.hold != held: // its approval was lost with a rollback
 	case c.To == purchase.Purchased:
 		m.move(e, spent)
-	case c.To.Terminal() && e.hold == held:
+	case c.To.Terminal():
 		m.move(e, released)
 	}
 	l.Version++
@@ -302,7 +312,7 @@ func (m *Memory) mayArm(e *entry, c purchase.Change, now time.Time) error {
 		other := &o.row
 		sameLane := other.Line.Spec.Lane() == l.Spec.Lane()
 		if sameLane && other.Line.ID != l.ID && l.Class == cloud.ClassNone && other.Line.Class == cloud.ClassNone &&
-			other.Line.State == purchase.Armed && !m.blind.lane {
+			holdsLane(other.Line.State) && !m.blind.lane {
 			return purchase.ErrTaken
 		}
 		for _, a := range other.Attempts {

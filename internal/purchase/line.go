@@ -146,7 +146,8 @@ type Row struct {
 	// explains, for classes C and Q.
 	Explained []string
 	// LaneHeld is when the line that holds this one's lane, class C, is looked at
-	// next; zero when the lane is free.
+	// next, by a worker or a person; zero when the lane is free. A lane is held by a
+	// line that is armed, needs review or is in recovery.
 	LaneHeld time.Time
 	// Exclusive: nobody but this installation buys in the lane, so it was declared,
 	// and nothing unexplained has been seen there.

@@ -63,7 +63,9 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return err
 			}
-			row.LaneHeld = fromMicros(held)
+			if row.LaneHeld = fromMicros(held.LookAt); row.LaneHeld.IsZero() {
+				row.LaneHeld = fromMicros(held.MustLeaveBy)
+			}
 		}
 		attempts, err := q.ListAttempts(ctx, string(line))
 		if err != nil {

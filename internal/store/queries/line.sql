@@ -37,13 +37,17 @@ WHERE line.id = $6 AND line.state = sqlc.arg(from_state) AND line.version = $7 A
 
 -- name: ArmLine :execrows
 UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
-WHERE line.id = $4 AND line.state = sqlc.arg(from_state) AND line.version = $6 AND generation = $5 AND cancel_requested = 0
+WHERE line.id = $4 AND line.state = sqlc.arg(from_state) AND line.version = $6 AND line.generation = $5 AND line.cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
-  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing');
+  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
+  -- Without an identity a lane is kept until nothing of it is in doubt, with a person too.
+  AND NOT EXISTS (SELECT 1 FROM line o WHERE line.class = 'C' AND o.class = 'C' AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> line.id
+    AND o.provider = line.provider AND o.account = line.account AND o.region = line.region AND o.service = line.service);
 
 -- name: LaneHolder :one
-SELECT look_at FROM line
-WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 AND state = 'armed' AND class = 'C' AND id <> $5;
+SELECT look_at, must_leave_by FROM line
+WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 AND state IN ('armed', 'needs_review', 'recovery') AND class = 'C' AND id <> $5
+ORDER BY state LIMIT 1;
 
 -- name: LookNow :execrows
 UPDATE line SET look_at = $1 WHERE state IN ('ready', 'armed') AND look_at > $1;

@@ -59,9 +59,12 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 
 const armLine = `-- name: ArmLine :execrows
 UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
-WHERE line.id = $4 AND line.state = $7 AND line.version = $6 AND generation = $5 AND cancel_requested = 0
+WHERE line.id = $4 AND line.state = $7 AND line.version = $6 AND line.generation = $5 AND line.cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
   AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
+  -- Without an identity a lane is kept until nothing of it is in doubt, with a person too.
+  AND NOT EXISTS (SELECT 1 FROM line o WHERE line.class = 'C' AND o.class = 'C' AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> line.id
+    AND o.provider = line.provider AND o.account = line.account AND o.region = line.region AND o.service = line.service)
 `
 
 type ArmLineParams struct {
@@ -177,8 +180,9 @@ func (q *Queries) InsertLine(ctx context.Context, arg InsertLineParams) error {
 }
 
 const laneHolder = `-- name: LaneHolder :one
-SELECT look_at FROM line
-WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 AND state = 'armed' AND class = 'C' AND id <> $5
+SELECT look_at, must_leave_by FROM line
+WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 AND state IN ('armed', 'needs_review', 'recovery') AND class = 'C' AND id <> $5
+ORDER BY state LIMIT 1
 `
 
 type LaneHolderParams struct {
@@ -189,7 +193,12 @@ type LaneHolderParams struct {
 	ID       string
 }
 
-func (q *Queries) LaneHolder(ctx context.Context, arg LaneHolderParams) (int64, error) {
+type LaneHolderRow struct {
+	LookAt      int64
+	MustLeaveBy int64
+}
+
+func (q *Queries) LaneHolder(ctx context.Context, arg LaneHolderParams) (LaneHolderRow, error) {
 	row := q.db.QueryRowContext(ctx, laneHolder,
 		arg.Provider,
 		arg.Account,
@@ -197,9 +206,9 @@ func (q *Queries) LaneHolder(ctx context.Context, arg LaneHolderParams) (int64, 
 		arg.Service,
 		arg.ID,
 	)
-	var look_at int64
-	err := row.Scan(&look_at)
-	return look_at, err
+	var i LaneHolderRow
+	err := row.Scan(&i.LookAt, &i.MustLeaveBy)
+	return i, err
 }
 
 const lineIDs = `-- name: LineIDs :many
