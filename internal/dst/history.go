@@ -344,6 +344,9 @@ func (w *world) news(l purchase.Line) []string {
 func (w *world) hire(name string, after time.Duration) {
 	w.after(after, func() {
 		skew := skews[w.c.pick(len(skews))]
+		if name == workerNames[0] {
+			skew = max(min(skew, maxSkew), -maxSkew) // one of them can work
+		}
 		p := w.spawn(func(p *process) { w.work(&ports{w: w, p: p, skew: skew}) })
 		p.name = name
 	})

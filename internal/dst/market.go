@@ -164,8 +164,8 @@ func (o *ports) Facts(l purchase.Line) (purchase.Facts, error) {
 	f := purchase.Facts{
 		Class: l.Class, Life: o.w.life, Settle: settle, Answer: answerTime, Window: 10 * time.Minute,
 	}
-	if fake := o.w.mutant.facts; fake != nil {
-		fake(&f)
+	if o.w.mutant.facts != nil {
+		f = o.w.mutant.facts(f)
 	}
 	return f, nil
 }

@@ -17,7 +17,7 @@ type Mutant struct {
 	blindCommit, lateAccept, sdkRetry, newToken, fiveHundredFinal, cancelFinal, reaper, budgetRace, noIntent, tagGuard, noGate, restoreNaive, keepOrders, noCompare, personEarly bool
 
 	ledger  guards
-	facts   func(*purchase.Facts)
+	facts   func(purchase.Facts) purchase.Facts
 	row     func(purchase.Row) purchase.Row
 	listing func(*world, []cloud.Evidence)
 	change  func(purchase.Change) purchase.Change
@@ -27,9 +27,9 @@ type Mutant struct {
 var Mutants = []Mutant{
 	{Name: "blind-commit", Guard: "an unknown COMMIT is read back before anything is sent", blindCommit: true},
 	{Name: "no-quarantine", Guard: "nothing is concluded before every request is dead and visible",
-		facts: func(f *purchase.Facts) { f.Life, f.Settle = 30*time.Second, -30*time.Second }},
+		facts: func(f purchase.Facts) purchase.Facts { f.Life, f.Settle = 30*time.Second, -30*time.Second; return f }},
 	{Name: "no-vis-wait", Guard: "a listing counts only after the settle time",
-		facts: func(f *purchase.Facts) { f.Settle = 0 }},
+		facts: func(f purchase.Facts) purchase.Facts { f.Settle = 0; return f }},
 	{Name: "late-accept", Guard: "the cloud refuses a request after its deadline", lateAccept: true},
 	{Name: "no-version-cas", Guard: "a step is taken only on the row that was read", ledger: guards{version: true, attempt: true}},
 	{Name: "fail-fast", Guard: "a refusal closes a line only if no other request of it is open",
@@ -50,7 +50,7 @@ var Mutants = []Mutant{
 	{Name: "sdk-retry", Guard: "one attempt is one request", sdkRetry: true},
 	{Name: "new-token", Guard: "a request that is repeated carries the same identity", newToken: true},
 	{Name: "token-window", Guard: "a token is used again only while the cloud is sure to remember it",
-		facts: func(f *purchase.Facts) { f.Window = 1000 * time.Hour }},
+		facts: func(f purchase.Facts) purchase.Facts { f.Window = 1000 * time.Hour; return f }},
 	{Name: "resend-without-name", Guard: "what the cloud cannot recognize is not sent again in doubt",
 		row: func(r purchase.Row) purchase.Row {
 			if r.Line.Class == cloud.ClassNone && r.Line.State == purchase.Armed {
@@ -97,10 +97,11 @@ var Mutants = []Mutant{
 	{Name: "budget-race", Guard: "a hold is taken in the step that approves", budgetRace: true},
 	{Name: "no-intent", Guard: "an attempt is in the ledger before its request leaves", noIntent: true},
 	{Name: "tag-guard", Guard: "a tag written after the purchase is not asked whether there was one", tagGuard: true,
-		facts: func(f *purchase.Facts) {
+		facts: func(f purchase.Facts) purchase.Facts {
 			if f.Class == cloud.ClassNone {
 				f.Life, f.Settle = 30*time.Second, -30*time.Second
 			}
+			return f
 		}},
 	{Name: "restore-naive", Guard: "a ledger that has gone back in time buys nothing until everything lost is looked up",
 		restoreNaive: true, ledger: guards{timeline: true}},

@@ -220,22 +220,24 @@ func (a Attempt) made(c cloud.Commitment) bool {
 // Identities returns the identities of all generations of the line up to and
 // including the current one.
 func (r *Row) Identities() []string {
-	ids := make([]string, 0, r.Line.Generation)
-	for g := 1; g <= r.Line.Generation; g++ {
-		ids = append(ids, Identity(r.Install, r.Line.ID, g))
+	ids := make([]string, r.Line.Generation)
+	prefix := identityPrefix(r.Install, r.Line.ID)
+	for g := range ids {
+		ids[g] = prefix + strconv.Itoa(g+1)
 	}
 	return ids
 }
 
 // Intent returns what the next attempt of the line would send.
 func (r *Row) Intent(deadline time.Time) Intent {
-	identity := Identity(r.Install, r.Line.ID, r.Line.Generation)
+	identities := r.Identities()
+	identity := identities[len(identities)-1]
 	return Intent{
 		Account:    r.Line.Spec.Account,
 		Offering:   r.Line.Spec.Offering,
 		Quantity:   r.Line.Spec.Quantity,
 		Identity:   identity,
-		Identities: r.Identities(),
+		Identities: identities,
 		Attempt:    identity + "-a" + strconv.Itoa(r.Line.Armed+1),
 		Deadline:   deadline,
 		Tags: map[string]string{
