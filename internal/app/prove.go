@@ -73,7 +73,7 @@ func Prove(ctx context.Context, histories int, first uint64, mutant string, prog
 	p := api.Proof{
 		Mutant: m.Name, Guard: m.Guard, FirstSeed: first, Histories: total.Histories, Violations: total.Violated,
 		PerSecond: int(float64(total.Histories) / took.Seconds()), Cores: runtime.GOMAXPROCS(0),
-		Awaits: total.Awaits, SimulatedHours: int(total.Simulated / time.Hour), Faults: total.Faults,
+		Awaits: total.Awaits, SimulatedHours: total.Minutes / 60, Faults: total.Faults,
 		PointSides: dst.Points, Missed: total.Uncovered(),
 	}
 	if total.Violated > 0 {

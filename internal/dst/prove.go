@@ -14,7 +14,7 @@ type Result struct {
 	Violation string // "" if every invariant held
 	Hash      uint64 // of everything that happened: equal for equal seeds
 	Awaits    int
-	Simulated time.Duration
+	Minutes   int // simulated
 	Faults    [numFaults]int
 	Points    [numPoints]coverage
 }
@@ -41,7 +41,7 @@ func (r *Runner) world(c *choices, m Mutant) *world {
 
 func (w *world) result(seed uint64) Result {
 	return Result{
-		Seed: seed, Violation: w.violation, Hash: w.hash, Awaits: w.awaits, Simulated: w.now,
+		Seed: seed, Violation: w.violation, Hash: w.hash, Awaits: w.awaits, Minutes: int(w.now / time.Minute),
 		Faults: w.injected, Points: w.points,
 	}
 }
@@ -68,7 +68,7 @@ type Crashes struct{ Before, After int }
 type Tally struct {
 	Histories int
 	Awaits    int
-	Simulated time.Duration
+	Minutes   int            // simulated
 	Faults    map[string]int // by family: how many were injected
 	// Crashes counts, for each await point, how often a process was killed before
 	// and after the call had its effect.
@@ -84,7 +84,7 @@ func (t *Tally) Add(r Result) {
 	}
 	t.Histories++
 	t.Awaits += r.Awaits
-	t.Simulated += r.Simulated
+	t.Minutes += r.Minutes
 	for k, n := range r.Faults {
 		t.Faults[faultNames[k]] += n
 	}
@@ -107,7 +107,7 @@ func (t *Tally) Merge(o Tally) {
 	}
 	t.Histories += o.Histories
 	t.Awaits += o.Awaits
-	t.Simulated += o.Simulated
+	t.Minutes += o.Minutes
 	t.Violated += o.Violated
 	for k, n := range o.Faults {
 		t.Faults[k] += n
