@@ -29,7 +29,12 @@ type ledger interface {
 	Plans(ctx context.Context) ([]*purchase.Plan, error)
 	Decide(ctx context.Context, d purchase.Decision, expires time.Time) error
 	Decisions(ctx context.Context, plan purchase.PlanID) ([]purchase.Decision, error)
-	Cancel(ctx context.Context, line purchase.LineID, now time.Time) (bool, error)
+	Cancel(ctx context.Context, line purchase.LineID, by, comment string, now time.Time) (bool, error)
+	SetPurchasing(ctx context.Context, s Stop) error
+	Stopped(ctx context.Context) (*Stop, error)
+	DeclareForeign(ctx context.Context, f Foreign) error
+	ForeignItems(ctx context.Context, lane cloud.Lane) ([]string, error)
+	Versions(ctx context.Context, lineage purchase.PlanID) ([]*purchase.Plan, error)
 	LookNow(ctx context.Context, now time.Time) error
 	Workable(ctx context.Context) ([]Due, error)
 	LineID(ctx context.Context, prefix string) (purchase.LineID, error)
@@ -93,7 +98,7 @@ func newPlan(t *testing.T, n, lines int) *purchase.Plan {
 	t.Helper()
 	p := &purchase.Plan{
 		ID: purchase.PlanID(id("01P", n)), Lineage: purchase.PlanID(id("01P", n)), Version: 1, Name: "fleet 'March' \u20ac",
-		Requester: "ana", CreatedAt: t0, Tolerance: 50, State: purchase.PlanProposed,
+		Requester: "ana", CreatedAt: t0, Tolerance: 50, State: purchase.PlanProposed, Approvals: purchase.Approvals{Needed: 1},
 	}
 	for i := range lines {
 		p.Lines = append(p.Lines, purchase.Line{

@@ -50,10 +50,7 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 		row.Purchasing = in.State == "purchasing"
 		if row.Line.Class == cloud.ClassNone {
 			lane := row.Line.Spec.Lane()
-			row.Explained, err = q.ReceiptsInLane(ctx, rows.ReceiptsInLaneParams{
-				Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service),
-			})
-			if err != nil {
+			if row.Explained, err = explained(ctx, q, lane); err != nil {
 				return err
 			}
 		}
@@ -115,12 +112,15 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.Time) error {
 	var changed int64
 	var err error
-	if c.Arm != nil {
+	switch {
+	case c.DecidedBy != "":
+		changed, err = decideLine(ctx, q, c, now)
+	case c.Arm != nil:
 		changed, err = q.ArmLine(ctx, rows.ArmLineParams{
 			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
 			ID: string(c.Line), Generation: int64(c.Generation), FromState: string(c.From), Seen: int64(c.Seen),
 		})
-	} else {
+	default:
 		changed, err = q.MoveLine(ctx, rows.MoveLineParams{
 			ToState: string(c.To), Generation: int64(c.Generation), Reason: c.Reason,
 			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
@@ -202,19 +202,6 @@ func (db *DB) Armed(ctx context.Context, line purchase.LineID, nonce string) (bo
 		return false, fmt.Errorf("read back the attempt: %w", err)
 	}
 	return n == 1, nil
-}
-
-// Cancel asks that a line not be bought. A ready line is canceled when a worker
-// next looks at it; of an armed one only further requests are forbidden, and the
-// cloud decides how it ends. It reports whether the request changed anything.
-func (db *DB) Cancel(ctx context.Context, line purchase.LineID, now time.Time) (bool, error) {
-	var changed int64
-	err := db.write(ctx, func(q *rows.Queries) error {
-		var err error
-		changed, err = q.RequestCancel(ctx, rows.RequestCancelParams{LookAt: micros(now), ID: string(line)})
-		return err
-	})
-	return changed == 1, err
 }
 
 // LookNow makes every open line due.

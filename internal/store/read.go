@@ -144,6 +144,9 @@ var guards = []string{
 	"receipt_no_delete",
 	"decision_append_only", "evidence_append_only", "receipt_append_only",
 	"installation_frozen", "plan_frozen", "line_frozen", "line_transition", "line_counts_up", "line_starts_as_draft",
+	"decision_on_digest", "decision_not_by_requester", "plan_approved_by_enough", "plan_veto", "plan_transition", "plan_starts_proposed",
+	"installation_event_no_delete", "installation_event_append_only",
+	"foreign_item_no_delete", "foreign_item_append_only", "foreign_item_not_ours", "line_decided_once", "line_undecided",
 	"attempt_frozen", "attempt_closed", "line_one_open_per_lane", "attempt_one_per_fire_second",
 }
 

@@ -23,6 +23,14 @@ func testLedger(t *testing.T, open func(*testing.T) *engine) {
 		"arming needs every permission":       testArmingGuards,
 		"a change is whole or not at all":     testAtomicity,
 		"a decision is on a digest, once":     testDecisions,
+		"as many people as the plan needs":    testApprovals,
+		"two people decide at once":           testApprovalsAtOnce,
+		"who may decide":                      testApprovers,
+		"a new version supersedes":            testSupersede,
+		"what is in doubt is not superseded":  testSupersedeInDoubt,
+		"purchasing is stopped and started":   testStop,
+		"a commitment is declared foreign":    testForeign,
+		"a person closes a line":              testDecidedLine,
 		"ids may be shortened":                testPrefixes,
 		"a line can be called off":            testCancel,
 		"lines become due":                    testDue,
@@ -150,7 +158,7 @@ func testGuards(t *testing.T, e *engine) {
 		})
 	}
 	// The other way round: the change was computed before somebody called it off.
-	if _, err := e.Cancel(t.Context(), line, now); err != nil {
+	if _, err := e.Cancel(t.Context(), line, "ana", "", now); err != nil {
 		t.Fatal(err)
 	}
 	before := e.everything()
@@ -200,7 +208,6 @@ func testArmingGuards(t *testing.T, e *engine) {
 		"the approval is long over":  {at: 3 * time.Hour},
 		"called off":                 {behind: "UPDATE line SET cancel_requested = 1"},
 		"the plan is superseded":     {behind: "UPDATE plan SET state = 'superseded'"},
-		"the plan is rejected":       {behind: "UPDATE plan SET state = 'rejected'"},
 		"the approval was shortened": {behind: "UPDATE plan SET approval_expires_at = 1"},
 		"the installation stopped":   {behind: "UPDATE installation SET state = 'stopped'", undo: "UPDATE installation SET state = 'purchasing'"},
 		"the ledger is in recovery":  {behind: "UPDATE installation SET state = 'recovery'", undo: "UPDATE installation SET state = 'purchasing'"},

@@ -13,7 +13,7 @@ WHERE plan_id = $3 AND state = 'draft';
 
 -- name: RequestCancel :execrows
 UPDATE line SET cancel_requested = 1, look_at = $1, updated_at = $1
-WHERE id = $2 AND state IN ('ready', 'armed') AND cancel_requested = 0;
+WHERE id = $2 AND state IN ('ready', 'armed', 'queued', 'needs_reapproval') AND cancel_requested = 0;
 
 -- name: GetLine :one
 SELECT * FROM line WHERE id = $1;

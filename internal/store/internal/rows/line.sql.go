@@ -10,7 +10,7 @@ import (
 )
 
 const allLines = `-- name: AllLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line ORDER BY plan_id, number
 `
 
 func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
@@ -42,6 +42,7 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 			&i.MustLeaveBy,
 			&i.LookAt,
 			&i.UpdatedAt,
+			&i.DecidedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -109,7 +110,7 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 }
 
 const getLine = `-- name: GetLine :one
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line WHERE id = $1
 `
 
 func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
@@ -135,6 +136,7 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 		&i.MustLeaveBy,
 		&i.LookAt,
 		&i.UpdatedAt,
+		&i.DecidedBy,
 	)
 	return i, err
 }
@@ -202,7 +204,7 @@ func (q *Queries) LineIDs(ctx context.Context, id string) ([]string, error) {
 }
 
 const listLines = `-- name: ListLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line WHERE plan_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) {
@@ -234,6 +236,7 @@ func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) 
 			&i.MustLeaveBy,
 			&i.LookAt,
 			&i.UpdatedAt,
+			&i.DecidedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -323,7 +326,7 @@ func (q *Queries) OpenLines(ctx context.Context, arg OpenLinesParams) (int64, er
 
 const requestCancel = `-- name: RequestCancel :execrows
 UPDATE line SET cancel_requested = 1, look_at = $1, updated_at = $1
-WHERE id = $2 AND state IN ('ready', 'armed') AND cancel_requested = 0
+WHERE id = $2 AND state IN ('ready', 'armed', 'queued', 'needs_reapproval') AND cancel_requested = 0
 `
 
 type RequestCancelParams struct {

@@ -34,13 +34,14 @@ type Attempt struct {
 }
 
 type Decision struct {
-	ID      string
-	PlanID  string
-	Digest  string
-	Person  string
-	Approve int64
-	At      int64
-	Comment string
+	ID        string
+	PlanID    string
+	Digest    string
+	Person    string
+	PersonKey string
+	Approve   int64
+	At        int64
+	Comment   string
 }
 
 type Evidence struct {
@@ -60,12 +61,32 @@ type Evidence struct {
 	At         int64
 }
 
+type ForeignItem struct {
+	ID           string
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Person       string
+	Comment      string
+	At           int64
+}
+
 type Installation struct {
 	ID          int64
 	Install     string
 	Incarnation int64
 	State       string
 	CreatedAt   int64
+}
+
+type InstallationEvent struct {
+	ID      string
+	State   string
+	Person  string
+	At      int64
+	Comment string
 }
 
 type Line struct {
@@ -88,6 +109,7 @@ type Line struct {
 	MustLeaveBy     int64
 	LookAt          int64
 	UpdatedAt       int64
+	DecidedBy       string
 }
 
 type Plan struct {
@@ -96,6 +118,7 @@ type Plan struct {
 	Version           int64
 	Name              string
 	Requester         string
+	RequesterKey      string
 	CreatedAt         int64
 	ToleranceBp       int64
 	Currency          string
@@ -104,6 +127,9 @@ type Plan struct {
 	Total             string
 	Digest            string
 	State             string
+	ApprovalsNeeded   int64
+	SelfApproval      int64
+	Approvers         string
 	ApprovalExpiresAt int64
 }
 

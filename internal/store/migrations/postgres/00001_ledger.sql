@@ -14,6 +14,8 @@ CREATE TABLE plan (
   version             BIGINT NOT NULL CHECK (version >= 1),
   name                TEXT NOT NULL,
   requester           TEXT NOT NULL,
+  -- A name as it is compared: without case and surrounding space.
+  requester_key       TEXT NOT NULL CHECK (requester_key <> ''),
   created_at          BIGINT NOT NULL,
   tolerance_bp        BIGINT NOT NULL,
   currency            TEXT NOT NULL,
@@ -22,21 +24,27 @@ CREATE TABLE plan (
   total               TEXT NOT NULL,
   digest              TEXT NOT NULL,
   state               TEXT NOT NULL CHECK (state IN ('proposed', 'approved', 'rejected', 'superseded')),
+  -- The rule by which people approve, as it was when the plan was made.
+  approvals_needed    BIGINT NOT NULL CHECK (approvals_needed >= 1),
+  self_approval       BIGINT NOT NULL CHECK (self_approval IN (0, 1)),
+  approvers           TEXT NOT NULL,
   approval_expires_at BIGINT NOT NULL DEFAULT 0,
   UNIQUE (lineage, version),
   CHECK (state <> 'approved' OR approval_expires_at > 0)
 );
 
--- One person's yes or no on a digest.
+-- One person's yes or no on a digest. A person counts once, and may take a yes
+-- back with a no.
 CREATE TABLE decision (
-  id      TEXT PRIMARY KEY,
-  plan_id TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
-  digest  TEXT NOT NULL,
-  person  TEXT NOT NULL,
-  approve BIGINT NOT NULL CHECK (approve IN (0, 1)),
-  at      BIGINT NOT NULL,
-  comment TEXT NOT NULL,
-  UNIQUE (plan_id, person)
+  id         TEXT PRIMARY KEY,
+  plan_id    TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  digest     TEXT NOT NULL,
+  person     TEXT NOT NULL,
+  person_key TEXT NOT NULL CHECK (person_key <> ''),
+  approve    BIGINT NOT NULL CHECK (approve IN (0, 1)),
+  at         BIGINT NOT NULL,
+  comment    TEXT NOT NULL,
+  UNIQUE (plan_id, person_key, approve)
 );
 
 CREATE TABLE line (

@@ -14,6 +14,8 @@ CREATE TABLE plan (
   version             INTEGER NOT NULL CHECK (version >= 1),
   name                TEXT NOT NULL,
   requester           TEXT NOT NULL,
+  -- A name as it is compared: without case and surrounding space.
+  requester_key       TEXT NOT NULL CHECK (requester_key <> ''),
   created_at          INTEGER NOT NULL,
   tolerance_bp        INTEGER NOT NULL,
   currency            TEXT NOT NULL,
@@ -22,21 +24,27 @@ CREATE TABLE plan (
   total               TEXT NOT NULL,
   digest              TEXT NOT NULL,
   state               TEXT NOT NULL CHECK (state IN ('proposed', 'approved', 'rejected', 'superseded')),
+  -- The rule by which people approve, as it was when the plan was made.
+  approvals_needed    INTEGER NOT NULL CHECK (approvals_needed >= 1),
+  self_approval       INTEGER NOT NULL CHECK (self_approval IN (0, 1)),
+  approvers           TEXT NOT NULL,
   approval_expires_at INTEGER NOT NULL DEFAULT 0,
   UNIQUE (lineage, version),
   CHECK (state <> 'approved' OR approval_expires_at > 0)
 ) STRICT;
 
--- One person's yes or no on a digest.
+-- One person's yes or no on a digest. A person counts once, and may take a yes
+-- back with a no.
 CREATE TABLE decision (
-  id      TEXT PRIMARY KEY,
-  plan_id TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
-  digest  TEXT NOT NULL,
-  person  TEXT NOT NULL,
-  approve INTEGER NOT NULL CHECK (approve IN (0, 1)),
-  at      INTEGER NOT NULL,
-  comment TEXT NOT NULL,
-  UNIQUE (plan_id, person)
+  id         TEXT PRIMARY KEY,
+  plan_id    TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  digest     TEXT NOT NULL,
+  person     TEXT NOT NULL,
+  person_key TEXT NOT NULL CHECK (person_key <> ''),
+  approve    INTEGER NOT NULL CHECK (approve IN (0, 1)),
+  at         INTEGER NOT NULL,
+  comment    TEXT NOT NULL,
+  UNIQUE (plan_id, person_key, approve)
 ) STRICT;
 
 CREATE TABLE line (
@@ -217,7 +225,7 @@ BEGIN SELECT RAISE(ABORT, 'the name of an installation is frozen'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER plan_frozen BEFORE UPDATE ON plan
-  WHEN NEW.id IS NOT OLD.id OR NEW.lineage IS NOT OLD.lineage OR NEW.version IS NOT OLD.version OR NEW.name IS NOT OLD.name OR NEW.requester IS NOT OLD.requester OR NEW.created_at IS NOT OLD.created_at OR NEW.tolerance_bp IS NOT OLD.tolerance_bp OR NEW.currency IS NOT OLD.currency OR NEW.upfront IS NOT OLD.upfront OR NEW.hourly IS NOT OLD.hourly OR NEW.total IS NOT OLD.total OR NEW.digest IS NOT OLD.digest
+  WHEN NEW.id IS NOT OLD.id OR NEW.lineage IS NOT OLD.lineage OR NEW.version IS NOT OLD.version OR NEW.name IS NOT OLD.name OR NEW.requester IS NOT OLD.requester OR NEW.requester_key IS NOT OLD.requester_key OR NEW.approvals_needed IS NOT OLD.approvals_needed OR NEW.self_approval IS NOT OLD.self_approval OR NEW.approvers IS NOT OLD.approvers OR NEW.created_at IS NOT OLD.created_at OR NEW.tolerance_bp IS NOT OLD.tolerance_bp OR NEW.currency IS NOT OLD.currency OR NEW.upfront IS NOT OLD.upfront OR NEW.hourly IS NOT OLD.hourly OR NEW.total IS NOT OLD.total OR NEW.digest IS NOT OLD.digest
 BEGIN SELECT RAISE(ABORT, 'a plan is frozen'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
