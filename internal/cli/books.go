@@ -45,12 +45,19 @@ plan: only apply does.`,
 					begun[l.Plan] = begun[l.Plan] || l.Attempts > 0
 				}
 				open = slices.DeleteFunc(open, func(l api.Line) bool {
-					return l.State == "draft" || l.State == "ready" && !begun[l.Plan] || l.State == "failed" || l.State == "expired" || l.State == "canceled"
+					return l.State == "draft" || l.State == "ready" && !begun[l.Plan] || l.State == "failed" || l.State == "expired" || l.State == "canceled" || l.State == "superseded"
 				})
 				if err := sh.showInventory(inv, false); err != nil {
 					return err
 				}
-				if err := verdict(open, "bursar reconcile"); err != nil {
+				now, err := a.Purchasing(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if now.Stopped != nil && sh.format == formatTable {
+					fmt.Fprintf(sh.out, "stopped    %s: bursar start\n", stopped(now.Stopped))
+				}
+				if err := unlessStopped(now.Stopped, open, "bursar reconcile"); err != nil {
 					return err
 				}
 				return unbalanced(inv)
@@ -222,8 +229,14 @@ func (sh *shell) showLine(h api.LineHistory) error {
 	fmt.Fprintf(sh.out, "%dx %s, %s, account %s, %s\n", h.Quantity, goods(h.Service, h.Attributes), terms(h.TermMonths, h.Payment), h.Account, h.Region)
 	fmt.Fprintf(sh.out, "upfront %s, per hour %s, total %s\n", h.Price.Upfront, h.Price.Hourly, h.Price.Total)
 	fmt.Fprintln(sh.out, strings.TrimSuffix(h.State+": "+h.Reason, ": "))
-	if h.Receipt != nil {
+	switch {
+	case h.Receipt != nil && h.Receipt.Heuristic:
+		fmt.Fprintf(sh.out, "receipt: %s (%s), decided by %s for attempt %d\n", h.Receipt.Commitment, h.Receipt.State, h.DecidedBy, h.Receipt.Attempt)
+	case h.Receipt != nil:
 		fmt.Fprintf(sh.out, "receipt: %s (%s), proven by %s for attempt %d\n", h.Receipt.Commitment, h.Receipt.State, h.Receipt.How, h.Receipt.Attempt)
+	}
+	if h.DecidedBy != "" {
+		fmt.Fprintf(sh.out, "decided by %s, not proven: the books go on comparing it with the cloud\n", h.DecidedBy)
 	}
 	if len(h.Tries) > 0 {
 		g := &grid{head: []string{">attempt", "name", "armed", "deadline", "settled", "state", "answer", "signed with"}}

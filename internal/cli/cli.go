@@ -126,6 +126,8 @@ kept in a ledger. Without a live account everything happens on simulated clouds.
   bursar apply PLAN                      buy it; safe to run twice or to kill
   bursar history                         what happened
   bursar inventory                       what the clouds list, against the ledger
+  bursar resolve LINE                    decide about a line that needs a person
+  bursar stop                            stop all purchasing at once
 
 Exit codes: 0 done, 1 error, 2 needs a decision, 3 an outcome is not known yet.`,
 		SilenceErrors: true,
@@ -151,6 +153,7 @@ Exit codes: 0 done, 1 error, 2 needs a decision, 3 an outcome is not known yet.`
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
 	root.AddCommand(sh.demo(), sh.initialize(), sh.sim(), sh.plan(), sh.approve(), sh.reject(), sh.apply(),
+		sh.cancel(), sh.resolve(), sh.stop(), sh.start(),
 		sh.reconcile(), sh.history(), sh.inventory(), sh.check(), sh.version())
 	return root
 }

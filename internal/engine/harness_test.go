@@ -44,12 +44,14 @@ type simulated struct {
 	url    string
 	now    func() time.Time
 	answer time.Duration
-	keys   bool // buy with static keys instead of a role
+	keys   bool            // buy with static keys instead of a role
+	real   bool            // tell the engine that the clouds are real
+	before func(op string) // is called before a driver's Find and Quote; nil for nothing
 	mu     sync.Mutex
 	open   map[cloud.Lane]driver.Service
 }
 
-func (s *simulated) Simulated(cloud.Lane) bool { return true }
+func (s *simulated) Simulated(cloud.Lane) bool { return !s.real }
 
 func (s *simulated) Lanes() []cloud.Lane {
 	return []cloud.Lane{
@@ -72,10 +74,31 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 		cfg.RoleARN = "arn:aws:iam::" + string(l.Account) + ":role/bursar"
 	}
 	svc, err := aws.NewRDS(cfg)
-	if err == nil {
-		s.open[l] = svc
+	if err != nil {
+		return nil, err
 	}
-	return svc, err
+	s.open[l] = watched{svc, s}
+	return s.open[l], nil
+}
+
+// watched is a driver that lets a test act at the moments when a process reads.
+type watched struct {
+	driver.Service
+	s *simulated
+}
+
+func (w watched) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence, error) {
+	if w.s.before != nil {
+		w.s.before("Find")
+	}
+	return w.Service.Find(ctx, r)
+}
+
+func (w watched) Quote(ctx context.Context, r driver.Request) (cloud.Quote, error) {
+	if w.s.before != nil {
+		w.s.before("Quote")
+	}
+	return w.Service.Quote(ctx, r)
 }
 
 // newWorld starts a fresh world. Purchases are listed at once unless the options

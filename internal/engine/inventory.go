@@ -78,6 +78,17 @@ func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
 		return nil, err
 	}
 
+	declared := map[string]bool{} // foreign, by a person's word
+	for lane := range lanes {
+		ids, err := e.DB.ForeignItems(ctx, lane)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			declared[key(cloud.Commitment{Lane: lane, ID: id})] = true
+		}
+	}
+
 	inv := &Inventory{Failed: failed, Lanes: len(lanes)}
 	receipts := map[string]purchase.Receipt{}
 	for _, r := range after {
@@ -94,6 +105,7 @@ func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
 			if item.Problem = difference(r.Commitment, c); item.Problem != "" {
 				item.Match = Differs
 			}
+		case declared[key(c)]:
 		default:
 			if line, named := lineOf(in.Install, c.ID); named {
 				item.Match, item.Line = Unexplained, line

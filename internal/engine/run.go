@@ -39,13 +39,14 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 		if err != nil {
 			return err
 		}
-		if e.work(ctx, due, seen, o.Moved) {
+		progress, held := e.work(ctx, due, seen, o.Moved)
+		if progress {
 			lastMove = time.Now()
 		}
-		if len(due)+waiting == 0 || ctx.Err() != nil || time.Since(lastMove) >= o.Patience {
+		if held == len(due) && waiting == 0 || ctx.Err() != nil || time.Since(lastMove) >= o.Patience {
 			return ctx.Err()
 		}
-		if len(due) > 0 && waiting == 0 {
+		if progress && waiting == 0 {
 			continue
 		}
 		select {
@@ -77,14 +78,14 @@ func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.
 	return due, waiting, nil
 }
 
-// work advances the lines, some at a time, and reports whether any of them has
-// moved since it was last seen.
-func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purchase.LineID]string, moved func(purchase.Row, error)) bool {
+// work advances the lines, some at a time. It reports whether any of them has
+// moved since it was last seen, and how many wait for nothing but that somebody
+// starts purchasing.
+func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purchase.LineID]string, moved func(purchase.Row, error)) (progress bool, held int) {
 	var (
-		mu       sync.Mutex
-		progress bool
-		wg       sync.WaitGroup
-		lines    = make(chan purchase.LineID)
+		mu    sync.Mutex
+		wg    sync.WaitGroup
+		lines = make(chan purchase.LineID)
 	)
 	for range min(e.workers(), len(due)) {
 		wg.Go(func() {
@@ -95,6 +96,9 @@ func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purch
 				}
 				at := fmt.Sprint(row.Line.State, row.Line.Armed, row.InDoubt())
 				mu.Lock()
+				if row.Line.State == purchase.Ready && !row.Purchasing && err == nil {
+					held++
+				}
 				if row.Line.ID != "" && seen[id] != at {
 					seen[id], progress = at, true
 				}
@@ -113,7 +117,7 @@ func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purch
 	}
 	close(lines)
 	wg.Wait()
-	return progress
+	return progress, held
 }
 
 // advance is Protocol.Advance with a fence around panics: what breaks one line

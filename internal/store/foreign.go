@@ -19,6 +19,9 @@ type Foreign struct {
 	By         string
 	Comment    string
 	At         time.Time // UTC
+	// Line is the line under whose review it was said; "" for none. It is told in
+	// the evidence of that line.
+	Line purchase.LineID
 }
 
 // ErrDeclared: the commitment was declared foreign before, or a receipt names it.
@@ -32,10 +35,19 @@ func (db *DB) DeclareForeign(ctx context.Context, f Foreign) error {
 			ID: newID(f.At), Provider: string(f.Lane.Provider), Account: string(f.Lane.Account), Region: string(f.Lane.Region),
 			Service: string(f.Lane.Service), CommitmentID: f.Commitment, Person: f.By, Comment: f.Comment, At: micros(f.At),
 		})
-		if isUnique(err) {
+		switch {
+		case isUnique(err):
 			return ErrDeclared
+		case err != nil || f.Line == "":
+			return err
 		}
-		return err
+		word := f.By + " declared " + f.Commitment + " foreign"
+		if f.Comment != "" {
+			word += ": " + f.Comment
+		}
+		return insertEvidence(ctx, q, f.Line, purchase.AttemptEvidence{Evidence: cloud.Evidence{
+			Kind: cloud.EvidencePerson, Operation: "foreign", Started: f.At, Detail: word,
+		}}, f.At)
 	})
 	if err != nil {
 		return fmt.Errorf("declare %s foreign: %w", f.Commitment, err)
