@@ -242,6 +242,9 @@ var apiTypes = map[string]func() any{
 	"LineHistory":  func() any { return new(api.LineHistory) },
 	"Inventory":    func() any { return new(api.Inventory) },
 	"Findings":     func() any { return new([]api.Finding) },
+	"Case":         func() any { return new(api.Case) },
+	"Canceled":     func() any { return new([]api.Canceled) },
+	"Purchasing":   func() any { return new(api.Purchasing) },
 }
 
 func scriptStrict(ts *testscript.TestScript, neg bool, args []string) {

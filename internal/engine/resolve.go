@@ -168,7 +168,7 @@ func (e *Engine) review(ctx context.Context, id purchase.LineID) (purchase.Row, 
 type sight struct {
 	found   []cloud.Evidence // under the line's names, or the lane where it has none; never empty
 	lane    []cloud.Evidence // every commitment of the lane
-	names   bool             // found is by names
+	names   []string         // of the line; nil where it has none
 	foreign []string
 	open    []string // ids in the lane that nothing explains and that bind
 }
@@ -177,9 +177,10 @@ type sight struct {
 func (e *Engine) see(ctx context.Context, row *purchase.Row) (*sight, error) {
 	m := market{e}
 	intent := row.Intent(e.Now())
-	s := &sight{names: row.Line.Class != cloud.ClassNone && row.Line.Class != cloud.ClassQueued}
+	s := &sight{}
 	var err error
-	if s.names {
+	if row.Line.Class != cloud.ClassNone && row.Line.Class != cloud.ClassQueued {
+		s.names = intent.Identities
 		if s.found, err = m.Find(ctx, intent); err != nil {
 			return nil, err
 		}
@@ -189,7 +190,7 @@ func (e *Engine) see(ctx context.Context, row *purchase.Row) (*sight, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.names {
+	if s.names == nil {
 		s.found = lane
 	}
 	at := row.Line.Spec.Lane()
@@ -211,9 +212,9 @@ func (e *Engine) see(ctx context.Context, row *purchase.Row) (*sight, error) {
 	return s, nil
 }
 
-// named reports whether a commitment is listed under the line's own names.
+// named reports whether a commitment carries one of the line's own names.
 func (s *sight) named(id string) bool {
-	return s.names && slices.ContainsFunc(s.found, func(f cloud.Evidence) bool { return f.Commitment != nil && f.Commitment.ID == id })
+	return slices.ContainsFunc(s.names, func(name string) bool { return strings.EqualFold(name, id) })
 }
 
 // decided is a decision about a line with what is seen.
@@ -225,7 +226,7 @@ func (s *sight) decided(r Resolution) purchase.Decided {
 	case purchase.Adopt: // also what the cloud named differently
 		d.Found = slices.Concat(s.found, s.lane)
 	case purchase.NotBought: // what is somebody else's is not this line's, whatever its name
-		for _, f := range s.found {
+		for _, f := range slices.Concat(s.found, s.lane) { // one of the two looks may have missed it
 			if f.Commitment == nil || !slices.Contains(s.foreign, f.Commitment.ID) {
 				d.Found = append(d.Found, f)
 			}

@@ -86,6 +86,11 @@ func TestResolveNotBought(t *testing.T) {
 	if _, err := w.resolve(l, engine.Resolution{Choice: purchase.NotBought, Second: "ada"}); !errors.Is(err, purchase.ErrStillThere) {
 		t.Errorf("something has the line's name: %v, want ErrStillThere", err)
 	}
+	// One of the two listings is enough to show it.
+	w.fault(sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: describe, Times: 1, Duration: 48 * time.Hour})
+	if _, err := w.resolve(l, engine.Resolution{Choice: purchase.NotBought, Second: "ada"}); !errors.Is(err, purchase.ErrStillThere) {
+		t.Errorf("listed in the lane and not under the name: %v, want ErrStillThere", err)
+	}
 	// What is under the name is somebody else's: then nothing of it is in the way.
 	row, err := w.resolve(l, engine.Resolution{Choice: engine.DeclareForeign, Commitment: name, Comment: "the console"})
 	if err != nil || row.Line.State != purchase.NeedsReview {
