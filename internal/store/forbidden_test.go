@@ -211,7 +211,7 @@ func TestTheDatabaseCountsUp(t *testing.T) {
 func copyLine(replace map[string]string) string {
 	columns := []string{
 		"id", "plan_id", "number", "provider", "service", "account", "region", "class", "spec", "state", "generation",
-		"armed", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at",
+		"armed", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at", "decided_by",
 	}
 	values := slices.Clone(columns)
 	for i, c := range columns {
@@ -241,6 +241,7 @@ func TestALineStartsAsADraft(t *testing.T) {
 		}
 	}
 	e.refuses(with("armed", "1"), ready)
+	e.refuses(with("decided_by", "'ana'"), ready)
 	e.refuses(with("number", "1"), ready)
 	e.refuses(with("number", "0"), ready)
 	e.refuses(with("plan_id", "'01NONE'"), ready)
