@@ -240,24 +240,24 @@ func (a *App) Case(ctx context.Context, id string) (api.Case, error) {
 	if adopt {
 		choice(purchase.Adopt, true, "")
 	} else {
-		choice(purchase.Adopt, false, c.Sentence(purchase.Adopt, purchase.ErrNotListed))
+		choice(purchase.Adopt, false, c.Sentence(purchase.ErrNotListed))
 	}
-	notBought := choice(purchase.NotBought, c.NotBought == nil, why(c, purchase.NotBought, c.NotBought))
+	notBought := choice(purchase.NotBought, c.NotBought == nil, why(c, c.NotBought))
 	notBought.From, notBought.Second = optional(c.Settled), c.Second
 	if declare {
 		choice(engine.DeclareForeign, true, "")
 	} else {
 		choice(engine.DeclareForeign, false, "nothing in the lane is unexplained")
 	}
-	choice(purchase.LookAgain, c.LookAgain == nil, why(c, purchase.LookAgain, c.LookAgain))
+	choice(purchase.LookAgain, c.LookAgain == nil, why(c, c.LookAgain))
 	return v, nil
 }
 
-func why(c *engine.Case, choice purchase.Choice, err error) string {
+func why(c *engine.Case, err error) string {
 	if err == nil {
 		return ""
 	}
-	if s := c.Sentence(choice, err); s != "" {
+	if s := c.Sentence(err); s != "" {
 		return s
 	}
 	return err.Error()
@@ -303,7 +303,7 @@ func (a *App) Resolve(ctx context.Context, r api.Resolution) (api.LineHistory, e
 		return api.LineHistory{}, reviewHint(before.Line, err)
 	}
 	if c, caseErr := a.engine.Case(ctx, purchase.LineID(before.ID)); caseErr == nil {
-		if s := c.Sentence(choice, err); s != "" {
+		if s := c.Sentence(err); s != "" {
 			err = errors.New(s)
 		}
 	}

@@ -226,8 +226,44 @@ func (w *world) build() {
 		start := time.Duration(w.c.pick(60)) * time.Minute
 		w.outages = append(w.outages, [2]time.Duration{start, start + time.Duration(1+w.c.pick(90))*time.Minute})
 	}
+	if w.c.pick(6) == 1 {
+		w.rollback()
+	}
 	for i := range w.workers {
 		w.hire(workerNames[i], 0)
+	}
+}
+
+// rollback takes a backup of the ledger at some time and puts it back later. The
+// guard, which looks at the database's mark every minute, notices.
+func (w *world) rollback() {
+	at := time.Duration(w.c.pick(120)) * 30 * time.Second
+	after := time.Duration(1+w.c.pick(40)) * []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute}[w.c.pick(3)]
+	w.after(at, func() {
+		b := w.ledger.Backup(w.clock(0))
+		w.after(after, func() {
+			w.ledger.GoBack(b)
+			w.say("the ledger is put back to what it was %s ago", after)
+			w.wentBack()
+			if !w.mutant.restoreNaive {
+				w.after(time.Duration(1+w.c.pick(60))*time.Second, func() {
+					w.ledger.Recover(w.clock(0))
+					w.say("the guard notices; every open line is in recovery")
+					w.hire("worker after the restore", 0)
+				})
+			}
+		})
+	})
+}
+
+// wentBack makes the checker forget what the ledger has forgotten.
+func (w *world) wentBack() {
+	for _, l := range w.lines {
+		row := &w.ledger.find(l.id).row
+		l.closed = row.Line.State.Terminal() && row.Line.State != purchase.Purchased
+		if !row.Line.CancelRequested {
+			l.off = 0
+		}
 	}
 }
 
@@ -309,7 +345,7 @@ func (w *world) work(o *ports) {
 		for _, l := range w.lines {
 			row := &w.ledger.find(l.id).row
 			switch row.Line.State {
-			case purchase.Ready, purchase.Armed, purchase.QueuedLine, purchase.NeedsReapproval:
+			case purchase.Ready, purchase.Armed, purchase.QueuedLine, purchase.NeedsReapproval, purchase.Recovery:
 			default:
 				continue
 			}

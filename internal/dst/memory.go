@@ -2,6 +2,7 @@ package dst
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,22 +21,40 @@ type Memory struct {
 	receipts   map[string]purchase.LineID // commitment -> line
 	// allOrNothing: one line that ends without a purchase calls off all others.
 	allOrNothing bool
-	// Cap bounds what is held and spent together, in millionths; 0 is no cap.
+	// Cap bounds what is held and spent together, in millionths.
 	Cap, Held, Spent int64
+	// incarnation counts the times that the ledger was found to have gone back; it
+	// was found last at restored, and had gone back to backup.
+	incarnation      int
+	restored, backup time.Time
+	// timeline is the mark of the database itself: another one after every
+	// restore. known is the one that was seen last.
+	timeline, known int
 	// blind names guards that are left out; only mutants set it.
 	blind guards
 }
 
 // guards are what a mutant can take away from the ledger.
 type guards struct {
-	version, approval, cancel, stop, lane, second, receipt, attempt bool
+	version, approval, cancel, stop, lane, second, receipt, attempt, timeline, hold bool
 }
 
 // entry is a line with what surrounds it.
 type entry struct {
 	row   purchase.Row
 	facts int // rows of evidence
+	hold  hold
 }
+
+// hold is the state of the money that an approval sets aside for a line.
+type hold int
+
+const (
+	noHold hold = iota
+	held
+	spent
+	released
+)
 
 // NewMemory returns an empty ledger.
 func NewMemory(install string) *Memory {
@@ -56,7 +75,66 @@ func (m *Memory) Approve(id purchase.LineID, now, expires time.Time) {
 	e := m.find(id)
 	e.row.PlanState, e.row.ApprovalExpires = purchase.PlanApproved, expires
 	e.row.Line.State, e.row.Line.LookAt, e.row.Line.MustLeaveBy = purchase.Ready, now, now.Add(purchase.ReadyDwell)
-	m.Held += lineCost
+	m.move(e, held)
+}
+
+// move takes a line's hold to another state.
+func (m *Memory) move(e *entry, to hold) {
+	switch e.hold {
+	case held:
+		m.Held -= lineCost
+	case spent:
+		m.Spent -= lineCost
+	}
+	switch to {
+	case held:
+		m.Held += lineCost
+	case spent:
+		m.Spent += lineCost
+	}
+	e.hold = to
+}
+
+// backupOf is a copy of the ledger to go back to.
+type backupOf struct {
+	at          time.Time
+	lines       []entry
+	receipts    map[string]purchase.LineID
+	held, spent int64
+	purchasing  bool
+}
+
+// Backup copies the ledger.
+func (m *Memory) Backup(now time.Time) *backupOf {
+	b := &backupOf{at: now, receipts: maps.Clone(m.receipts), held: m.Held, spent: m.Spent, purchasing: m.Purchasing}
+	for _, e := range m.lines {
+		b.lines = append(b.lines, *e) // attempts are never changed in place
+	}
+	return b
+}
+
+// GoBack makes the ledger what it was at the backup. The database's mark changes;
+// nobody has noticed yet.
+func (m *Memory) GoBack(b *backupOf) {
+	for i := range b.lines {
+		*m.lines[i] = b.lines[i]
+	}
+	m.receipts, m.Held, m.Spent, m.Purchasing = maps.Clone(b.receipts), b.held, b.spent, b.purchasing
+	m.backup = b.at
+	m.timeline++
+}
+
+// Recover notices that the ledger has gone back (T14): purchasing is off, every
+// approval is void, and every open line waits until what was lost must be visible.
+func (m *Memory) Recover(now time.Time) {
+	m.known, m.incarnation, m.restored, m.Purchasing = m.timeline, m.incarnation+1, now, false
+	for _, e := range m.lines {
+		e.row.ApprovalExpires = now
+		if l := &e.row.Line; !l.State.Terminal() {
+			l.State, l.Version, l.Reason = purchase.Recovery, l.Version+1, "the ledger went back in time"
+			l.LookAt, l.MustLeaveBy = now, now.Add(purchase.RecoveryDwell)
+		}
+	}
 }
 
 func (m *Memory) find(id purchase.LineID) *entry {
@@ -72,10 +150,11 @@ func (m *Memory) find(id purchase.LineID) *entry {
 func (m *Memory) Row(_ context.Context, id purchase.LineID) (purchase.Row, error) {
 	e := m.find(id)
 	row := e.row
-	row.Purchasing = m.Purchasing
+	row.Purchasing, row.Restored, row.Backup = m.Purchasing, m.restored, m.backup
 	row.PlanFailed = m.allOrNothing && m.failed()
-	if row.Line.Class == cloud.ClassNone {
+	if row.Line.Class == cloud.ClassNone || row.Line.Class == cloud.ClassQueued {
 		row.Explained = m.explained(row.Line.Spec.Lane())
+		row.LaneHeld = m.laneHeld(&row.Line)
 	}
 	return row, nil
 }
@@ -100,6 +179,19 @@ func (m *Memory) explained(lane cloud.Lane) []string {
 	return ids
 }
 
+// laneHeld returns when the line that holds another one's lane is looked at next.
+func (m *Memory) laneHeld(l *purchase.Line) time.Time {
+	if l.Class == cloud.ClassNone && !m.blind.lane {
+		for _, o := range m.lines {
+			other := &o.row.Line
+			if other.ID != l.ID && other.Class == cloud.ClassNone && other.State == purchase.Armed && other.Spec.Lane() == l.Spec.Lane() {
+				return other.LookAt
+			}
+		}
+	}
+	return time.Time{}
+}
+
 // Armed reports whether the line has an attempt with this nonce.
 func (m *Memory) Armed(_ context.Context, id purchase.LineID, nonce string) (bool, error) {
 	return slices.ContainsFunc(m.find(id).row.Attempts, func(a purchase.Attempt) bool { return a.Nonce == nonce }), nil
@@ -107,9 +199,12 @@ func (m *Memory) Armed(_ context.Context, id purchase.LineID, nonce string) (boo
 
 // Apply performs a change under its guards, whole or not at all.
 func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) error {
+	if m.timeline != m.known && !m.blind.timeline {
+		return purchase.ErrWentBack
+	}
 	e := m.find(c.Line)
 	l := &e.row.Line
-	if l.State != c.From && !m.blind.version || l.Armed != c.Seen && !m.blind.version {
+	if !m.blind.version && (l.State != c.From || l.Version != c.Version) {
 		return purchase.ErrLost
 	}
 	if c.Arm != nil {
@@ -135,11 +230,11 @@ func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) erro
 	switch {
 	case c.Rule == "":
 	case c.To == purchase.Purchased:
-		m.Held -= lineCost
-		m.Spent += lineCost
-	case c.To.Terminal():
-		m.Held -= lineCost
+		m.move(e, spent)
+	case c.To.Terminal() && e.hold == held:
+		m.move(e, released)
 	}
+	l.Version++
 	l.State, l.Generation, l.Reason, l.Listing = c.To, c.Generation, c.Reason, c.Listing
 	l.MustLeaveBy, l.LookAt, l.UpdatedAt = c.MustLeaveBy, c.LookAt, now
 	if c.Arm != nil || len(c.Attempts) > 0 {
@@ -170,7 +265,8 @@ func (m *Memory) mayArm(e *entry, c purchase.Change, now time.Time) error {
 	case l.Generation != c.Generation,
 		l.CancelRequested && !m.blind.cancel,
 		!m.blind.approval && (e.row.PlanState != purchase.PlanApproved || !now.Before(e.row.ApprovalExpires)),
-		!m.Purchasing && !m.blind.stop:
+		!m.Purchasing && !m.blind.stop,
+		e.hold != held && !m.blind.hold:
 		return purchase.ErrLost
 	}
 	for _, o := range m.lines {

@@ -14,7 +14,7 @@ type Mutant struct {
 	Name  string
 	Guard string // what is taken away
 
-	blindCommit, lateAccept, sdkRetry, newToken, fiveHundredFinal, cancelFinal, reaper, budgetRace, noIntent, tagGuard, noGate bool
+	blindCommit, lateAccept, sdkRetry, newToken, fiveHundredFinal, cancelFinal, reaper, budgetRace, noIntent, tagGuard, noGate, restoreNaive bool
 
 	ledger  guards
 	facts   func(*purchase.Facts)
@@ -101,6 +101,27 @@ var Mutants = []Mutant{
 			if f.Class == cloud.ClassNone {
 				f.Life, f.Settle = 30*time.Second, -30*time.Second
 			}
+		}},
+	{Name: "restore-naive", Guard: "a ledger that has gone back in time buys nothing until everything lost is looked up",
+		restoreNaive: true, ledger: guards{timeline: true}},
+	{Name: "restore-no-wait", Guard: "a line in recovery waits until everything lost must be dead and visible",
+		row: func(r purchase.Row) purchase.Row {
+			if r.Line.State == purchase.Recovery {
+				r.Restored = r.Restored.Add(-1000 * time.Hour)
+			}
+			return r
+		}},
+	{Name: "restore-by-attempt", Guard: "a line in recovery is looked up by its prefix, whatever attempts the ledger remembers",
+		row: func(r purchase.Row) purchase.Row {
+			if r.Line.State == purchase.Recovery {
+				r.Install = "none"
+			}
+			return r
+		}},
+	{Name: "restore-image", Guard: "what appeared in the lane since the backup may be what the lost time bought",
+		row: func(r purchase.Row) purchase.Row {
+			r.Backup = r.Backup.Add(1000 * time.Hour)
+			return r
 		}},
 	{Name: "no-gate", Guard: "an attempt is not sent long after it was armed", noGate: true},
 }

@@ -20,7 +20,10 @@ func (w *world) people() {
 	if w.c.pick(6) == 1 {
 		stop := time.Duration(w.c.pick(60)) * time.Minute
 		w.after(stop, func() { w.ledger.Purchasing = false; w.say("somebody stops all purchasing") })
-		w.after(stop+time.Duration(1+w.c.pick(120))*time.Minute, func() { w.ledger.Purchasing = true; w.say("purchasing goes on") })
+		w.after(stop+time.Duration(1+w.c.pick(120))*time.Minute, func() {
+			w.ledger.Purchasing = w.ledger.timeline == w.ledger.known && w.ledger.incarnation == 0
+			w.say("purchasing goes on")
+		})
 	}
 	w.after(30*time.Minute, w.desk)
 	if w.mutant.reaper {
@@ -42,6 +45,9 @@ func (w *world) approval(l *lineTruth, after time.Duration) {
 }
 
 func (w *world) approve(l *lineTruth, free bool) {
+	if w.ledger.incarnation > 0 {
+		return // its plan is void
+	}
 	if !free {
 		w.say("no budget for %s", l.name)
 		l.refused = true
@@ -56,7 +62,7 @@ func (w *world) approve(l *lineTruth, free bool) {
 func (w *world) callOff(i int, l *lineTruth) {
 	row := &w.ledger.find(l.id).row
 	switch row.Line.State {
-	case purchase.Ready, purchase.Armed, purchase.QueuedLine:
+	case purchase.Ready, purchase.Armed, purchase.QueuedLine, purchase.Recovery:
 	default:
 		return
 	}
@@ -64,7 +70,7 @@ func (w *world) callOff(i int, l *lineTruth) {
 	w.say("somebody calls off %s", w.lineName(i))
 	if w.mutant.cancelFinal && row.Line.State == purchase.Armed {
 		c := purchase.Change{
-			Rule: "T9", Line: l.id, From: purchase.Armed, To: purchase.Canceled, Seen: row.Line.Armed,
+			Rule: "T9", Line: l.id, From: purchase.Armed, To: purchase.Canceled, Version: row.Line.Version,
 			CancelRequested: true, Generation: row.Line.Generation,
 		}
 		w.apply(context.Background(), c) //nolint:errcheck // a mutant
@@ -96,8 +102,12 @@ func (w *world) desk() {
 			By: "ada", Second: "grace", Found: found, Unexplained: []string{"anything"},
 		}
 		for _, s := range w.clouds.sold {
-			if s.line == i && s.binding() {
+			switch {
+			case s.line != i || !s.binding() && s.State != cloud.Queued:
+			case d.Choice == purchase.NotBought:
 				d.Choice, d.Adopt = purchase.Adopt, s.ID
+			case s.State == cloud.Queued:
+				w.clouds.release(s.ID) // a surplus order, deleted in the console
 			}
 		}
 		c, err := purchase.DefaultRules.Step(row, d, w.clock(0))
@@ -119,7 +129,7 @@ func (w *world) reaper() {
 		row := &w.ledger.find(l.id).row
 		if row.Line.State == purchase.Armed && w.clock(0).Sub(row.Line.UpdatedAt) > 5*time.Minute {
 			c := purchase.Change{
-				Rule: "T9", Line: l.id, From: purchase.Armed, To: purchase.Failed, Seen: row.Line.Armed,
+				Rule: "T9", Line: l.id, From: purchase.Armed, To: purchase.Failed, Version: row.Line.Version,
 				CancelRequested: row.Line.CancelRequested, Generation: row.Line.Generation,
 			}
 			w.say("a reaper calls %s failed", l.id)

@@ -327,7 +327,7 @@ func (e *Engine) lookOnce(ctx context.Context, id purchase.LineID) error {
 
 // Sentence tells a person why a decision about a line was not taken and what is
 // possible instead; "" for an error that is not about the decision.
-func (c *Case) Sentence(choice purchase.Choice, err error) string {
+func (c *Case) Sentence(err error) string {
 	line := c.Row.Line.ID
 	switch {
 	case errors.Is(err, purchase.ErrTooEarly):
@@ -339,8 +339,6 @@ func (c *Case) Sentence(choice purchase.Choice, err error) string {
 			line, strings.Join(c.unexplained(), ", "))
 	case errors.Is(err, purchase.ErrNothingToLook):
 		return fmt.Sprintf("no request of line %s is open: there is nothing to look for", line)
-	case errors.Is(err, purchase.ErrNotListed) && choice == purchase.Adopt && len(c.Row.Attempts) == 0:
-		return fmt.Sprintf("no request was ever sent for line %s: nothing can be its purchase", line)
 	case errors.Is(err, purchase.ErrNotListed):
 		return fmt.Sprintf("the lane of line %s does not list that commitment as unexplained: see bursar resolve %s", line, line)
 	}

@@ -9,7 +9,7 @@ import (
 
 // arm (T2, T3) gives one attempt the right to be sent.
 func (rules Rules) arm(row *Row, ev Checked, now time.Time) (Change, error) {
-	if row.Line.State != Ready && !(row.Line.State == Armed && rules.mayResend(row, ev.Facts, now)) || !row.Sendable(now) {
+	if row.Line.State != Ready && !rules.mayResend(row, ev.Facts, now) || !row.Sendable(now) {
 		return Change{}, ErrNoStep
 	}
 	if found := commitments(ev.Found); len(found) > 0 && row.named() {
@@ -92,7 +92,7 @@ func (r *Row) named() bool {
 // A token (class A) is merged only while the cloud remembers it: the new request
 // must be dead before that ends.
 func (rules Rules) mayResend(row *Row, f Facts, now time.Time) bool {
-	if !rules.attemptsLeft(row) {
+	if row.Line.State != Armed || !rules.attemptsLeft(row) {
 		return false
 	}
 	switch row.Line.Class {

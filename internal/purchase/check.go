@@ -258,7 +258,10 @@ func checkReceiptGoods(v *view, bad func(string, ...any)) int {
 			bad("line %s: %s", l.ID, why)
 		}
 		as := v.attempts[l.ID]
-		anonymous := l.Class == cloud.ClassNone || r.Heuristic
+		anonymous := l.Class == cloud.ClassNone || l.Class == cloud.ClassQueued && r.Attempt == 0 || r.Heuristic
+		if lost := identityPrefix(v.Install, l.ID); r.Attempt == 0 && (anonymous || hasPrefix(r.Commitment.ID, lost) || hasPrefix(r.Commitment.Name, lost)) {
+			continue // the attempt was lost with a rollback of the ledger
+		}
 		if r.Attempt < 1 || r.Attempt > len(as) || !anonymous && !as[r.Attempt-1].made(r.Commitment) {
 			bad("line %s: the receipt names %s, which none of its attempts asked for", l.ID, r.Commitment.ID)
 		}

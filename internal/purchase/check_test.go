@@ -132,7 +132,7 @@ func TestEveryInvariantSeesItsCorruption(t *testing.T) {
 		{"one-receipt", "a failed line with a success", func(s *Snapshot) { attemptOf(s, failedLine(s)).State = AttemptSucceeded }},
 		{"receipt-matches", "another name", func(s *Snapshot) { s.Receipts[0].Commitment.ID = "other" }},
 		{"receipt-matches", "another attempt", func(s *Snapshot) { s.Receipts[0].Attempt = 1 }},
-		{"receipt-matches", "no attempt", func(s *Snapshot) { s.Receipts[0].Attempt = 0 }},
+		{"receipt-matches", "no such attempt", func(s *Snapshot) { s.Receipts[0].Attempt = 9 }},
 		{"receipt-matches", "an attempt of the future", func(s *Snapshot) { s.Receipts[0].Attempt = 9 }},
 		{"commitment-once", "two lines claim it", func(s *Snapshot) {
 			r := s.Receipts[0]

@@ -88,10 +88,12 @@ func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) 
 
 // take (T4) records a commitment as the effect of attempt n.
 func (rules Rules) take(row *Row, n int, e cloud.Evidence, now time.Time) Change {
-	a := row.Attempts[n-1]
 	c := move(row, "T4", Purchased, "", now)
-	c.Attempts = append([]AttemptChange{{N: n, To: AttemptSucceeded, Outcome: a.Outcome, Code: a.Code, EndedAt: now}},
-		closeOthers(row, n, AttemptDead, now)...)
+	if n > 0 {
+		a := row.Attempts[n-1]
+		c.Attempts = []AttemptChange{{N: n, To: AttemptSucceeded, Outcome: a.Outcome, Code: a.Code, EndedAt: now}}
+	}
+	c.Attempts = append(c.Attempts, closeOthers(row, n, AttemptDead, now)...)
 	c.Evidence = about(n, []cloud.Evidence{e})
 	c.Receipt = &Receipt{Line: row.Line.ID, Attempt: n, Commitment: *e.Commitment, At: now, How: e.Kind}
 	return c

@@ -98,7 +98,7 @@ func (l *memLedger) Apply(_ context.Context, c Change, now time.Time) error {
 func (l *memLedger) change(c Change, now time.Time) (Row, []Receipt, error) {
 	row := l.rows[c.Line]
 	row.Attempts = slices.Clone(row.Attempts)
-	if row.Line.State != c.From || row.Line.Armed != c.Seen || row.Line.CancelRequested != c.CancelRequested {
+	if row.Line.State != c.From || row.Line.Version != c.Version || row.Line.CancelRequested != c.CancelRequested {
 		return Row{}, nil, ErrLost
 	}
 	if c.From != c.To && !slices.ContainsFunc(Transitions, func(t Transition) bool { return t.From == c.From && t.To == c.To }) {
@@ -137,6 +137,7 @@ func (l *memLedger) change(c Change, now time.Time) (Row, []Receipt, error) {
 		}
 		receipts = append(slices.Clone(receipts), *r)
 	}
+	row.Line.Version++
 	row.Line.State, row.Line.Generation, row.Line.Reason = c.To, c.Generation, c.Reason
 	row.Line.MustLeaveBy, row.Line.LookAt, row.Line.UpdatedAt = c.MustLeaveBy, c.LookAt, now
 	return row, receipts, nil

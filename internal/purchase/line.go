@@ -26,9 +26,11 @@ type Line struct {
 	// new generation begins only when every attempt of the one before is proven
 	// to have bought nothing.
 	Generation int
-	// Armed counts the attempts ever armed. It is the version a resolver compares
-	// before it closes a line.
-	Armed           int
+	Armed      int // attempts ever armed
+	// Version counts the steps. A step is applied only to the version that it was
+	// decided on: what somebody else wrote in between, be it only an answer, is read
+	// first.
+	Version         int
 	CancelRequested bool
 	// Listing is the first settled listing of the lane, for class C.
 	Listing Listing
@@ -144,12 +146,18 @@ type Row struct {
 	// without a purchase.
 	PlanFailed bool
 	// Explained are the ids in the line's lane that a receipt or a person's word
-	// explains, for class C.
+	// explains, for classes C and Q.
 	Explained []string
+	// LaneHeld is when the line that holds this one's lane, class C, is looked at
+	// next; zero when the lane is free.
+	LaneHeld time.Time
 	// Exclusive: nobody but this installation buys in the lane, so it was declared,
 	// and nothing unexplained has been seen there.
 	Exclusive bool
-	Install   string // four characters that tell this installation's identities from others'
+	// Restored is when the ledger was last found to have gone back, and Backup the
+	// moment that it went back to; zero if it never did.
+	Restored, Backup time.Time
+	Install          string // four characters that tell this installation's identities from others'
 }
 
 // Open yields the attempts whose effect is not known, by N. They must not be
@@ -195,7 +203,12 @@ func (r *Row) Sendable(now time.Time) bool {
 // the prefix without the generation. The derivation is frozen: a changed one
 // would not find what an older binary bought.
 func Identity(install string, line LineID, generation int) string {
-	return "bu-" + install + "-" + strings.ToLower(string(line)) + "-" + strconv.Itoa(generation)
+	return identityPrefix(install, line) + strconv.Itoa(generation)
+}
+
+// identityPrefix is what all names of a line begin with, whatever the generation.
+func identityPrefix(install string, line LineID) string {
+	return "bu-" + install + "-" + strings.ToLower(string(line)) + "-"
 }
 
 // made reports whether a commitment carries what the attempt asked for: its name

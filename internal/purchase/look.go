@@ -9,10 +9,13 @@ import (
 	"bursar/internal/cloud"
 )
 
-// look (T4, T8, T9, T12) draws the conclusion from a complete look. What is found
+// look (T4, T8, T9, T12, T15) draws the conclusion from a complete look. What is found
 // counts at once; what is not found counts only when everything the open attempts
 // could have done must be visible.
 func (rules Rules) look(row *Row, ev Looked, now time.Time) (Change, error) {
+	if row.Line.State == Recovery && len(ev.Found) > 0 {
+		return rules.lookBack(row, ev, now)
+	}
 	waiting := row.Line.State == Armed || row.Line.State == QueuedLine && row.Line.Class == cloud.ClassQueued
 	if !waiting || len(ev.Found) == 0 || !row.named() && row.InDoubt() == 0 {
 		return Change{}, ErrNoStep

@@ -102,10 +102,10 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 		i := slices.IndexFunc(ev.Found, func(e cloud.Evidence) bool {
 			return e.Commitment != nil && e.Commitment.ID == ev.Adopt && e.Commitment.State.Binding()
 		})
-		if i < 0 || slices.Contains(row.Explained, ev.Adopt) || len(row.Attempts) == 0 {
+		if i < 0 || slices.Contains(row.Explained, ev.Adopt) {
 			return Change{}, ErrNotListed
 		}
-		n := row.Attempts[len(row.Attempts)-1].N
+		n := len(row.Attempts) // 0 when the ledger has lost them
 		for open := range row.Open() {
 			n = open.N
 			break
@@ -113,7 +113,7 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 		c := rules.take(row, n, ev.Found[i], now)
 		c.Rule, c.Heuristic, c.Reason = "T13", true, ev.By+" decided that "+ev.Adopt+" is this line's"
 		c.DecidedBy = ev.By
-		if row.Attempts[n-1].State.Closed() {
+		if n == 0 || row.Attempts[n-1].State.Closed() {
 			c.Attempts = closeOthers(row, 0, AttemptDead, now)
 		}
 		says(&c, true)

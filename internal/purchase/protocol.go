@@ -30,6 +30,8 @@ var (
 	// ErrTaken: a unique index refused an attempt: its lane has an open purchase,
 	// or its second belongs to another one.
 	ErrTaken = errors.New("another purchase of this lane is open")
+	// ErrWentBack: the ledger is not the one that it was; it takes no step.
+	ErrWentBack = errors.New("the ledger has gone back in time; nothing is done until that is looked into")
 )
 
 // Market is the cloud as one line needs it. Only Purchase can spend.
@@ -110,6 +112,8 @@ func (p *Protocol) Advance(ctx context.Context, id LineID) (Row, error) {
 		switch {
 		case row.Line.State == NeedsReapproval, row.Line.State == Ready && !row.Sendable(now):
 			err = p.apply(ctx, &row, Swept{}, now)
+		case row.Line.State == Ready && !row.LaneHeld.IsZero():
+			err = p.queueUp(ctx, &row, now)
 		default:
 			err = p.work(ctx, &row)
 		}
@@ -134,7 +138,7 @@ func (r *Row) workable() bool {
 		}
 	}
 	switch r.Line.State {
-	case Ready, Armed, QueuedLine, NeedsReapproval:
+	case Ready, Armed, QueuedLine, NeedsReapproval, Recovery:
 		return true
 	}
 	return false
@@ -148,8 +152,8 @@ func (p *Protocol) work(ctx context.Context, row *Row) error {
 		return p.postpone(ctx, row, err)
 	}
 	intent := row.Intent(p.Now().Add(facts.Life))
-	if !row.named() {
-		intent.Identities = nil
+	if !row.named() || row.Line.State == Recovery {
+		intent.Identities = nil // the whole lane
 	}
 	if done, err := p.poll(ctx, row, intent); done || err != nil {
 		return err
@@ -316,6 +320,18 @@ func (p *Protocol) apply(ctx context.Context, row *Row, ev Event, now time.Time)
 	c, err := p.Rules.Step(*row, ev, now)
 	if err != nil {
 		return err
+	}
+	return p.Ledger.Apply(ctx, c, now)
+}
+
+// queueUp waits for the line that holds the lane, without asking the cloud.
+func (p *Protocol) queueUp(ctx context.Context, row *Row, now time.Time) error {
+	c := stay(row)
+	c.Reason, c.LookAt = ErrTaken.Error(), row.LaneHeld
+	if soonest, latest := now.Add(firstLook), now.Add(relist); c.LookAt.Before(soonest) {
+		c.LookAt = soonest
+	} else if c.LookAt.After(latest) {
+		c.LookAt = latest // it may be settled sooner, by a person or a late answer
 	}
 	return p.Ledger.Apply(ctx, c, now)
 }

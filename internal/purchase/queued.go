@@ -50,12 +50,15 @@ func orders(a Attempt, found []cloud.Evidence) (live, deleted []cloud.Evidence) 
 // for the same second once no more can appear, and all of a line that was called
 // off.
 func (rules Rules) unwanted(row *Row, found []cloud.Evidence, now time.Time) []cloud.Commitment {
+	if len(row.Attempts) == 0 {
+		return nil // lost with a rollback: what is there is for a person
+	}
 	a := row.Attempts[len(row.Attempts)-1]
 	live, _ := orders(a, found)
 	var list []cloud.Commitment
 	for i, f := range live {
 		surplus := i > 0 && !now.Before(a.SettledAt)
-		off := row.Line.State == QueuedLine && row.calledOff()
+		off := (row.Line.State == QueuedLine || row.Line.State == Recovery) && row.calledOff()
 		if f.Commitment.State == cloud.Queued && now.Before(a.FireAt.Add(-lastCall)) && (surplus || off) {
 			list = append(list, *f.Commitment)
 		}

@@ -104,6 +104,15 @@ var Transitions = []Transition{
 	{"T13", NeedsReview, Purchased},  // a person decided
 	{"T13", NeedsReview, Failed},     //
 	{"T13", NeedsReview, Armed},      // a person asked to look again
+	{"T14", Draft, Recovery},         // the ledger went back in time
+	{"T14", Ready, Recovery},         //
+	{"T14", Armed, Recovery},         //
+	{"T14", QueuedLine, Recovery},    //
+	{"T14", NeedsReapproval, Recovery},
+	{"T14", NeedsReview, Recovery},
+	{"T15", Recovery, Purchased},   // the lost time had bought it
+	{"T15", Recovery, Canceled},    // it had not; the approval is void
+	{"T15", Recovery, NeedsReview}, // a person decides
 }
 
 // Legal reports whether the table has this move.

@@ -81,13 +81,13 @@ func (Looked) event()   {}
 func (Swept) event()    {}
 
 // Change is one guarded step of a line. The ledger applies all of it in one
-// transaction, or nothing: only if the line is still in From, has armed as many
-// attempts as Seen and its cancel request is as it was.
+// transaction, or nothing: only if the line is still in From, at the version that
+// was read, and its cancel request is as it was.
 type Change struct {
 	Rule            Rule // "" for a step that does not move the line
 	Line            LineID
 	From, To        State
-	Seen            int
+	Version         int  // as read
 	CancelRequested bool // as read
 
 	Generation  int
@@ -157,7 +157,7 @@ func (rules Rules) Step(row Row, ev Event, now time.Time) (Change, error) {
 // stay is a change that moves nothing.
 func stay(row *Row) Change {
 	return Change{
-		Line: row.Line.ID, From: row.Line.State, To: row.Line.State, Seen: row.Line.Armed,
+		Line: row.Line.ID, From: row.Line.State, To: row.Line.State, Version: row.Line.Version,
 		CancelRequested: row.Line.CancelRequested, Generation: row.Line.Generation,
 		Listing: row.Line.Listing, Reason: row.Line.Reason, MustLeaveBy: row.Line.MustLeaveBy, LookAt: row.Line.LookAt,
 	}

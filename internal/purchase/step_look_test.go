@@ -146,7 +146,7 @@ func TestLooksAreSpacedAndTheLastIsWhenTheDoubtCanEnd(t *testing.T) {
 		{"when only the cloud's clock is behind", settled + time.Hour, settled + time.Hour + time.Minute},
 		{"with a clock set back", -time.Hour, -time.Hour + time.Second},
 	} {
-	row := armedOnce()
+		row := armedOnce()
 		if got := nextLook(&row, t0.Add(c.now), end); !got.Equal(t0.Add(c.want)) {
 			t.Errorf("%s: next look at %s, want %s", c.name, got.Sub(t0), c.want)
 		}

@@ -120,7 +120,7 @@ func illegal(row Row, ev Event, c Change, now time.Time) []string {
 		}
 	}
 	claim(c.Line == row.Line.ID && c.From == row.Line.State, "the change is of another line")
-	claim(c.Seen == row.Line.Armed && c.CancelRequested == row.Line.CancelRequested, "the guards are not those of the row")
+	claim(c.Version == row.Line.Version && c.CancelRequested == row.Line.CancelRequested, "the guards are not those of the row")
 	if c.Rule == "" {
 		claim(c.To == c.From && c.Receipt == nil && c.Arm == nil && c.Generation == row.Line.Generation, "a step without a rule moves something")
 	} else {
@@ -169,7 +169,7 @@ func illegal(row Row, ev Event, c Change, now time.Time) []string {
 		}
 	}
 	switch c.Rule {
-	case "T4", "T9", "T12":
+	case "T4", "T5", "T6", "T7", "T9", "T12", "T13", "T15":
 		claim(len(c.Evidence) > 0, "no evidence")
 	case "T8":
 		claim(len(c.Evidence) > 0, "an empty closing without evidence")
@@ -184,9 +184,9 @@ func illegal(row Row, ev Event, c Change, now time.Time) []string {
 		claim(a.SettledAt.After(a.Intent.Deadline) && a.Intent.Deadline.After(now) && a.AnswerBy.After(now), "the attempt has wrong times")
 		claim(len(row.Attempts) < DefaultRules.MaxArmed, "more attempts than allowed")
 		checked, isCheck := ev.(Checked)
-		claim(isCheck && len(commitments(checked.Found)) == 0, "armed although something exists")
+		claim(isCheck && (len(commitments(checked.Found)) == 0 || !row.named()), "armed although something exists")
 		if c.Rule == "T3" {
-			claim(row.Line.Class == cloud.ClassName, "sent again where the cloud merges nothing")
+			claim(row.named(), "sent again where the cloud merges nothing")
 		}
 	}
 	return bad

@@ -47,8 +47,8 @@ func (c stepCase) run(t *testing.T) {
 	if got.Rule != c.rule || got.From != c.row.Line.State || got.To != c.to {
 		t.Errorf("step %q from %s to %s (%s), want %q to %s", got.Rule, got.From, got.To, got.Reason, c.rule, c.to)
 	}
-	if got.Line != c.row.Line.ID || got.Seen != c.row.Line.Armed || got.CancelRequested != c.row.Line.CancelRequested {
-		t.Errorf("guards are line %s, seen %d, canceled %v", got.Line, got.Seen, got.CancelRequested)
+	if got.Line != c.row.Line.ID || got.Version != c.row.Line.Version || got.CancelRequested != c.row.Line.CancelRequested {
+		t.Errorf("guards are line %s, version %d, canceled %v", got.Line, got.Version, got.CancelRequested)
 	}
 	if (got.Arm != nil) != c.armed {
 		t.Errorf("armed: %v, want %v", got.Arm, c.armed)
@@ -130,7 +130,7 @@ func TestTheTableOfTransitions(t *testing.T) {
 	n := 0
 	for _, from := range States {
 		for _, to := range States {
-			for _, rule := range []Rule{"T1", "T2", "T3", "T4", "T8", "T9", "T10", "T11", "T12", "T13", "T5", "T6", "T7", "", "T14"} {
+			for _, rule := range []Rule{"T1", "T2", "T3", "T4", "T8", "T9", "T10", "T11", "T12", "T13", "T5", "T6", "T7", "T14", "T15", ""} {
 				if Legal(rule, from, to) {
 					n++
 				}
@@ -144,6 +144,7 @@ func TestTheTableOfTransitions(t *testing.T) {
 	for _, c := range []Transition{
 		{"T9", Ready, Failed}, {"T4", Ready, Purchased}, {"T2", Failed, Armed}, {"T2", NeedsReview, Armed}, {"T2", Draft, Armed},
 		{"T8", Purchased, Ready}, {"T10", Armed, Canceled}, {"T10", Armed, Expired}, {"T11", Armed, NeedsReapproval}, {"T2", NeedsReapproval, Armed},
+		{"T2", Recovery, Armed}, {"T15", Recovery, Ready}, {"T14", Purchased, Recovery},
 	} {
 		if Legal(c.Rule, c.From, c.To) {
 			t.Errorf("%s from %s to %s is legal", c.Rule, c.From, c.To)

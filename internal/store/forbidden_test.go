@@ -128,14 +128,14 @@ func TestTheDatabaseFreezesWhatPeopleApproved(t *testing.T) {
 	db := e.ledger.(*DB)
 	free := map[string][]string{
 		"plan":               {"state", "approval_expires_at"},
-		"line":               {"state", "generation", "armed", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at"},
+		"line":               {"state", "generation", "armed", "version", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at"},
 		"attempt":            {"state", "outcome", "code", "handle", "ended_at"},
 		"decision":           nil,
 		"evidence":           nil,
 		"receipt":            nil,
 		"foreign_item":       nil,
 		"installation_event": nil,
-		"installation":       {"state", "incarnation"},
+		"installation":       {"state", "incarnation", "restored_at", "backup_at"},
 	}
 	for table, changeable := range free {
 		rows, err := db.reader.QueryContext(t.Context(), "SELECT name, type FROM pragma_table_info($1)", table)
@@ -211,7 +211,7 @@ func TestTheDatabaseCountsUp(t *testing.T) {
 func copyLine(replace map[string]string) string {
 	columns := []string{
 		"id", "plan_id", "number", "provider", "service", "account", "region", "class", "spec", "state", "generation",
-		"armed", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at", "decided_by",
+		"armed", "version", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at", "decided_by",
 	}
 	values := slices.Clone(columns)
 	for i, c := range columns {

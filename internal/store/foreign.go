@@ -126,6 +126,6 @@ func decideLine(ctx context.Context, q *rows.Queries, c purchase.Change, now tim
 		ToState: string(c.To), Generation: int64(c.Generation), Reason: c.Reason,
 		MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
 		ListingDigest: c.Listing.Digest, ListingAt: micros(c.Listing.At), DecidedBy: c.DecidedBy,
-		ID: string(c.Line), Armed: int64(c.Seen), CancelRequested: flag(c.CancelRequested),
+		ID: string(c.Line), Version: int64(c.Version), CancelRequested: flag(c.CancelRequested),
 	})
 }

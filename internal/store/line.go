@@ -48,11 +48,19 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 		row.PlanState, row.ApprovalExpires = purchase.PlanState(p.State), fromMicros(p.ApprovalExpiresAt)
 		row.Tolerance, row.Install = purchase.Tolerance(p.ToleranceBp), in.Install
 		row.Purchasing = in.State == "purchasing"
-		if row.Line.Class == cloud.ClassNone {
+		row.Restored, row.Backup = fromMicros(in.RestoredAt), fromMicros(in.BackupAt)
+		if row.Line.Class == cloud.ClassNone || row.Line.Class == cloud.ClassQueued {
 			lane := row.Line.Spec.Lane()
 			if row.Explained, err = explained(ctx, q, lane); err != nil {
 				return err
 			}
+			held, err := q.LaneHolder(ctx, rows.LaneHolderParams{
+				Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service), ID: string(line),
+			})
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+			row.LaneHeld = fromMicros(held)
 		}
 		attempts, err := q.ListAttempts(ctx, string(line))
 		if err != nil {
@@ -118,14 +126,14 @@ func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.
 	case c.Arm != nil:
 		changed, err = q.ArmLine(ctx, rows.ArmLineParams{
 			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
-			ID: string(c.Line), Generation: int64(c.Generation), FromState: string(c.From), Seen: int64(c.Seen),
+			ID: string(c.Line), Generation: int64(c.Generation), FromState: string(c.From), Version: int64(c.Version),
 		})
 	default:
 		changed, err = q.MoveLine(ctx, rows.MoveLineParams{
 			ToState: string(c.To), Generation: int64(c.Generation), Reason: c.Reason,
 			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
 			ListingDigest: c.Listing.Digest, ListingAt: micros(c.Listing.At),
-			ID: string(c.Line), FromState: string(c.From), Armed: int64(c.Seen), CancelRequested: flag(c.CancelRequested),
+			ID: string(c.Line), FromState: string(c.From), Version: int64(c.Version), CancelRequested: flag(c.CancelRequested),
 		})
 	}
 	switch {
@@ -188,7 +196,7 @@ func insertReceipt(ctx context.Context, q *rows.Queries, r *purchase.Receipt) er
 		return err
 	}
 	return q.InsertReceipt(ctx, rows.InsertReceiptParams{
-		LineID: string(r.Line), N: int64(r.Attempt), Provider: string(c.Provider), Account: string(c.Account),
+		LineID: string(r.Line), N: sql.NullInt64{Int64: int64(r.Attempt), Valid: r.Attempt > 0}, Provider: string(c.Provider), Account: string(c.Account),
 		Region: string(c.Region), Service: string(c.Service), CommitmentID: c.ID, Commitment: string(raw),
 		How: string(r.How), Heuristic: flag(r.Heuristic), At: micros(r.At),
 	})

@@ -207,7 +207,7 @@ func toLine(r rows.Line) (purchase.Line, error) {
 	return purchase.Line{
 		ID: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), Number: int(r.Number),
 		Spec: purchase.Spec(spec), Class: cloud.Class(r.Class), State: purchase.State(r.State),
-		Generation: int(r.Generation), Armed: int(r.Armed), CancelRequested: r.CancelRequested == 1, DecidedBy: r.DecidedBy,
+		Generation: int(r.Generation), Armed: int(r.Armed), Version: int(r.Version), CancelRequested: r.CancelRequested == 1, DecidedBy: r.DecidedBy,
 		Listing: purchase.Listing{Digest: r.ListingDigest, At: fromMicros(r.ListingAt)},
 		Reason:  r.Reason, MustLeaveBy: fromMicros(r.MustLeaveBy), LookAt: fromMicros(r.LookAt),
 		UpdatedAt: fromMicros(r.UpdatedAt),

@@ -332,10 +332,10 @@ func testDecidedLine(t *testing.T, e *engine) {
 		Facts: facts, Choice: purchase.NotBought, By: "ana", Comment: "checked with the bill", Found: absent(late),
 	}, late)
 	lost := c
-	lost.Seen = 2
+	lost.Version++
 	before := e.everything()
 	if err := e.Apply(t.Context(), lost, late); !errors.Is(err, purchase.ErrLost) {
-		t.Errorf("another count: %v, want ErrLost", err)
+		t.Errorf("another version: %v, want ErrLost", err)
 	}
 	e.unchanged(before)
 	e.apply(c, late)

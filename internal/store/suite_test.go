@@ -95,7 +95,7 @@ func testPurchaseRoundTrip(t *testing.T, e *engine) {
 
 	c := e.step(line, checked(p.Lines[0].Spec.Offering, t0, "nonce-1"), t0)
 	e.apply(c, t0.Add(789*time.Nanosecond)) // cut, not rounded
-	want.Line.State, want.Line.Armed, want.Line.LookAt, want.Line.MustLeaveBy = purchase.Armed, 1, c.LookAt, c.MustLeaveBy
+	want.Line.State, want.Line.Armed, want.Line.Version, want.Line.LookAt, want.Line.MustLeaveBy = purchase.Armed, 1, 1, c.LookAt, c.MustLeaveBy
 	want.Attempts = []purchase.Attempt{*c.Arm}
 	want.Attempts[0].Intent.Identities = nil // derived, not stored
 	if diff := cmp.Diff(want, e.row(line)); diff != "" {
@@ -105,7 +105,7 @@ func testPurchaseRoundTrip(t *testing.T, e *engine) {
 	now := t0.Add(time.Second)
 	c = e.step(line, answer(want.Attempts[0], cloud.Bought), now)
 	e.apply(c, now)
-	want.Line.State, want.Line.LookAt, want.Line.MustLeaveBy, want.Line.UpdatedAt = purchase.Purchased, time.Time{}, time.Time{}, now
+	want.Line.State, want.Line.Version, want.Line.LookAt, want.Line.MustLeaveBy, want.Line.UpdatedAt = purchase.Purchased, 2, time.Time{}, time.Time{}, now
 	a := &want.Attempts[0]
 	a.State, a.Outcome, a.EndedAt = purchase.AttemptSucceeded, cloud.Bought, now
 	if diff := cmp.Diff(want, e.row(line)); diff != "" {
@@ -135,8 +135,8 @@ func testGuards(t *testing.T, e *engine) {
 	base := e.step(line, answer(a, cloud.InDoubt), now)
 	for name, change := range map[string]func(*purchase.Change){
 		"another state":           func(c *purchase.Change) { c.From = purchase.Ready },
-		"a later count":           func(c *purchase.Change) { c.Seen++ },
-		"an earlier count":        func(c *purchase.Change) { c.Seen-- },
+		"a later version":         func(c *purchase.Change) { c.Version++ },
+		"an earlier version":      func(c *purchase.Change) { c.Version-- },
 		"a cancel request":        func(c *purchase.Change) { c.CancelRequested = true },
 		"another line":            func(c *purchase.Change) { c.Line = p.Lines[1].ID },
 		"a line nobody knows":     func(c *purchase.Change) { c.Line = "01NONE" },
@@ -201,7 +201,7 @@ func testArmingGuards(t *testing.T, e *engine) {
 		undo   string
 	}{
 		"another state":              {change: func(c *purchase.Change) { c.From = purchase.Armed }},
-		"another count":              {change: func(c *purchase.Change) { c.Seen = 1 }},
+		"another version":            {change: func(c *purchase.Change) { c.Version = 7 }},
 		"a generation that is over":  {change: func(c *purchase.Change) { c.Generation = 0 }},
 		"a generation of the future": {change: func(c *purchase.Change) { c.Generation = 2 }},
 		"the approval is over":       {at: 2 * time.Hour},

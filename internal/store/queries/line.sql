@@ -1,7 +1,7 @@
 -- name: InsertLine :exec
 INSERT INTO line (id, plan_id, number, provider, service, account, region, class, spec,
-  state, generation, armed, cancel_requested, reason, must_leave_by, look_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'draft', 1, 0, 0, '', 0, 0, $10);
+  state, generation, armed, version, cancel_requested, reason, must_leave_by, look_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'draft', 1, 0, 0, 0, '', 0, 0, $10);
 
 -- name: OpenLines :execrows
 UPDATE line SET state = 'ready', look_at = $1, must_leave_by = $2, updated_at = $1
@@ -32,14 +32,18 @@ SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed', 'queued'
 
 -- name: MoveLine :execrows
 UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
-  listing_digest = $9, listing_at = $10
-WHERE id = $6 AND state = sqlc.arg(from_state) AND armed = $7 AND cancel_requested = $8;
+  listing_digest = $9, listing_at = $10, version = line.version + 1
+WHERE line.id = $6 AND line.state = sqlc.arg(from_state) AND line.version = $7 AND cancel_requested = $8;
 
 -- name: ArmLine :execrows
-UPDATE line SET state = 'armed', armed = armed + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
-WHERE line.id = $4 AND line.state = sqlc.arg(from_state) AND armed = sqlc.arg(seen) AND generation = $5 AND cancel_requested = 0
+UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
+WHERE line.id = $4 AND line.state = sqlc.arg(from_state) AND line.version = $6 AND generation = $5 AND cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
   AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing');
+
+-- name: LaneHolder :one
+SELECT look_at FROM line
+WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 AND state = 'armed' AND class = 'C' AND id <> $5;
 
 -- name: LookNow :execrows
 UPDATE line SET look_at = $1 WHERE state IN ('ready', 'armed') AND look_at > $1;

@@ -15,14 +15,14 @@ SELECT * FROM plan WHERE lineage = $1 ORDER BY version;
 UPDATE plan SET state = 'superseded' WHERE id = $1 AND state IN ('proposed', 'approved');
 
 -- name: SupersedeLines :execrows
-UPDATE line SET state = 'superseded', reason = $1, must_leave_by = 0, look_at = 0, updated_at = $2
+UPDATE line SET state = 'superseded', version = line.version + 1, reason = $1, must_leave_by = 0, look_at = 0, updated_at = $2
 WHERE plan_id = $3 AND state IN ('draft', 'ready', 'needs_reapproval');
 
 -- name: DecideLine :execrows
 -- MoveLine by a person's decision instead of evidence.
 UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
-  listing_digest = $9, listing_at = $10, decided_by = $11
-WHERE id = $6 AND state = 'needs_review' AND armed = $7 AND cancel_requested = $8;
+  listing_digest = $9, listing_at = $10, version = line.version + 1, decided_by = $11
+WHERE line.id = $6 AND line.state = 'needs_review' AND line.version = $7 AND cancel_requested = $8;
 
 -- name: SetInstallationState :execrows
 UPDATE installation SET state = sqlc.arg(to_state) WHERE id = 1 AND state = sqlc.arg(from_state);

@@ -255,7 +255,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 
 type InsertReceiptParams struct {
 	LineID       string
-	N            int64
+	N            sql.NullInt64
 	Provider     string
 	Account      string
 	Region       string

@@ -10,7 +10,7 @@ import (
 )
 
 const allLines = `-- name: AllLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line ORDER BY plan_id, number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line ORDER BY plan_id, number
 `
 
 func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
@@ -35,6 +35,7 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 			&i.State,
 			&i.Generation,
 			&i.Armed,
+			&i.Version,
 			&i.CancelRequested,
 			&i.ListingDigest,
 			&i.ListingAt,
@@ -58,8 +59,8 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 }
 
 const armLine = `-- name: ArmLine :execrows
-UPDATE line SET state = 'armed', armed = armed + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
-WHERE line.id = $4 AND line.state = $6 AND armed = $7 AND generation = $5 AND cancel_requested = 0
+UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
+WHERE line.id = $4 AND line.state = $7 AND line.version = $6 AND generation = $5 AND cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
   AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
 `
@@ -70,8 +71,8 @@ type ArmLineParams struct {
 	UpdatedAt   int64
 	ID          string
 	Generation  int64
+	Version     int64
 	FromState   string
-	Seen        int64
 }
 
 func (q *Queries) ArmLine(ctx context.Context, arg ArmLineParams) (int64, error) {
@@ -81,8 +82,8 @@ func (q *Queries) ArmLine(ctx context.Context, arg ArmLineParams) (int64, error)
 		arg.UpdatedAt,
 		arg.ID,
 		arg.Generation,
+		arg.Version,
 		arg.FromState,
-		arg.Seen,
 	)
 	if err != nil {
 		return 0, err
@@ -110,7 +111,7 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 }
 
 const getLine = `-- name: GetLine :one
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line WHERE id = $1
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line WHERE id = $1
 `
 
 func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
@@ -129,6 +130,7 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 		&i.State,
 		&i.Generation,
 		&i.Armed,
+		&i.Version,
 		&i.CancelRequested,
 		&i.ListingDigest,
 		&i.ListingAt,
@@ -143,8 +145,8 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 
 const insertLine = `-- name: InsertLine :exec
 INSERT INTO line (id, plan_id, number, provider, service, account, region, class, spec,
-  state, generation, armed, cancel_requested, reason, must_leave_by, look_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'draft', 1, 0, 0, '', 0, 0, $10)
+  state, generation, armed, version, cancel_requested, reason, must_leave_by, look_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'draft', 1, 0, 0, 0, '', 0, 0, $10)
 `
 
 type InsertLineParams struct {
@@ -176,6 +178,32 @@ func (q *Queries) InsertLine(ctx context.Context, arg InsertLineParams) error {
 	return err
 }
 
+const laneHolder = `-- name: LaneHolder :one
+SELECT look_at FROM line
+WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 AND state = 'armed' AND class = 'C' AND id <> $5
+`
+
+type LaneHolderParams struct {
+	Provider string
+	Account  string
+	Region   string
+	Service  string
+	ID       string
+}
+
+func (q *Queries) LaneHolder(ctx context.Context, arg LaneHolderParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, laneHolder,
+		arg.Provider,
+		arg.Account,
+		arg.Region,
+		arg.Service,
+		arg.ID,
+	)
+	var look_at int64
+	err := row.Scan(&look_at)
+	return look_at, err
+}
+
 const lineIDs = `-- name: LineIDs :many
 SELECT id FROM line WHERE id LIKE $1 ORDER BY id LIMIT 3
 `
@@ -204,7 +232,7 @@ func (q *Queries) LineIDs(ctx context.Context, id string) ([]string, error) {
 }
 
 const listLines = `-- name: ListLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line WHERE plan_id = $1 ORDER BY number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line WHERE plan_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) {
@@ -229,6 +257,7 @@ func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) 
 			&i.State,
 			&i.Generation,
 			&i.Armed,
+			&i.Version,
 			&i.CancelRequested,
 			&i.ListingDigest,
 			&i.ListingAt,
@@ -265,8 +294,8 @@ func (q *Queries) LookNow(ctx context.Context, lookAt int64) (int64, error) {
 
 const moveLine = `-- name: MoveLine :execrows
 UPDATE line SET state = $11, generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
-  listing_digest = $9, listing_at = $10
-WHERE id = $6 AND state = $12 AND armed = $7 AND cancel_requested = $8
+  listing_digest = $9, listing_at = $10, version = line.version + 1
+WHERE line.id = $6 AND line.state = $12 AND line.version = $7 AND cancel_requested = $8
 `
 
 type MoveLineParams struct {
@@ -276,7 +305,7 @@ type MoveLineParams struct {
 	LookAt          int64
 	UpdatedAt       int64
 	ID              string
-	Armed           int64
+	Version         int64
 	CancelRequested int64
 	ListingDigest   string
 	ListingAt       int64
@@ -292,7 +321,7 @@ func (q *Queries) MoveLine(ctx context.Context, arg MoveLineParams) (int64, erro
 		arg.LookAt,
 		arg.UpdatedAt,
 		arg.ID,
-		arg.Armed,
+		arg.Version,
 		arg.CancelRequested,
 		arg.ListingDigest,
 		arg.ListingAt,

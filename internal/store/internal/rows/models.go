@@ -77,6 +77,8 @@ type Installation struct {
 	ID          int64
 	Install     string
 	Incarnation int64
+	RestoredAt  int64
+	BackupAt    int64
 	State       string
 	CreatedAt   int64
 }
@@ -102,6 +104,7 @@ type Line struct {
 	State           string
 	Generation      int64
 	Armed           int64
+	Version         int64
 	CancelRequested int64
 	ListingDigest   string
 	ListingAt       int64
@@ -135,7 +138,7 @@ type Plan struct {
 
 type Receipt struct {
 	LineID       string
-	N            int64
+	N            sql.NullInt64
 	Provider     string
 	Account      string
 	Region       string

@@ -43,8 +43,8 @@ func (q *Queries) CountNewerVersions(ctx context.Context, arg CountNewerVersions
 
 const decideLine = `-- name: DecideLine :execrows
 UPDATE line SET state = $12, generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
-  listing_digest = $9, listing_at = $10, decided_by = $11
-WHERE id = $6 AND state = 'needs_review' AND armed = $7 AND cancel_requested = $8
+  listing_digest = $9, listing_at = $10, version = line.version + 1, decided_by = $11
+WHERE line.id = $6 AND line.state = 'needs_review' AND line.version = $7 AND cancel_requested = $8
 `
 
 type DecideLineParams struct {
@@ -54,7 +54,7 @@ type DecideLineParams struct {
 	LookAt          int64
 	UpdatedAt       int64
 	ID              string
-	Armed           int64
+	Version         int64
 	CancelRequested int64
 	ListingDigest   string
 	ListingAt       int64
@@ -71,7 +71,7 @@ func (q *Queries) DecideLine(ctx context.Context, arg DecideLineParams) (int64, 
 		arg.LookAt,
 		arg.UpdatedAt,
 		arg.ID,
-		arg.Armed,
+		arg.Version,
 		arg.CancelRequested,
 		arg.ListingDigest,
 		arg.ListingAt,
@@ -160,7 +160,7 @@ func (q *Queries) SetInstallationState(ctx context.Context, arg SetInstallationS
 }
 
 const supersedeLines = `-- name: SupersedeLines :execrows
-UPDATE line SET state = 'superseded', reason = $1, must_leave_by = 0, look_at = 0, updated_at = $2
+UPDATE line SET state = 'superseded', version = line.version + 1, reason = $1, must_leave_by = 0, look_at = 0, updated_at = $2
 WHERE plan_id = $3 AND state IN ('draft', 'ready', 'needs_reapproval')
 `
 

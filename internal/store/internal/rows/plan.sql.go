@@ -48,7 +48,7 @@ func (q *Queries) CreateInstallation(ctx context.Context, arg CreateInstallation
 }
 
 const getInstallation = `-- name: GetInstallation :one
-SELECT id, install, incarnation, state, created_at FROM installation WHERE id = 1
+SELECT id, install, incarnation, restored_at, backup_at, state, created_at FROM installation WHERE id = 1
 `
 
 func (q *Queries) GetInstallation(ctx context.Context) (Installation, error) {
@@ -58,6 +58,8 @@ func (q *Queries) GetInstallation(ctx context.Context) (Installation, error) {
 		&i.ID,
 		&i.Install,
 		&i.Incarnation,
+		&i.RestoredAt,
+		&i.BackupAt,
 		&i.State,
 		&i.CreatedAt,
 	)

@@ -4,6 +4,8 @@ CREATE TABLE installation (
   id          BIGINT PRIMARY KEY CHECK (id = 1),
   install     TEXT NOT NULL CHECK (length(install) = 4),
   incarnation BIGINT NOT NULL,
+  restored_at BIGINT NOT NULL DEFAULT 0,
+  backup_at   BIGINT NOT NULL DEFAULT 0,
   state       TEXT NOT NULL CHECK (state IN ('purchasing', 'stopped', 'recovery')),
   created_at  BIGINT NOT NULL
 );
@@ -61,6 +63,7 @@ CREATE TABLE line (
                      'canceled', 'expired', 'superseded', 'needs_reapproval', 'needs_review', 'recovery')),
   generation       BIGINT NOT NULL CHECK (generation >= 1),
   armed            BIGINT NOT NULL CHECK (armed >= 0),
+  version          BIGINT NOT NULL CHECK (version >= 0),
   cancel_requested BIGINT NOT NULL CHECK (cancel_requested IN (0, 1)),
   listing_digest   TEXT NOT NULL DEFAULT '',
   listing_at       BIGINT NOT NULL DEFAULT 0,
@@ -126,10 +129,11 @@ CREATE TABLE evidence (
 );
 CREATE INDEX evidence_line ON evidence (line_id, id);
 
--- A commitment belongs to one line, and a line to one commitment.
+-- A commitment belongs to one line, and a line to one commitment. n is NULL when
+-- the attempt was lost with a rollback of the ledger.
 CREATE TABLE receipt (
   line_id       TEXT PRIMARY KEY REFERENCES line (id) ON DELETE RESTRICT,
-  n             BIGINT NOT NULL,
+  n             BIGINT,
   provider      TEXT NOT NULL,
   account       TEXT NOT NULL,
   region        TEXT NOT NULL,
@@ -154,6 +158,7 @@ INSERT INTO transition (from_state, to_state) VALUES
   ('draft', 'ready'),
   ('draft', 'canceled'),
   ('draft', 'superseded'),
+  ('draft', 'recovery'),
   ('ready', 'armed'),
   ('ready', 'canceled'),
   ('ready', 'superseded'),
@@ -176,4 +181,12 @@ INSERT INTO transition (from_state, to_state) VALUES
   ('needs_reapproval', 'expired'),
   ('needs_review', 'purchased'),
   ('needs_review', 'failed'),
-  ('needs_review', 'armed');
+  ('needs_review', 'armed'),
+  ('ready', 'recovery'),
+  ('armed', 'recovery'),
+  ('queued', 'recovery'),
+  ('needs_reapproval', 'recovery'),
+  ('needs_review', 'recovery'),
+  ('recovery', 'purchased'),
+  ('recovery', 'canceled'),
+  ('recovery', 'needs_review');

@@ -4,6 +4,8 @@ CREATE TABLE installation (
   id          INTEGER PRIMARY KEY CHECK (id = 1),
   install     TEXT NOT NULL CHECK (length(install) = 4),
   incarnation INTEGER NOT NULL,
+  restored_at INTEGER NOT NULL DEFAULT 0,
+  backup_at   INTEGER NOT NULL DEFAULT 0,
   state       TEXT NOT NULL CHECK (state IN ('purchasing', 'stopped', 'recovery')),
   created_at  INTEGER NOT NULL
 ) STRICT;
@@ -61,6 +63,7 @@ CREATE TABLE line (
                      'canceled', 'expired', 'superseded', 'needs_reapproval', 'needs_review', 'recovery')),
   generation       INTEGER NOT NULL CHECK (generation >= 1),
   armed            INTEGER NOT NULL CHECK (armed >= 0),
+  version          INTEGER NOT NULL CHECK (version >= 0),
   cancel_requested INTEGER NOT NULL CHECK (cancel_requested IN (0, 1)),
   listing_digest   TEXT NOT NULL DEFAULT '',
   listing_at       INTEGER NOT NULL DEFAULT 0,
@@ -126,10 +129,11 @@ CREATE TABLE evidence (
 ) STRICT;
 CREATE INDEX evidence_line ON evidence (line_id, id);
 
--- A commitment belongs to one line, and a line to one commitment.
+-- A commitment belongs to one line, and a line to one commitment. n is NULL when
+-- the attempt was lost with a rollback of the ledger.
 CREATE TABLE receipt (
   line_id       TEXT PRIMARY KEY REFERENCES line (id) ON DELETE RESTRICT,
-  n             INTEGER NOT NULL,
+  n             INTEGER,
   provider      TEXT NOT NULL,
   account       TEXT NOT NULL,
   region        TEXT NOT NULL,
@@ -154,6 +158,7 @@ INSERT INTO transition (from_state, to_state) VALUES
   ('draft', 'ready'),
   ('draft', 'canceled'),
   ('draft', 'superseded'),
+  ('draft', 'recovery'),
   ('ready', 'armed'),
   ('ready', 'canceled'),
   ('ready', 'superseded'),
@@ -176,7 +181,15 @@ INSERT INTO transition (from_state, to_state) VALUES
   ('needs_reapproval', 'expired'),
   ('needs_review', 'purchased'),
   ('needs_review', 'failed'),
-  ('needs_review', 'armed');
+  ('needs_review', 'armed'),
+  ('ready', 'recovery'),
+  ('armed', 'recovery'),
+  ('queued', 'recovery'),
+  ('needs_reapproval', 'recovery'),
+  ('needs_review', 'recovery'),
+  ('recovery', 'purchased'),
+  ('recovery', 'canceled'),
+  ('recovery', 'needs_review');
 
 -- +goose StatementBegin
 CREATE TRIGGER installation_no_delete BEFORE DELETE ON installation
@@ -241,7 +254,7 @@ BEGIN SELECT RAISE(ABORT, 'this move of a line is not in the table of transition
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER line_counts_up BEFORE UPDATE ON line
-  WHEN NEW.armed < OLD.armed OR NEW.generation < OLD.generation
+  WHEN NEW.armed < OLD.armed OR NEW.version < OLD.version OR NEW.generation < OLD.generation
 BEGIN SELECT RAISE(ABORT, 'attempts and generations only count up'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
