@@ -89,6 +89,7 @@ func TestTheDatabaseRefusesEveryOtherMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.ok(e.exec("DROP TRIGGER line_transition"))
+	e.ok(e.exec("DROP TRIGGER line_opens_with_hold"))
 	for i, s := range purchase.States {
 		e.ok(e.exec("UPDATE line SET state = $1, must_leave_by = 1 WHERE id = $2", s, p.Lines[i].ID))
 	}
@@ -112,7 +113,7 @@ func TestTheDatabaseRefusesEveryOtherMove(t *testing.T) {
 
 func TestTheDatabaseKeepsEveryRow(t *testing.T) {
 	e, _ := full(t)
-	for _, table := range []string{"installation", "plan", "decision", "line", "attempt", "evidence", "receipt"} {
+	for _, table := range []string{"installation", "plan", "decision", "line", "attempt", "evidence", "receipt", "budget", "budget_period", "hold"} {
 		e.refuses("DELETE FROM " + table)
 		e.refuses("DELETE FROM " + table + " WHERE rowid = 1")
 		e.refuses("INSERT OR REPLACE INTO " + table + " SELECT * FROM " + table)
@@ -131,6 +132,7 @@ func TestTheDatabaseFreezesWhatPeopleApproved(t *testing.T) {
 		"evidence":     nil,
 		"receipt":      nil,
 		"installation": {"state", "incarnation", "restored_at", "backup_at"},
+		"hold":         {"state", "ended_at"},
 	}
 	for table, changeable := range free {
 		rows, err := db.reader.QueryContext(t.Context(), "SELECT name, type FROM pragma_table_info($1)", table)

@@ -108,9 +108,11 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 			}
 		}
 		if c.Receipt != nil {
-			return insertReceipt(ctx, q, c.Receipt)
+			if err := insertReceipt(ctx, q, c.Receipt); err != nil {
+				return err
+			}
 		}
-		return nil
+		return moveHolds(ctx, q, c, now)
 	})
 	switch {
 	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrTaken), errors.Is(err, purchase.ErrCommitUnknown):
@@ -141,6 +143,8 @@ func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.
 		return purchase.ErrTaken // the lane has an open purchase
 	case err != nil:
 		return err
+	case changed != 1 && c.Arm != nil:
+		return unarmed(ctx, q, c)
 	case changed != 1:
 		return purchase.ErrLost
 	}

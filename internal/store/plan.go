@@ -136,7 +136,8 @@ func fullID(prefix, what string, find func(like string) ([]string, error)) (stri
 // Decide records one person's decision on a plan's digest and carries it out: a
 // yes makes the plan approved until expires and its lines ready, a no makes it
 // rejected and its lines canceled. The plan must be proposed and have exactly
-// this digest, else ErrDigest and nothing is changed.
+// this digest, else ErrDigest and nothing is changed; nor is anything when a budget
+// refuses (purchase.ErrBudget).
 func (db *DB) Decide(ctx context.Context, d purchase.Decision, expires time.Time) error {
 	err := db.write(ctx, func(q *rows.Queries) error {
 		var changed int64
@@ -164,6 +165,9 @@ func (db *DB) Decide(ctx context.Context, d purchase.Decision, expires time.Time
 		case err != nil:
 			return err
 		case d.Approve:
+			if err = takeHolds(ctx, q, d); err != nil {
+				return err
+			}
 			_, err = q.OpenLines(ctx, rows.OpenLinesParams{
 				LookAt: micros(d.At), MustLeaveBy: micros(d.At.Add(purchase.ReadyDwell)), PlanID: string(d.Plan),
 			})

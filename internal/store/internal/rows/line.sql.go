@@ -62,6 +62,8 @@ UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, 
 WHERE line.id = $4 AND line.state = $7 AND line.version = $6 AND generation = $5 AND cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
   AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
+  AND EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id)
+  AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id AND h.state <> 'held')
 `
 
 type ArmLineParams struct {
