@@ -45,6 +45,8 @@ type Plan struct {
 	Bound           Price      `json:"bound"` // of the lines that are purchased
 	Lines           []Line     `json:"lines"`
 	Decisions       []Decision `json:"decisions,omitempty"`
+	// Budgets are those that the plan takes from, or would if it were approved now.
+	Budgets []PlanBudget `json:"budgets,omitempty"`
 }
 
 // Line is one line of a plan.

@@ -189,6 +189,7 @@ func printPlan(w io.Writer, p api.Plan) {
 	} else {
 		fmt.Fprintf(w, "tolerance  prices may rise by %s%% until the purchase\n", percent(p.ToleranceBP))
 	}
+	printBudgets(w, p.Budgets)
 	fmt.Fprintf(w, "digest     %s\n", p.Digest)
 	for _, d := range p.Decisions {
 		verb := "rejected"
