@@ -242,6 +242,8 @@ var apiTypes = map[string]func() any{
 	"LineHistory":  func() any { return new(api.LineHistory) },
 	"Inventory":    func() any { return new(api.Inventory) },
 	"Findings":     func() any { return new([]api.Finding) },
+	"Budget":       func() any { return new(api.Budget) },
+	"Budgets":      func() any { return new([]api.Budget) },
 }
 
 func scriptStrict(ts *testscript.TestScript, neg bool, args []string) {

@@ -419,14 +419,24 @@ func takeClaim(ctx context.Context, q *rows.Queries, c purchase.Claim, at func(i
 	return nil
 }
 
-// moveHolds ends the holds of a line with it: spent with a purchase, released
-// otherwise. While the line is open, in doubt included, they stay held.
+// moveHolds ends the holds of a line that a change ends. While the line is open,
+// in doubt included, they stay held.
 func moveHolds(ctx context.Context, q *rows.Queries, c purchase.Change, now time.Time) error {
-	to := purchase.HoldStateOf(c.To)
-	if c.Rule == "" || to == purchase.HoldHeld {
+	if c.Rule == "" {
 		return nil
 	}
-	holds, err := q.LineHolds(ctx, string(c.Line))
+	return endHolds(ctx, q, c.Line, c.To, now)
+}
+
+// endHolds ends the holds of a line that has just come into a terminal state:
+// spent with a purchase, released otherwise. In any other state it changes
+// nothing. Whatever ends a line calls it in the same transaction.
+func endHolds(ctx context.Context, q *rows.Queries, line purchase.LineID, state purchase.State, now time.Time) error {
+	to := purchase.HoldStateOf(state)
+	if to == purchase.HoldHeld {
+		return nil
+	}
+	holds, err := q.LineHolds(ctx, string(line))
 	if err != nil {
 		return err
 	}

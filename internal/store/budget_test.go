@@ -53,6 +53,13 @@ func TestTheDatabaseFreezesBudgets(t *testing.T) {
 	e.refuses(twin, "01B", nil, "")
 	e.refuses(twin, "01B", p.ID, "")
 	e.refuses(twin, "01B", nil, nil)
+	// What nothing refers to is kept as well.
+	unused := budget("unused", usd("1"))
+	unused.Account = "444455556666"
+	e.setBudget(unused)
+	e.refuses("DELETE FROM budget WHERE name = 'unused'")
+	e.ok(e.exec("INSERT INTO budget_period SELECT id, '2026-04', 1, 0, 0 FROM budget WHERE name = 'unused'"))
+	e.refuses("DELETE FROM budget_period WHERE period = '2026-04'")
 	e.ok(e.RetireBudget(t.Context(), "march", "ana", t0))
 	e.refuses("UPDATE budget SET cap = cap + 1 WHERE name = 'march'")
 	e.refuses("UPDATE budget SET retired_at = 0 WHERE name = 'march'")
