@@ -137,3 +137,20 @@ func TestTheCeilingIsTheSumOfWhatTheLinesMayCost(t *testing.T) {
 		t.Errorf("ceiling %s, claim %+v, %v", b.Cap, c, err)
 	}
 }
+
+func TestAForgottenApprovalHoldsNothing(t *testing.T) {
+	for state, sound := range map[State]bool{
+		Draft: true, Recovery: true, NeedsReview: true, Purchased: true, Canceled: true, Superseded: true,
+		Ready: false, Armed: false, QueuedLine: false, NeedsReapproval: false,
+	} {
+		s := healthy(t)
+		s.Plans[1].Lines[0].State = state // of the plan that nobody has decided on
+		if found := problems(s, t0)["hold-state"]; (len(found) == 0) != sound {
+			t.Errorf("%s without a hold: %q", state, found)
+		}
+		s.Plans[1].Lines[0].Armed = 1
+		if found := problems(s, t0)["hold-state"]; state != Draft && len(found) == 0 {
+			t.Errorf("%s after an attempt without a hold is not seen", state)
+		}
+	}
+}

@@ -478,3 +478,22 @@ func testPlanBudgets(t *testing.T, e *engine) {
 		t.Errorf("the other plan: %+v", got)
 	}
 }
+
+// A ledger that has forgotten an approval records what that had bought all the
+// same: a missing hold never stands in the way of a receipt.
+func testForgottenApproval(t *testing.T, e *engine) {
+	e.setBudget(budget("march", times(1)))
+	line := e.save(1, 1).Lines[0].ID
+	e.ok(e.exec("UPDATE installation SET restored_at = $1", micros(t0)))
+	e.ok(e.exec("UPDATE line SET state = 'recovery', must_leave_by = $1", micros(t0.Add(time.Hour))))
+	now := t0.Add(time.Hour)
+	row := e.row(line)
+	c := commitment(purchase.Attempt{Intent: row.Intent(now)})
+	e.apply(e.step(line, purchase.Looked{Facts: facts, Found: []cloud.Evidence{
+		{Kind: cloud.EvidenceListing, Operation: "Describe", Started: now, CloudTime: now, Status: 200, Commitment: &c},
+	}}, now), now)
+	if row := e.row(line); row.Line.State != purchase.Purchased || len(e.holds(line)) != 0 {
+		t.Errorf("%s with the holds %v", row.Line.State, e.holds(line))
+	}
+	e.sound(now)
+}

@@ -39,6 +39,7 @@ func testLedger(t *testing.T, open func(*testing.T) *engine) {
 		"a line is armed only with its holds": testArmingNeedsHolds,
 		"a hold ends with its line or not":    testHoldsAreWhole,
 		"what a plan takes can be looked up":  testPlanBudgets,
+		"a forgotten approval holds nothing":  testForgottenApproval,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
