@@ -47,6 +47,8 @@ type Plan struct {
 	Lines           []Line     `json:"lines"`
 	Approvals       Approvals  `json:"approvals"`
 	Decisions       []Decision `json:"decisions,omitempty"`
+	// Budgets are those that the plan takes from, or would if it were approved now.
+	Budgets []PlanBudget `json:"budgets,omitempty"`
 	// Stopped tells who stopped purchasing while the plan has open lines.
 	Stopped *Stop `json:"stopped,omitempty"`
 }

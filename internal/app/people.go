@@ -29,8 +29,10 @@ func (a *App) ContinuePlan(ctx context.Context, id, requester string) (api.PlanC
 		return api.PlanCreated{}, err
 	}
 	created := api.PlanCreated{Format: "plan", Left: dropped(left)}
-	created.Plan, err = a.planView(ctx, next)
-	return created, err
+	if created.Plan, err = a.planView(ctx, next); err != nil {
+		return api.PlanCreated{}, err
+	}
+	return created, a.addBudgets(ctx, next, &created.Plan)
 }
 
 func dropped(left []recommend.Left) (list []api.Dropped) {

@@ -81,8 +81,10 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	if created.Bought, err = a.bought(ctx, p); err != nil {
 		return api.PlanCreated{}, err
 	}
-	created.Plan, err = a.planView(ctx, p)
-	return created, err
+	if created.Plan, err = a.planView(ctx, p); err != nil {
+		return api.PlanCreated{}, err
+	}
+	return created, a.addBudgets(ctx, p, &created.Plan)
 }
 
 // plain refuses text that could make a terminal show something else than what is
@@ -127,7 +129,11 @@ func (a *App) Plan(ctx context.Context, id string) (api.Plan, error) {
 	if err != nil {
 		return api.Plan{}, planHint(err)
 	}
-	return a.planView(ctx, p)
+	v, err := a.planView(ctx, p)
+	if err != nil {
+		return api.Plan{}, err
+	}
+	return v, a.addBudgets(ctx, p, &v)
 }
 
 // planHint adds the next step to an error about an id.
@@ -194,6 +200,8 @@ func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (
 		return api.Plan{}, fmt.Errorf("plan %s is %s already: see bursar plan show %s", p.ID, p.State, p.ID)
 	case errors.Is(err, store.ErrDigest):
 		return api.Plan{}, fmt.Errorf("plan %s does not have the digest you saw: look again with bursar plan show %s", p.ID, p.ID)
+	case errors.Is(err, purchase.ErrBudget):
+		return api.Plan{}, budgetHint(err)
 	case err != nil:
 		return api.Plan{}, err
 	}

@@ -83,6 +83,8 @@ func goesOn(p *purchase.Plan, now time.Time) bool {
 		switch l.State {
 		case purchase.Ready, purchase.Armed, purchase.QueuedLine:
 			open = true
+		case purchase.Recovery:
+			open, begun = true, true // what was sent may be forgotten
 		case purchase.NeedsReapproval:
 			open = open || l.CancelRequested || !now.Before(p.ApprovalExpires)
 		}

@@ -152,7 +152,7 @@ Exit codes: 0 done, 1 error, 2 needs a decision, 3 an outcome is not known yet.`
 		}
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
-	root.AddCommand(sh.demo(), sh.initialize(), sh.sim(), sh.plan(), sh.approve(), sh.reject(), sh.apply(),
+	root.AddCommand(sh.demo(), sh.initialize(), sh.sim(), sh.plan(), sh.budget(), sh.approve(), sh.reject(), sh.apply(),
 		sh.cancel(), sh.resolve(), sh.stop(), sh.start(),
 		sh.reconcile(), sh.history(), sh.inventory(), sh.check(), sh.version())
 	return root

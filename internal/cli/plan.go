@@ -175,6 +175,7 @@ func printPlan(w io.Writer, p api.Plan) {
 	} else {
 		fmt.Fprintf(w, "tolerance  prices may rise by %s%% until the purchase\n", percent(p.ToleranceBP))
 	}
+	printBudgets(w, p.Budgets)
 	fmt.Fprintf(w, "digest     %s\n", p.Digest)
 	if p.Version > 1 {
 		fmt.Fprintf(w, "version    %d; version 1 is plan %s\n", p.Version, p.Lineage)

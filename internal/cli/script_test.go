@@ -245,6 +245,8 @@ var apiTypes = map[string]func() any{
 	"Case":         func() any { return new(api.Case) },
 	"Canceled":     func() any { return new([]api.Canceled) },
 	"Purchasing":   func() any { return new(api.Purchasing) },
+	"Budget":       func() any { return new(api.Budget) },
+	"Budgets":      func() any { return new([]api.Budget) },
 }
 
 func scriptStrict(ts *testscript.TestScript, neg bool, args []string) {

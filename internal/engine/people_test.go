@@ -134,15 +134,6 @@ func TestCancel(t *testing.T) {
 	w.audit(p)
 }
 
-func (w *world) approve(p *purchase.Plan) {
-	w.t.Helper()
-	now := w.sim.Now()
-	err := w.db.Decide(w.t.Context(), purchase.Decision{Plan: p.ID, Digest: p.Digest, By: "grace", Approve: true, At: now}, now.Add(24*time.Hour))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // TestContinue plans what was refused, expired or became dearer again, and
 // nothing else.
 func TestContinue(t *testing.T) {
@@ -191,7 +182,9 @@ func TestContinue(t *testing.T) {
 	if _, _, err := w.engine.Continue(t.Context(), w.plan(p), engine.PlanOptions{Requester: "ada"}); err == nil || !strings.Contains(err.Error(), string(next.ID)) {
 		t.Errorf("continued twice: %v", err)
 	}
-	w.approve(next)
+	if err := w.approve(next); err != nil {
+		t.Fatal(err)
+	}
 	// What is in doubt goes on being looked up under the superseded version, and
 	// nothing more is sent for it.
 	first := w.settle(p)

@@ -57,7 +57,7 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 }
 
 // due splits the workable lines into those that are due now and the number of
-// those that are not.
+// those that are not but that a run may wait for.
 func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.LineID, waiting int, err error) {
 	open, err := e.DB.Workable(ctx)
 	if err != nil {
@@ -67,6 +67,7 @@ func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.
 	for _, d := range open {
 		switch {
 		case plan != "" && d.Plan != plan:
+		case d.At.After(now) && d.State == purchase.NeedsReapproval: // for people, or the end of its approval
 		case d.At.After(now):
 			waiting++
 		default:

@@ -72,6 +72,8 @@ func TestCheckOfADecidedLine(t *testing.T) {
 	s := healthy(t)
 	l := &s.Plans[0].Lines[3] // needs review
 	l.State, l.DecidedBy, l.MustLeaveBy = Failed, "grace", time.Time{}
+	s.Budgets, s.Periods, s.Holds = nil, nil, nil
+	withHolds(t, s, s.Plans[0]) // its own are released
 	for i := range s.Attempts {
 		if s.Attempts[i].Line == l.ID {
 			s.Attempts[i].State, s.Attempts[i].EndedAt = AttemptDead, t0

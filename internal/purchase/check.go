@@ -17,6 +17,9 @@ type Snapshot struct {
 	Attempts  []Attempt       // by line, then N
 	Evidence  []StoredFact    // by line, then time
 	Receipts  []Receipt       //
+	Budgets   []Budget        // the ceilings of plans among them
+	Periods   []BudgetPeriod  //
+	Holds     []Hold          // by line, then budget
 	Intents   map[string]bool // nonce -> the stored request still has its stored digest
 }
 
@@ -48,6 +51,7 @@ type view struct {
 	now      time.Time
 	plans    map[PlanID]*Plan
 	lines    []Line
+	byLine   map[LineID]Line
 	attempts map[LineID][]Attempt
 	facts    map[LineID][]StoredFact
 	receipts map[LineID]Receipt
@@ -66,6 +70,8 @@ var invariants = []invariant{
 	{"commitment-once", "a commitment belongs to one line", checkCommitments},
 	{"closed-empty", "no line is closed as not bought while a request of it is in doubt, or against evidence", checkClosed},
 	{"evidence-cited", "every line that ended after a request cites evidence", checkEvidence},
+	{"within-budget", "what every budget holds and has spent is within its cap, and is the sum of its holds", checkBudgets},
+	{"hold-state", "a line's holds are held while it is open, spent when it is purchased, released when it ended without", checkHolds},
 	{"nobody-forgotten", "no line waits longer than it may without somebody being told", checkOverdue},
 }
 
@@ -74,11 +80,14 @@ var invariants = []invariant{
 func Check(s *Snapshot, now time.Time) []Finding {
 	v := &view{
 		Snapshot: s, now: now, plans: map[PlanID]*Plan{}, attempts: map[LineID][]Attempt{},
-		facts: map[LineID][]StoredFact{}, receipts: map[LineID]Receipt{},
+		facts: map[LineID][]StoredFact{}, receipts: map[LineID]Receipt{}, byLine: map[LineID]Line{},
 	}
 	for _, p := range s.Plans {
 		v.plans[p.ID] = p
 		v.lines = append(v.lines, p.Lines...)
+		for _, l := range p.Lines {
+			v.byLine[l.ID] = l
+		}
 	}
 	for _, a := range s.Attempts {
 		v.attempts[a.Line] = append(v.attempts[a.Line], a)

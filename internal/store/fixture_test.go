@@ -41,6 +41,10 @@ type ledger interface {
 	Facts(ctx context.Context, line purchase.LineID) ([]purchase.StoredFact, error)
 	Receipts(ctx context.Context) ([]purchase.Receipt, error)
 	Snapshot(ctx context.Context) (*purchase.Snapshot, error)
+	SetBudget(ctx context.Context, b purchase.Budget) (purchase.Budget, error)
+	RetireBudget(ctx context.Context, name, by string, at time.Time) error
+	Budgets(ctx context.Context) ([]purchase.Budget, []purchase.BudgetPeriod, error)
+	PlanBudgets(ctx context.Context, p *purchase.Plan, at time.Time) ([]PlanBudget, error)
 }
 
 // engine is an open ledger and a way around it.

@@ -92,6 +92,7 @@ func TestTheDatabaseRefusesEveryOtherMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.ok(e.exec("DROP TRIGGER line_transition"))
+	e.ok(e.exec("DROP TRIGGER line_opens_with_hold"))
 	for i, s := range purchase.States {
 		e.ok(e.exec("UPDATE line SET state = $1, must_leave_by = 1 WHERE id = $2", s, p.Lines[i].ID))
 	}
@@ -115,7 +116,7 @@ func TestTheDatabaseRefusesEveryOtherMove(t *testing.T) {
 
 func TestTheDatabaseKeepsEveryRow(t *testing.T) {
 	e, _ := full(t)
-	for _, table := range []string{"installation", "plan", "decision", "line", "attempt", "evidence", "receipt", "installation_event", "foreign_item"} {
+	for _, table := range []string{"installation", "plan", "decision", "line", "attempt", "evidence", "receipt", "installation_event", "foreign_item", "budget", "budget_period", "hold"} {
 		e.refuses("DELETE FROM " + table)
 		e.refuses("DELETE FROM " + table + " WHERE rowid = 1")
 		e.refuses("INSERT OR REPLACE INTO " + table + " SELECT * FROM " + table)
@@ -133,6 +134,7 @@ func TestTheDatabaseFreezesWhatPeopleApproved(t *testing.T) {
 		"decision":           nil,
 		"evidence":           nil,
 		"receipt":            nil,
+		"hold":               {"state", "ended_at"},
 		"foreign_item":       nil,
 		"installation_event": nil,
 		"installation":       {"state", "incarnation", "restored_at", "backup_at"},

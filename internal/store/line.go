@@ -105,9 +105,11 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 			}
 		}
 		if c.Receipt != nil {
-			return insertReceipt(ctx, q, c.Receipt)
+			if err := insertReceipt(ctx, q, c.Receipt); err != nil {
+				return err
+			}
 		}
-		return nil
+		return moveHolds(ctx, q, c, now)
 	})
 	switch {
 	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrTaken), errors.Is(err, purchase.ErrCommitUnknown):
@@ -141,6 +143,8 @@ func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.
 		return purchase.ErrTaken // the lane has an open purchase
 	case err != nil:
 		return err
+	case changed != 1 && c.Arm != nil:
+		return unarmed(ctx, q, c)
 	case changed != 1:
 		return purchase.ErrLost
 	}
@@ -222,12 +226,14 @@ func (db *DB) LookNow(ctx context.Context, now time.Time) error {
 
 // Due is a line that a worker can do something for, from At on.
 type Due struct {
-	Line purchase.LineID
-	Plan purchase.PlanID
-	At   time.Time
+	Line  purchase.LineID
+	Plan  purchase.PlanID
+	State purchase.State
+	At    time.Time
 }
 
-// Workable lists the lines that are ready or in doubt, the most overdue first.
+// Workable lists the lines that a worker can do something for, now or later, the
+// most overdue first.
 func (db *DB) Workable(ctx context.Context) ([]Due, error) {
 	rs, err := db.read().WorkableLines(ctx)
 	if err != nil {
@@ -235,7 +241,7 @@ func (db *DB) Workable(ctx context.Context) ([]Due, error) {
 	}
 	due := make([]Due, len(rs))
 	for i, r := range rs {
-		due[i] = Due{Line: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), At: fromMicros(r.LookAt)}
+		due[i] = Due{Line: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), State: purchase.State(r.State), At: fromMicros(r.LookAt)}
 	}
 	return due, nil
 }

@@ -42,7 +42,8 @@ func (e *InDoubtError) Error() string {
 // counts once for each person; the one that completes the number that the plan
 // needs makes it approved until expires and its lines ready, and supersedes the
 // earlier versions of the plan. The plan must be proposed and have exactly this
-// digest, else ErrDigest; on any error nothing is changed.
+// digest, else ErrDigest; and what its lines may cost must fit every budget, else
+// purchase.ErrBudget. On any error nothing is changed.
 func (db *DB) Decide(ctx context.Context, d purchase.Decision, expires time.Time) error {
 	err := db.write(ctx, func(q *rows.Queries) error {
 		n, err := q.HoldPlan(ctx, rows.HoldPlanParams{ID: string(d.Plan), Digest: d.Digest})
@@ -134,10 +135,11 @@ func approve(ctx context.Context, q *rows.Queries, p *purchase.Plan, d purchase.
 	if err := supersede(ctx, q, p, d.At); err != nil {
 		return err
 	}
-
-	// HOLDS: whatever must be reserved for the plan is reserved here, after what
-	// the earlier versions held was released and before a line can be armed.
-
+	// After what the earlier versions held was released, and before a line can be
+	// armed.
+	if err := takeHolds(ctx, q, d); err != nil {
+		return err
+	}
 	n, err = q.OpenLines(ctx, rows.OpenLinesParams{
 		LookAt: micros(d.At), MustLeaveBy: micros(d.At.Add(purchase.ReadyDwell)), PlanID: string(d.Plan),
 	})
@@ -177,11 +179,16 @@ func supersede(ctx context.Context, q *rows.Queries, p *purchase.Plan, now time.
 		if v.Version >= int64(p.Version) {
 			continue
 		}
-		_, err := q.SupersedeLines(ctx, rows.SupersedeLinesParams{
+		ended, err := q.SupersedeLines(ctx, rows.SupersedeLinesParams{
 			Reason: fmt.Sprintf("version %d of the plan replaced it", p.Version), UpdatedAt: micros(now), PlanID: v.ID,
 		})
 		if err != nil {
 			return err
+		}
+		for _, line := range ended {
+			if err := endHolds(ctx, q, purchase.LineID(line), purchase.Superseded, now); err != nil {
+				return err
+			}
 		}
 		// Read after the update: a line that a worker has armed in the meantime is
 		// seen here.

@@ -174,7 +174,9 @@ func testDue(t *testing.T, e *engine) {
 		return d
 	}
 	want := []Due{
-		{p.Lines[2].ID, p.ID, t0.Add(-time.Hour + 2*time.Second)}, {p.Lines[0].ID, p.ID, t0}, {p.Lines[1].ID, p.ID, t0.Add(2 * time.Second)},
+		{p.Lines[2].ID, p.ID, purchase.Armed, t0.Add(-time.Hour + 2*time.Second)},
+		{p.Lines[0].ID, p.ID, purchase.Ready, t0},
+		{p.Lines[1].ID, p.ID, purchase.Armed, t0.Add(2 * time.Second)},
 	}
 	if diff := cmp.Diff(want, due()); diff != "" {
 		t.Errorf("due (-want +got):\n%s", diff)
@@ -183,6 +185,13 @@ func testDue(t *testing.T, e *engine) {
 	want[2].At = t0
 	if diff := cmp.Diff([]Due{want[0], want[1], want[2]}, due()); diff != "" {
 		t.Errorf("due now (-want +got):\n%s", diff)
+	}
+	// What a ledger has forgotten is looked for like what it knows.
+	e.ok(e.exec("INSERT OR IGNORE INTO transition VALUES ('ready', 'recovery')"))
+	e.ok(e.exec("UPDATE line SET state = 'recovery' WHERE id = $1", p.Lines[0].ID))
+	want[1].State = purchase.Recovery
+	if diff := cmp.Diff(want, due()); diff != "" {
+		t.Errorf("due in recovery (-want +got):\n%s", diff)
 	}
 }
 

@@ -39,6 +39,16 @@ func testLedger(t *testing.T, open func(*testing.T) *engine) {
 		"a receipt belongs to one line":       testReceiptOnce,
 		"a plan is saved once":                testPlanOnce,
 		"only the nonce of the line is armed": testArmedByNonce,
+		"holds live as long as their lines":   testHolds,
+		"a budget refuses, whole or not":      testOverBudget,
+		"a new version takes the old room":    testSupersedeReleases,
+		"a budget counts what it covers":      testBudgetCovers,
+		"a budget is set and retired":         testSetBudget,
+		"a new budget takes over":             testTakeOver,
+		"a line is armed only with its holds": testArmingNeedsHolds,
+		"a hold ends with its line or not":    testHoldsAreWhole,
+		"what a plan takes can be looked up":  testPlanBudgets,
+		"a forgotten approval holds nothing":  testForgottenApproval,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

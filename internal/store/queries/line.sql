@@ -28,7 +28,7 @@ SELECT * FROM line ORDER BY plan_id, number;
 SELECT id FROM line WHERE id LIKE $1 ORDER BY id LIMIT 3;
 
 -- name: WorkableLines :many
-SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval') ORDER BY look_at, id;
+SELECT id, plan_id, state, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id;
 
 -- name: MoveLine :execrows
 UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
@@ -39,7 +39,9 @@ WHERE line.id = $6 AND line.state = sqlc.arg(from_state) AND line.version = $7 A
 UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
 WHERE line.id = $4 AND line.state = sqlc.arg(from_state) AND line.version = $6 AND generation = $5 AND cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
-  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing');
+  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
+  AND EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id)
+  AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id AND h.state <> 'held');
 
 -- name: LaneHolder :one
 SELECT look_at FROM line

@@ -14,9 +14,10 @@ SELECT * FROM plan WHERE lineage = $1 ORDER BY version;
 -- name: SupersedePlan :execrows
 UPDATE plan SET state = 'superseded' WHERE id = $1 AND state IN ('proposed', 'approved');
 
--- name: SupersedeLines :execrows
+-- name: SupersedeLines :many
 UPDATE line SET state = 'superseded', version = line.version + 1, reason = $1, must_leave_by = 0, look_at = 0, updated_at = $2
-WHERE plan_id = $3 AND state IN ('draft', 'ready', 'needs_reapproval');
+WHERE plan_id = $3 AND state IN ('draft', 'ready', 'needs_reapproval')
+RETURNING id;
 
 -- name: DecideLine :execrows
 -- MoveLine by a person's decision instead of evidence.

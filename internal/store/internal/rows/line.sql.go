@@ -63,6 +63,8 @@ UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, 
 WHERE line.id = $4 AND line.state = $7 AND line.version = $6 AND generation = $5 AND cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
   AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
+  AND EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id)
+  AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id AND h.state <> 'held')
 `
 
 type ArmLineParams struct {
@@ -372,12 +374,13 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (i
 }
 
 const workableLines = `-- name: WorkableLines :many
-SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval') ORDER BY look_at, id
+SELECT id, plan_id, state, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id
 `
 
 type WorkableLinesRow struct {
 	ID     string
 	PlanID string
+	State  string
 	LookAt int64
 }
 
@@ -390,7 +393,12 @@ func (q *Queries) WorkableLines(ctx context.Context) ([]WorkableLinesRow, error)
 	var items []WorkableLinesRow
 	for rows.Next() {
 		var i WorkableLinesRow
-		if err := rows.Scan(&i.ID, &i.PlanID, &i.LookAt); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.PlanID,
+			&i.State,
+			&i.LookAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

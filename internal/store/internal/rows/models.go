@@ -33,6 +33,31 @@ type Attempt struct {
 	EndedAt      int64
 }
 
+type Budget struct {
+	ID        string
+	PlanID    sql.NullString
+	Name      string
+	Account   string
+	Period    string
+	Measure   string
+	Currency  string
+	Cap       int64
+	CreatedAt int64
+	CreatedBy string
+	ChangedAt int64
+	ChangedBy string
+	RetiredAt int64
+	RetiredBy string
+}
+
+type BudgetPeriod struct {
+	BudgetID string
+	Period   string
+	Cap      int64
+	Held     int64
+	Spent    int64
+}
+
 type Decision struct {
 	ID        string
 	PlanID    string
@@ -71,6 +96,16 @@ type ForeignItem struct {
 	Person       string
 	Comment      string
 	At           int64
+}
+
+type Hold struct {
+	LineID   string
+	BudgetID string
+	Period   string
+	Amount   int64
+	State    string
+	At       int64
+	EndedAt  int64
 }
 
 type Installation struct {

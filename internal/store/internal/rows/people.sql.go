@@ -159,9 +159,10 @@ func (q *Queries) SetInstallationState(ctx context.Context, arg SetInstallationS
 	return result.RowsAffected()
 }
 
-const supersedeLines = `-- name: SupersedeLines :execrows
+const supersedeLines = `-- name: SupersedeLines :many
 UPDATE line SET state = 'superseded', version = line.version + 1, reason = $1, must_leave_by = 0, look_at = 0, updated_at = $2
 WHERE plan_id = $3 AND state IN ('draft', 'ready', 'needs_reapproval')
+RETURNING id
 `
 
 type SupersedeLinesParams struct {
@@ -170,12 +171,27 @@ type SupersedeLinesParams struct {
 	PlanID    string
 }
 
-func (q *Queries) SupersedeLines(ctx context.Context, arg SupersedeLinesParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, supersedeLines, arg.Reason, arg.UpdatedAt, arg.PlanID)
+func (q *Queries) SupersedeLines(ctx context.Context, arg SupersedeLinesParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, supersedeLines, arg.Reason, arg.UpdatedAt, arg.PlanID)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const supersedePlan = `-- name: SupersedePlan :execrows
