@@ -49,11 +49,7 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 		row.Tolerance, row.Install = purchase.Tolerance(p.ToleranceBp), in.Install
 		row.Purchasing = in.State == "purchasing"
 		if row.Line.Class == cloud.ClassNone {
-			lane := row.Line.Spec.Lane()
-			row.Explained, err = q.ReceiptsInLane(ctx, rows.ReceiptsInLaneParams{
-				Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service),
-			})
-			if err != nil {
+			if row.Explained, row.Exclusive, err = laneOfRow(ctx, q, row.Line.Spec.Lane()); err != nil {
 				return err
 			}
 		}
@@ -100,7 +96,10 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 			}
 		}
 		if c.Receipt != nil {
-			return insertReceipt(ctx, q, c.Receipt)
+			if err := insertReceipt(ctx, q, c.Receipt); err != nil {
+				return err
+			}
+			return insertWatch(ctx, q, c.Receipt)
 		}
 		return nil
 	})

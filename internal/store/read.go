@@ -145,6 +145,9 @@ var guards = []string{
 	"decision_append_only", "evidence_append_only", "receipt_append_only",
 	"installation_frozen", "plan_frozen", "line_frozen", "line_transition", "line_counts_up", "line_starts_as_draft",
 	"attempt_frozen", "attempt_closed", "line_one_open_per_lane", "attempt_one_per_fire_second",
+	"lane_no_delete", "imported_item_no_delete", "plan_lane_no_delete", "watch_no_delete", "fact_no_delete", "finding_no_delete",
+	"imported_item_append_only", "plan_lane_append_only", "fact_append_only", "lane_frozen", "imported_item_first_listing",
+	"plan_lane_with_its_plan", "watch_counts_up", "finding_frozen", "finding_one_open",
 }
 
 func toFacts(rs []rows.Evidence) ([]purchase.StoredFact, error) {

@@ -60,12 +60,57 @@ type Evidence struct {
 	At         int64
 }
 
+type Fact struct {
+	ID         string
+	LineID     string
+	At         int64
+	Kind       string
+	Detail     string
+	Commitment string
+}
+
+type Finding struct {
+	ID           string
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Kind         string
+	LineID       string
+	Detail       string
+	Commitment   string
+	FirstSeen    int64
+	LastSeen     int64
+	ClosedAt     int64
+}
+
+type ImportedItem struct {
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Commitment   string
+	At           int64
+}
+
 type Installation struct {
 	ID          int64
 	Install     string
 	Incarnation int64
 	State       string
 	CreatedAt   int64
+}
+
+type Lane struct {
+	Provider   string
+	Account    string
+	Region     string
+	Service    string
+	ImportedAt int64
+	AuditedAt  int64
+	Exclusive  int64
 }
 
 type Line struct {
@@ -107,6 +152,16 @@ type Plan struct {
 	ApprovalExpiresAt int64
 }
 
+type PlanLane struct {
+	PlanID   string
+	Provider string
+	Account  string
+	Region   string
+	Service  string
+	Ids      string
+	ListedAt int64
+}
+
 type Receipt struct {
 	LineID       string
 	N            int64
@@ -124,4 +179,11 @@ type Receipt struct {
 type Transition struct {
 	FromState string
 	ToState   string
+}
+
+type Watch struct {
+	LineID string
+	NextAt int64
+	Stage  int64
+	State  string
 }
