@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -249,15 +248,75 @@ func TestAuditUnreachable(t *testing.T) {
 	}
 }
 
-// TestHeuristicMixed: a person closes a line as not bought and is wrong, and
-// adopts a commitment that vanishes later.
-func TestHeuristicMixed(t *testing.T) {
+// decide carries out a person's decision about a line, on what the cloud lists
+// under its names now.
+func (w *world) decide(l purchase.Line, d purchase.Decided) {
+	w.t.Helper()
+	row, err := w.db.Row(w.t.Context(), l.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	svc, err := w.clouds.Service(l.Spec.Lane())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if d.Found, err = svc.Find(w.t.Context(), driver.Request{Account: l.Spec.Account, Identities: row.Identities()}); err != nil {
+		w.t.Fatal(err)
+	}
+	c, err := purchase.DefaultRules.Step(row, d, w.sim.Now())
+	if err == nil {
+		err = w.db.Apply(w.t.Context(), c, w.sim.Now())
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestHeuristicMixedNotBought: a person closes a line as not bought although its
+// name is in the cloud.
+func TestHeuristicMixedNotBought(t *testing.T) {
 	w := newWorld(t, sim.Options{})
-	p := w.approved(drafts(2)...)
-	w.fault(sim.Fault{Kind: sim.LoseReply})
+	p := w.approved(drafts(1)...)
+	l := p.Lines[0]
+	name := purchase.Identity("test", l.ID, 1)
+	w.stranger(name, l.Spec.Offering.ID)
+	w.run(p)
+	if got := w.plan(p).Lines[0]; got.State != purchase.NeedsReview {
+		t.Fatalf("%s: %s", got.State, got.Reason)
+	}
+	if a := w.audits(true); len(a.Findings) != 0 {
+		t.Errorf("raised although a person is asked about it: %+v", a.Findings)
+	}
+	w.decide(l, purchase.Decided{Choice: purchase.NotBought, By: "ada", Second: "grace", Unexplained: []string{name}})
+	a := w.audits(true)
+	if kinds(a.Findings) != "heuristic_mixed" || a.Findings[0].Line != l.ID || a.Findings[0].Commitment.ID != name {
+		t.Errorf("findings %+v", a.Findings)
+	}
+}
+
+// TestHeuristicMixedAdopted: a person adopts a commitment that is gone later.
+func TestHeuristicMixedAdopted(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	p := w.approved(draft(accountA, "us-east-1", "postgresql", "db.r6g.large", 2))
+	l := p.Lines[0]
 	w.fault(sim.Fault{Kind: sim.LoseRequest})
 	w.run(p)
-	t.Skip("driven by the decision of a person")
-	_ = context.Background
-	_ = p
+	name := purchase.Identity("test", l.ID, 1)
+	w.stranger(name, l.Spec.Offering.ID) // one unit, two were asked for
+	w.advance(time.Minute)
+	w.run(p)
+	if got := w.plan(p).Lines[0]; got.State != purchase.NeedsReview {
+		t.Fatalf("%s: %s", got.State, got.Reason)
+	}
+	w.decide(l, purchase.Decided{Choice: purchase.Adopt, By: "ada", Adopt: name})
+	w.advance(15 * time.Minute)
+	if a := w.audits(false); len(a.Findings) != 0 || w.facts(l) != "active" {
+		t.Errorf("findings %+v, facts %q", a.Findings, w.facts(l))
+	}
+	w.fault(sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: "DescribeReservedDBInstances", Times: -1, Duration: 1000 * time.Hour})
+	a := w.audits(true)
+	if kinds(a.Findings) != "heuristic_mixed" || w.facts(l) != "active heuristic_mixed" ||
+		!strings.HasPrefix(a.Findings[0].Detail, "a person decided that it is this line's: bought ") {
+		t.Errorf("findings %+v, facts %q", a.Findings, w.facts(l))
+	}
 }

@@ -44,7 +44,8 @@ type simulated struct {
 	url    string
 	now    func() time.Time
 	answer time.Duration
-	keys   bool // buy with static keys instead of a role
+	keys   bool        // buy with static keys instead of a role
+	class  cloud.Class // what the driver says of itself, if not what is true
 	mu     sync.Mutex
 	open   map[cloud.Lane]driver.Service
 }
@@ -72,10 +73,26 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 		cfg.RoleARN = "arn:aws:iam::" + string(l.Account) + ":role/bursar"
 	}
 	svc, err := aws.NewRDS(cfg)
-	if err == nil {
-		s.open[l] = svc
+	if err != nil {
+		return nil, err
 	}
-	return svc, err
+	s.open[l] = svc
+	if s.class != "" {
+		s.open[l] = posing{svc, s.class}
+	}
+	return s.open[l], nil
+}
+
+// posing is a driver that passes for one of another class.
+type posing struct {
+	driver.Service
+	class cloud.Class
+}
+
+func (p posing) Info() driver.Info {
+	info := p.Service.Info()
+	info.Class = p.class
+	return info
 }
 
 // newWorld starts a fresh world. Purchases are listed at once unless the options
@@ -151,8 +168,7 @@ func (w *world) approved(list ...recommend.Draft) *purchase.Plan {
 
 func (w *world) approvedWith(toleranceBP int, list ...recommend.Draft) *purchase.Plan {
 	w.t.Helper()
-	p, err := w.engine.Propose(w.t.Context(), recommend.Input{Drafts: list, ToleranceBP: toleranceBP},
-		engine.PlanOptions{Name: "test", Requester: "ada"})
+	p, err := w.propose(toleranceBP, list...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -162,6 +178,11 @@ func (w *world) approvedWith(toleranceBP int, list ...recommend.Draft) *purchase
 		w.t.Fatal(err)
 	}
 	return p
+}
+
+func (w *world) propose(toleranceBP int, list ...recommend.Draft) (*purchase.Plan, error) {
+	return w.engine.Propose(w.t.Context(), recommend.Input{Drafts: list, ToleranceBP: toleranceBP},
+		engine.PlanOptions{Name: "test", Requester: "ada"})
 }
 
 func (w *world) fault(f sim.Fault) {
@@ -268,7 +289,11 @@ func (w *world) check() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, f := range append(w.db.Integrity(w.t.Context(), w.sim.Now()), purchase.Check(snapshot, w.sim.Now())...) {
+	audited, err := w.db.CheckAudit(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range slices.Concat(w.db.Integrity(w.t.Context(), w.sim.Now()), purchase.Check(snapshot, w.sim.Now()), audited) {
 		for _, problem := range f.Problems {
 			if f.Name != "nobody-forgotten" { // the tests jump over days
 				w.t.Errorf("%s: %s", f.Name, problem)
