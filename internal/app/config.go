@@ -26,6 +26,7 @@ import (
 //	    role_arn: arn:aws:iam::123456789012:role/bursar
 //	    external_id: example        # optional
 //	    regions: [eu-west-1]        # where inventory is watched
+//	    exclusive: [rds]            # optional: nobody but Bursar buys these there
 type Config struct {
 	Accounts []Account `yaml:"accounts"`
 }
@@ -40,6 +41,7 @@ type Account struct {
 	RoleARN    string   `yaml:"role_arn"`
 	ExternalID string   `yaml:"external_id"`
 	Regions    []string `yaml:"regions"`
+	Exclusive  []string `yaml:"exclusive"`
 }
 
 var awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
@@ -85,12 +87,12 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, exclusive"
 		}
 		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
 	}
 	if m := wrongKind.FindStringSubmatch(first); m != nil {
-		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live is true or false, regions is a list of names",
+		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live is true or false, regions and exclusive are lists of names",
 			m[1], strings.TrimPrefix(m[2], "!!"))
 	}
 	return first
@@ -118,6 +120,8 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: external_id: belongs to a role_arn, and there is none", where)
 		case a.Live && len(a.Regions) == 0:
 			return fmt.Errorf("%s: regions: name the regions to watch, such as [eu-west-1]", where)
+		case a.exclusiveProblem() != "":
+			return fmt.Errorf("%s: %s", where, a.exclusiveProblem())
 		}
 		seen[a.ID] = true
 	}

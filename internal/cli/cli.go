@@ -151,7 +151,7 @@ Exit codes: 0 done, 1 error, 2 needs a decision, 3 an outcome is not known yet.`
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
 	root.AddCommand(sh.demo(), sh.initialize(), sh.sim(), sh.plan(), sh.approve(), sh.reject(), sh.apply(),
-		sh.reconcile(), sh.history(), sh.inventory(), sh.check(), sh.version())
+		sh.reconcile(), sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.version())
 	return root
 }
 

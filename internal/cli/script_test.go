@@ -242,6 +242,7 @@ var apiTypes = map[string]func() any{
 	"LineHistory":  func() any { return new(api.LineHistory) },
 	"Inventory":    func() any { return new(api.Inventory) },
 	"Findings":     func() any { return new([]api.Finding) },
+	"Audit":        func() any { return new(api.Audit) },
 }
 
 func scriptStrict(ts *testscript.TestScript, neg bool, args []string) {
