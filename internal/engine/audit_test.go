@@ -57,7 +57,7 @@ func (w *world) audits(all bool) *engine.Audit {
 	return a
 }
 
-// story of the facts of a line: "active missing".
+// facts tells what became of a line: "active missing".
 func (w *world) facts(l purchase.Line) string {
 	w.t.Helper()
 	facts, err := w.db.AuditFacts(w.t.Context(), l.ID)
@@ -248,8 +248,7 @@ func TestAuditUnreachable(t *testing.T) {
 	}
 }
 
-// decide carries out a person's decision about a line, on what the cloud lists
-// under its names now.
+// decide carries out a person's decision about a line, on what its lane lists now.
 func (w *world) decide(l purchase.Line, d purchase.Decided) {
 	w.t.Helper()
 	row, err := w.db.Row(w.t.Context(), l.ID)
@@ -260,7 +259,7 @@ func (w *world) decide(l purchase.Line, d purchase.Decided) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if d.Found, err = svc.Find(w.t.Context(), driver.Request{Account: l.Spec.Account, Identities: row.Identities()}); err != nil {
+	if d.Found, err = svc.Find(w.t.Context(), driver.Request{Account: l.Spec.Account}); err != nil {
 		w.t.Fatal(err)
 	}
 	c, err := purchase.DefaultRules.Step(row, d, w.sim.Now())
@@ -318,5 +317,78 @@ func TestHeuristicMixedAdopted(t *testing.T) {
 	if kinds(a.Findings) != "heuristic_mixed" || w.facts(l) != "active heuristic_mixed" ||
 		!strings.HasPrefix(a.Findings[0].Detail, "a person decided that it is this line's: bought ") {
 		t.Errorf("findings %+v, facts %q", a.Findings, w.facts(l))
+	}
+}
+
+// TestAuditClosesWhatIsExplained: a person adopts what was unexplained. That the
+// commitment under the line's own name is then nobody's is not forgotten.
+func TestAuditClosesWhatIsExplained(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	p := w.approved(draft(accountA, "us-east-1", "postgresql", "db.r6g.large", 2))
+	l := p.Lines[0]
+	w.fault(sim.Fault{Kind: sim.LoseRequest})
+	w.run(p)
+	name := purchase.Identity("test", l.ID, 1)
+	w.stranger(name, l.Spec.Offering.ID)
+	w.stranger("in-the-console", l.Spec.Offering.ID)
+	w.advance(time.Minute)
+	w.run(p)
+	a := w.audits(true)
+	if kinds(a.Findings) != "unexplained" || a.Findings[0].Commitment.ID != "in-the-console" {
+		t.Fatalf("findings %+v", a.Findings)
+	}
+	w.decide(l, purchase.Decided{Choice: purchase.Adopt, By: "ada", Adopt: "in-the-console"})
+	a = w.audits(true)
+	if kinds(a.Closed) != "unexplained" || a.Closed[0].Commitment.ID != "in-the-console" {
+		t.Errorf("closed %+v", a.Closed)
+	}
+	if kinds(a.Findings) != "unexplained" || a.Findings[0].Commitment.ID != name || a.Findings[0].Line != l.ID ||
+		!strings.Contains(a.Findings[0].Detail, "a line that is purchased") {
+		t.Errorf("findings %+v", a.Findings)
+	}
+}
+
+// TestExclusiveLane: without a name, one new commitment is taken for the line's
+// only where nobody else buys.
+func TestExclusiveLane(t *testing.T) {
+	for _, exclusive := range []bool{true, false} {
+		w := newWorld(t, sim.Options{})
+		w.clouds.class = cloud.ClassNone
+		p := w.approved(lane(1)...)
+		if exclusive {
+			if err := w.db.DeclareExclusive(t.Context(), w.clouds.Lanes()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.audits(true)
+		w.fault(sim.Fault{Kind: sim.LoseReply})
+		want := purchase.NeedsReview
+		if exclusive {
+			want = purchase.Purchased
+		}
+		if l := w.settle(p).Lines[0]; l.State != want {
+			t.Errorf("exclusive %t: %s: %s", exclusive, l.State, l.Reason)
+		}
+	}
+}
+
+// TestUnpaidIsNotOurs: what was ordered under our name and never paid binds
+// nothing, and its line says so.
+func TestUnpaidIsNotOurs(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	p := w.approved(drafts(1)...)
+	w.fault(sim.Fault{Kind: sim.LoseReply})
+	w.fault(sim.Fault{Kind: sim.PaymentFailed})
+	w.fault(sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: "DescribeReservedDBInstances", Skip: 2, Duration: time.Hour})
+	w.run(p)
+	w.advance(time.Hour)
+	if l := w.settle(p).Lines[0]; l.State != purchase.Failed {
+		t.Fatalf("%s: %s", l.State, l.Reason)
+	}
+	if a := w.audits(true); len(a.Findings) != 0 {
+		t.Errorf("findings %+v", a.Findings)
+	}
+	if got, inv := w.matches(); !inv.Balanced() || got[purchase.Identity("test", p.Lines[0].ID, 1)] != engine.Matched {
+		t.Errorf("%v, balanced %t", got, inv.Balanced())
 	}
 }
