@@ -121,6 +121,9 @@ func TestAuditFollows(t *testing.T) {
 	if err != nil || !watches[0].NextAt.IsZero() || watches[0].State != store.FactRetired {
 		t.Errorf("watch %+v, %v", watches[0], err)
 	}
+	if a := w.audits(false); a.Lanes != 0 {
+		t.Errorf("what has ended is due for ever: %d lanes", a.Lanes)
+	}
 	w.audit(p)
 }
 
@@ -158,6 +161,11 @@ func TestAuditRaisesAFailedPayment(t *testing.T) {
 	w.advance(3 * 24 * time.Hour)
 	if a := w.audits(false); len(a.Facts) != 0 || kinds(a.Findings) != "payment_failed" || a.Findings[0].LastSeen.Equal(a.Findings[0].FirstSeen) {
 		t.Errorf("days later: %v, %+v", a.Facts, a.Findings)
+	}
+	// A cloud need not list for ever what was never paid; that it was not stays open.
+	w.fault(sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: "DescribeReservedDBInstances", Account: string(failed.Spec.Account), Times: -1, Duration: 1000 * time.Hour})
+	if a := w.audits(true); len(a.Facts)+len(a.Closed) != 0 || kinds(a.Findings) != "payment_failed" {
+		t.Errorf("not listed: %v, %v, %+v", a.Facts, a.Closed, a.Findings)
 	}
 }
 
@@ -198,6 +206,32 @@ func TestAuditUnexplained(t *testing.T) {
 	if a := w.audits(false); kinds(a.Closed) != "" || kinds(a.Findings) != "unexplained" {
 		t.Errorf("still listed: closed %v, open %v", a.Closed, a.Findings)
 	}
+	w.unlisted()
+	if a := w.audits(true); kinds(a.Closed) != "unexplained" || len(a.Findings) != 0 {
+		t.Errorf("over and not listed: closed %v, open %v", a.Closed, a.Findings)
+	}
+}
+
+// unlisted makes all listings show a world in which nothing was bought yet.
+func (w *world) unlisted() {
+	w.t.Helper()
+	w.fault(sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: "DescribeReservedDBInstances", Times: -1, Duration: 100_000 * time.Hour})
+}
+
+// TestAuditAfterTheEnd: what is over need not be listed any more.
+func TestAuditAfterTheEnd(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	p := w.settle(w.approved(drafts(1)...))
+	w.advance(366 * 24 * time.Hour)
+	w.unlisted()
+	if a := w.audits(false); len(a.Findings) != 0 || w.facts(p.Lines[0]) != "retired" {
+		t.Errorf("findings %+v, facts %q", a.Findings, w.facts(p.Lines[0]))
+	}
+	watches, err := w.db.Watches(t.Context())
+	if err != nil || !watches[0].NextAt.IsZero() {
+		t.Errorf("watch %+v, %v", watches[0], err)
+	}
+	w.audit(p)
 }
 
 // TestAuditMissing: what a listing must show and does not is missing, and a later
@@ -324,6 +358,7 @@ func TestHeuristicMixedAdopted(t *testing.T) {
 // commitment under the line's own name is then nobody's is not forgotten.
 func TestAuditClosesWhatIsExplained(t *testing.T) {
 	w := newWorld(t, sim.Options{})
+	other := w.approved(lane(1)...)
 	p := w.approved(draft(accountA, "us-east-1", "postgresql", "db.r6g.large", 2))
 	l := p.Lines[0]
 	w.fault(sim.Fault{Kind: sim.LoseRequest})
@@ -341,6 +376,10 @@ func TestAuditClosesWhatIsExplained(t *testing.T) {
 	a = w.audits(true)
 	if kinds(a.Closed) != "unexplained" || a.Closed[0].Commitment.ID != "in-the-console" {
 		t.Errorf("closed %+v", a.Closed)
+	}
+	w.run(other) // and for another plan it is no news
+	if got := w.plan(other).Lines[0]; got.State != purchase.Purchased {
+		t.Errorf("%s: %s", got.State, got.Reason)
 	}
 	if kinds(a.Findings) != "unexplained" || a.Findings[0].Commitment.ID != name || a.Findings[0].Line != l.ID ||
 		!strings.Contains(a.Findings[0].Detail, "a line that is purchased") {

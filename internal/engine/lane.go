@@ -108,7 +108,11 @@ func (m market) News(ctx context.Context, l purchase.Line) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var news []string
+	return news(listing, base, books)
+}
+
+func news(listing store.LaneListing, base map[string]bool, books *store.Books) ([]string, error) {
+	var ids []string
 	for _, c := range listing.Items {
 		if _, named := books.Named(c); named || !c.State.Binding() || base[store.Fold(c.ID)] || books.Explained(c) {
 			continue
@@ -117,11 +121,11 @@ func (m market) News(ctx context.Context, l purchase.Line) ([]string, error) {
 			continue
 		}
 		if other, may := books.May(c); may {
-			return nil, fmt.Errorf("%s is new in %s and may be what line %s bought, which is in doubt: waiting until that is resolved", c.ID, lane, other)
+			return nil, fmt.Errorf("%s is new in %s and may be what line %s bought, which is in doubt: waiting until that is resolved", c.ID, listing.Lane, other)
 		}
-		news = append(news, c.ID)
+		ids = append(ids, c.ID)
 	}
-	return news, nil
+	return ids, nil
 }
 
 // base lists every lane of a plan once, for what they hold before anything of it

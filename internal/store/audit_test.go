@@ -80,6 +80,10 @@ func TestALaneIsImportedOnce(t *testing.T) {
 	if diff := cmp.Diff(map[string]bool{"before-1": true}, b.Imported); diff != "" {
 		t.Errorf("imported (-want +got):\n%s", diff)
 	}
+	var n int
+	if e.ok(db.reader.QueryRowContext(t.Context(), "SELECT count(*) FROM imported_item").Scan(&n)); n != 1 {
+		t.Errorf("%d items were imported", n)
+	}
 	l, err := db.Lane(t.Context(), laneA)
 	e.ok(err)
 	if diff := cmp.Diff(Lane{Lane: laneA, ImportedAt: t0}, l); diff != "" {
@@ -87,6 +91,29 @@ func TestALaneIsImportedOnce(t *testing.T) {
 	}
 	if len(b.Receipts) != 1 || len(b.Open) != 1 || b.Lines[p.Lines[0].ID] != purchase.Purchased || b.Install != "k7f2" {
 		t.Errorf("books %+v", b)
+	}
+}
+
+// TestOpenPurchasesAreNotImported: what may be the work of an open attempt was
+// not there before us.
+func TestOpenPurchasesAreNotImported(t *testing.T) {
+	for _, class := range []cloud.Class{cloud.ClassNone, cloud.ClassQueued} {
+		e := openSQLite(t)
+		db := e.ledger.(*DB)
+		p := newPlan(t, 1, 1)
+		p.Lines[0].Class = class
+		e.ok(p.Freeze())
+		e.ok(e.SavePlan(t.Context(), p))
+		e.ok(e.Decide(t.Context(), yes(p), t0.Add(2*time.Hour)))
+		a := e.armed(p.Lines[0].ID, t0, "nonce-1")
+		made := thing("ri-1")
+		if made.Start = t0; class == cloud.ClassQueued {
+			made.Start = a.FireAt
+		}
+		e.ok(db.Import(t.Context(), listed(t0, made, thing("before"))))
+		if b, err := db.Books(t.Context(), laneA); err != nil || len(b.Imported) != 1 || !b.Imported["before"] {
+			t.Errorf("class %s: imported %v, %v", class, b.Imported, err)
+		}
 	}
 }
 

@@ -158,7 +158,7 @@ func books(ctx context.Context, q *rows.Queries, lane cloud.Lane) (*Books, error
 	for _, l := range lines {
 		id := purchase.LineID(l.ID)
 		b.Lines[id] = purchase.State(l.State)
-		b.NotBought[id] = l.NotBought > 0 && b.Lines[id] == purchase.Failed
+		b.NotBought[id] = l.NotBought > 0
 	}
 	return b, nil
 }
