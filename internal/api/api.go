@@ -100,6 +100,7 @@ type LineHistory struct {
 	Line
 	Tries    []Attempt  `json:"tries"`
 	Evidence []Evidence `json:"evidence"`
+	Facts    []Fact     `json:"facts"` // of the commitment, after the purchase
 }
 
 // Attempt is one right to send one request.
@@ -192,12 +193,13 @@ type Moved struct {
 
 // Item is one commitment, as a cloud lists it or as a receipt names it.
 type Item struct {
-	Match      string            `json:"match"` // matched, foreign, unexplained, missing, differs, awaited
+	Match      string            `json:"match"` // matched, imported, foreign, unexplained, missing, differs, awaited
 	Provider   string            `json:"provider"`
 	Account    string            `json:"account"`
 	Region     string            `json:"region"`
 	Service    string            `json:"service"`
 	Commitment string            `json:"commitment"`
+	Offering   string            `json:"offering,omitempty"`
 	State      string            `json:"state"`
 	Attributes map[string]string `json:"attributes"`
 	TermMonths int               `json:"term_months"`
@@ -216,7 +218,9 @@ type Inventory struct {
 	Lanes     int            `json:"lanes"`
 	Counts    map[string]int `json:"counts"` // by match
 	Items     []Item         `json:"items"`
-	Failed    []Dropped      `json:"failed,omitempty"` // lanes that could not be listed
+	Equations []Equation     `json:"equations"`          // of the lanes that were listed
+	Findings  []AuditFinding `json:"findings,omitempty"` // of audits; open
+	Failed    []Dropped      `json:"failed,omitempty"`   // lanes that could not be listed
 }
 
 // Finding is the result of one invariant.

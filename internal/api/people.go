@@ -55,8 +55,8 @@ type Case struct {
 // CaseItem is one commitment in the lane of a line under review.
 type CaseItem struct {
 	Item
-	// Explained is "receipt" (of Line), "foreign" (declared by By) or "" if nothing
-	// explains it.
+	// Explained is "receipt" (of Line), "imported" (it was there before), "foreign"
+	// (declared by By) or "" if nothing explains it.
 	Explained string `json:"explained,omitempty"`
 	By        string `json:"declared_by,omitempty"`
 	Named     bool   `json:"named"`             // it carries the name of the line under review

@@ -126,6 +126,9 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	if err := db.DeclareExclusive(ctx, cfg.exclusive()); err != nil {
+		return nil, errors.Join(err, c.close(), db.Close())
+	}
 	log := o.Log
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -28,6 +28,7 @@ import (
 //	    role_arn: arn:aws:iam::123456789012:role/bursar
 //	    external_id: example        # optional
 //	    regions: [eu-west-1]        # where inventory is watched
+//	    exclusive: [rds]            # optional: nobody but Bursar buys these there
 //	approvals:                      # frozen into every plan that is made from now on
 //	  needed: 2                     # how many different people approve a plan; default 1
 //	  approvers: [ada, grace]       # who they are; default anybody
@@ -54,6 +55,7 @@ type Account struct {
 	RoleARN    string   `yaml:"role_arn"`
 	ExternalID string   `yaml:"external_id"`
 	Regions    []string `yaml:"regions"`
+	Exclusive  []string `yaml:"exclusive"`
 }
 
 var awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
@@ -99,7 +101,7 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, exclusive"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"
@@ -107,7 +109,7 @@ func yamlProblem(err error) string {
 		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
 	}
 	if m := wrongKind.FindStringSubmatch(first); m != nil {
-		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live is true or false, regions is a list of names, approvals has needed, approvers and requester_may_approve",
+		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live is true or false, regions and exclusive are lists of names, approvals has needed, approvers and requester_may_approve",
 			m[1], strings.TrimPrefix(m[2], "!!"))
 	}
 	return first
@@ -135,6 +137,8 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: external_id: belongs to a role_arn, and there is none", where)
 		case a.Live && len(a.Regions) == 0:
 			return fmt.Errorf("%s: regions: name the regions to watch, such as [eu-west-1]", where)
+		case a.exclusiveProblem() != "":
+			return fmt.Errorf("%s: %s", where, a.exclusiveProblem())
 		}
 		seen[a.ID] = true
 	}

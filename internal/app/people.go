@@ -227,6 +227,8 @@ func (a *App) Case(ctx context.Context, id string) (api.Case, error) {
 		switch {
 		case i.Receipt != "":
 			item.Explained, item.Match = "receipt", string(engine.Matched)
+		case i.Imported:
+			item.Explained, item.Match = "imported", string(engine.Imported)
 		case i.Foreign != nil:
 			item.Explained, item.By, item.Match = "foreign", i.Foreign.By, string(engine.Foreign)
 		default:

@@ -154,7 +154,7 @@ Exit codes: 0 done, 1 error, 2 needs a decision, 3 an outcome is not known yet.`
 	}
 	root.AddCommand(sh.demo(), sh.initialize(), sh.sim(), sh.plan(), sh.budget(), sh.approve(), sh.reject(), sh.apply(),
 		sh.cancel(), sh.resolve(), sh.stop(), sh.start(),
-		sh.reconcile(), sh.history(), sh.inventory(), sh.check(), sh.version())
+		sh.reconcile(), sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.version())
 	return root
 }
 

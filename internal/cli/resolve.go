@@ -119,6 +119,8 @@ func (sh *shell) showCase(c api.Case) error {
 		switch item.Explained {
 		case "receipt":
 			explained = "bought by line " + item.Line
+		case "imported":
+			explained = "was there before"
 		case "foreign":
 			explained = "declared foreign by " + item.By
 		}

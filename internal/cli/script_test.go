@@ -247,6 +247,7 @@ var apiTypes = map[string]func() any{
 	"Purchasing":   func() any { return new(api.Purchasing) },
 	"Budget":       func() any { return new(api.Budget) },
 	"Budgets":      func() any { return new([]api.Budget) },
+	"Audit":        func() any { return new(api.Audit) },
 }
 
 func scriptStrict(ts *testscript.TestScript, neg bool, args []string) {

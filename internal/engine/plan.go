@@ -81,7 +81,11 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if p.Approvals, err = o.Approvals.freeze(p); err != nil {
 		return nil, err
 	}
-	if err := e.DB.SavePlan(ctx, p); err != nil {
+	base, err := e.base(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.DB.SavePlan(ctx, p, base...); err != nil {
 		return nil, err
 	}
 	return e.DB.Plan(ctx, string(p.ID))

@@ -33,10 +33,11 @@ type Resolution struct {
 }
 
 // CaseItem is a commitment in the lane of a line under review, with what explains
-// it: at most one of Receipt and Foreign is set.
+// it: at most one of Receipt, Imported and Foreign is set.
 type CaseItem struct {
 	Commitment cloud.Commitment
 	Receipt    purchase.LineID // the line that bought it
+	Imported   bool            // it was there before us
 	Foreign    *store.Foreign  // the word of a person
 	Named      bool            // it carries a name or second of the line under review
 	Differs    string          // how it is not what was approved; "" if it is
@@ -45,7 +46,7 @@ type CaseItem struct {
 
 // Explained reports whether something but the line under review accounts for the
 // item.
-func (i CaseItem) Explained() bool { return i.Receipt != "" || i.Foreign != nil }
+func (i CaseItem) Explained() bool { return i.Receipt != "" || i.Imported || i.Foreign != nil }
 
 // Case is all that a person needs to decide about a line.
 type Case struct {
@@ -81,7 +82,7 @@ func (e *Engine) Case(ctx context.Context, id purchase.LineID) (*Case, error) {
 		_, err := purchase.DefaultRules.Step(row, d, now)
 		return err
 	}
-	receipts, err := e.DB.Receipts(ctx)
+	books, err := e.DB.Books(ctx, row.Line.Spec.Lane())
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +91,10 @@ func (e *Engine) Case(ctx context.Context, id purchase.LineID) (*Case, error) {
 		return nil, err
 	}
 	for _, f := range sight.lane {
-		item := CaseItem{Commitment: *f.Commitment, Named: sight.named(f.Commitment.ID), Differs: row.Mismatch(*f.Commitment)}
-		for _, r := range receipts {
-			if key(r.Commitment) == key(*f.Commitment) {
-				item.Receipt = r.Line
-			}
+		id := store.Fold(f.Commitment.ID)
+		item := CaseItem{
+			Commitment: *f.Commitment, Named: sight.named(f.Commitment.ID), Differs: row.Mismatch(*f.Commitment),
+			Receipt: books.Receipts[id].Line, Imported: books.Imported[id],
 		}
 		for i := range declared {
 			if declared[i].Commitment == f.Commitment.ID {

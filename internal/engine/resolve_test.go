@@ -125,9 +125,77 @@ func TestResolveNotBought(t *testing.T) {
 		t.Errorf("after the decision: %v, want ErrNoReview", err)
 	}
 	w.check()
-	if got, inv := w.matches(); got[name] != engine.Foreign || !inv.Balanced() {
-		t.Errorf("in the inventory it is %s, balanced %t", got[name], inv.Balanced())
+	if got, inv := w.matches(); got[name] != engine.Foreign || got["from-the-console"] != engine.Unexplained || inv.Balanced() {
+		t.Errorf("in the inventory they are %s and %s, balanced %t", got[name], got["from-the-console"], inv.Balanced())
 	}
+}
+
+// TestForeignIsExplained: what a person declares foreign is so everywhere. It ends
+// the finding of the audit, the equation holds again, and no plan takes it for
+// news. What was there before us needs no word.
+func TestForeignIsExplained(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	w.intruder("before-us", w.offering())
+	p, other := w.approved(drafts(1)...), w.approved(drafts(1)...)
+	l := p.Lines[0]
+	w.stranger(l, purchase.Identity("test", l.ID, 1), 7)
+	w.run(p)
+	w.intruder("in-the-console", l.Spec.Offering.ID)
+	a := w.audits(true)
+	if kinds(a.Findings) != "unexplained" || a.Findings[0].Commitment.ID != "in-the-console" {
+		t.Fatalf("findings %+v", a.Findings)
+	}
+	explained := map[string]bool{}
+	for _, i := range w.theCase(l).Items {
+		explained[i.Commitment.ID] = i.Explained()
+	}
+	if !explained["before-us"] || explained["in-the-console"] || len(explained) != 3 {
+		t.Errorf("the case: %v", explained)
+	}
+	if _, err := w.resolve(l, engine.Resolution{Choice: engine.DeclareForeign, Commitment: "before-us"}); !errors.Is(err, purchase.ErrNotListed) {
+		t.Errorf("declared what was there before: %v, want ErrNotListed", err)
+	}
+	if _, err := w.resolve(l, engine.Resolution{Choice: engine.DeclareForeign, Commitment: "in-the-console"}); err != nil {
+		t.Fatal(err)
+	}
+	a = w.audits(true)
+	if kinds(a.Closed) != "unexplained" || a.Closed[0].Commitment.ID != "in-the-console" || len(a.Findings) != 0 {
+		t.Errorf("closed %+v, open %+v", a.Closed, a.Findings)
+	}
+	for _, q := range a.Equations {
+		if q.Lane == l.Spec.Lane() && (!q.Holds() || q.Imported != 1 || q.Foreign != 1) {
+			t.Errorf("equation %+v", q)
+		}
+	}
+	if got := w.settle(other).Lines[0]; got.State != purchase.Purchased {
+		t.Errorf("another plan: %s: %s", got.State, got.Reason)
+	}
+}
+
+// TestVersionsKnowTheirLanes: a new version rests on what its lanes hold when it
+// is made, so that it may be bought beside what stopped the one before.
+func TestVersionsKnowTheirLanes(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	p := w.approved(drafts(1)...)
+	w.intruder("in-between", p.Lines[0].Spec.Offering.ID)
+	p = w.settle(p)
+	if l := p.Lines[0]; l.State != purchase.NeedsReapproval {
+		t.Fatalf("%s: %s", l.State, l.Reason)
+	}
+	next, _, err := w.engine.Continue(t.Context(), p, engine.PlanOptions{Requester: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.approve(next); err != nil {
+		t.Fatal(err)
+	}
+	if l := w.settle(next).Lines[0]; l.State != purchase.Purchased {
+		t.Errorf("%s: %s", l.State, l.Reason)
+	}
+	if l := w.plan(p).Lines[0]; l.State != purchase.Superseded {
+		t.Errorf("version 1: %s", l.State)
+	}
+	w.audit(next)
 }
 
 // said looks for what people said in the evidence of a line.

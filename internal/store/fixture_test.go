@@ -24,7 +24,7 @@ var facts = purchase.Facts{Class: cloud.ClassName, Life: 2 * time.Minute, Settle
 // nothing else, so that another engine can run it.
 type ledger interface {
 	purchase.Ledger
-	SavePlan(ctx context.Context, p *purchase.Plan) error
+	SavePlan(ctx context.Context, p *purchase.Plan, base ...LaneListing) error
 	Plan(ctx context.Context, id string) (*purchase.Plan, error)
 	Plans(ctx context.Context) ([]*purchase.Plan, error)
 	Decide(ctx context.Context, d purchase.Decision, expires time.Time) error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"bursar/internal/cloud"
@@ -85,36 +84,17 @@ func foreignItems(ctx context.Context, q *rows.Queries, lane cloud.Lane) ([]rows
 	})
 }
 
-// Explained lists the ids in a lane that a receipt names or that a person
-// declared foreign.
+// Explained lists the ids in a lane that the ledger accounts for: a receipt names
+// them, they were there before us, or a person declared them foreign.
 func (db *DB) Explained(ctx context.Context, lane cloud.Lane) ([]string, error) {
 	var ids []string
 	err := db.view(ctx, func(q *rows.Queries) error {
 		var err error
-		ids, err = explained(ctx, q, lane)
+		ids, _, err = laneOfRow(ctx, q, lane)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("what is explained in %s: %w", lane, err)
-	}
-	return ids, nil
-}
-
-func explained(ctx context.Context, q *rows.Queries, lane cloud.Lane) ([]string, error) {
-	ids, err := q.ReceiptsInLane(ctx, rows.ReceiptsInLaneParams{
-		Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service),
-	})
-	if err != nil {
-		return nil, err
-	}
-	foreign, err := foreignItems(ctx, q, lane)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range foreign {
-		if !slices.Contains(ids, f.CommitmentID) {
-			ids = append(ids, f.CommitmentID)
-		}
 	}
 	return ids, nil
 }

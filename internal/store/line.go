@@ -51,7 +51,7 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 		row.Restored, row.Backup = fromMicros(in.RestoredAt), fromMicros(in.BackupAt)
 		if row.Line.Class == cloud.ClassNone || row.Line.Class == cloud.ClassQueued {
 			lane := row.Line.Spec.Lane()
-			if row.Explained, err = explained(ctx, q, lane); err != nil {
+			if row.Explained, row.Exclusive, err = laneOfRow(ctx, q, lane); err != nil {
 				return err
 			}
 			held, err := q.LaneHolder(ctx, rows.LaneHolderParams{
@@ -106,6 +106,9 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 		}
 		if c.Receipt != nil {
 			if err := insertReceipt(ctx, q, c.Receipt); err != nil {
+				return err
+			}
+			if err := insertWatch(ctx, q, c.Receipt); err != nil {
 				return err
 			}
 		}

@@ -14,8 +14,9 @@ import (
 	"bursar/internal/store/internal/rows"
 )
 
-// SavePlan stores a frozen plan as proposed, with its lines as drafts.
-func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan) error {
+// SavePlan stores a frozen plan as proposed, with its lines as drafts and with
+// what its lanes held when it was made.
+func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan, base ...LaneListing) error {
 	err := db.write(ctx, func(q *rows.Queries) error {
 		approvers, err := approversText(p.Approvals.Approvers)
 		if err != nil {
@@ -44,6 +45,11 @@ func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan) error {
 			})
 			if err != nil {
 				return fmt.Errorf("line %d: %w", l.Number, err)
+			}
+		}
+		for _, l := range base {
+			if err := insertBase(ctx, q, p.ID, l); err != nil {
+				return err
 			}
 		}
 		return nil

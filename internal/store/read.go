@@ -153,6 +153,9 @@ var guards = []string{
 	"budget_no_delete", "budget_period_no_delete", "hold_no_delete", "budget_frozen", "budget_retired", "budget_period_frozen",
 	"budget_period_spent_stays", "hold_frozen", "hold_starts_held", "hold_ends_once", "hold_spent_with_receipt",
 	"hold_released_after_end", "line_opens_with_hold", "budget_one_of_a_name",
+	"lane_no_delete", "imported_item_no_delete", "plan_lane_no_delete", "watch_no_delete", "fact_no_delete", "finding_no_delete",
+	"imported_item_append_only", "plan_lane_append_only", "fact_append_only", "lane_frozen", "imported_item_first_listing",
+	"plan_lane_with_its_plan", "watch_counts_up", "finding_frozen", "finding_one_open",
 }
 
 func toFacts(rs []rows.Evidence) ([]purchase.StoredFact, error) {

@@ -86,6 +86,31 @@ type Evidence struct {
 	At         int64
 }
 
+type Fact struct {
+	ID         string
+	LineID     string
+	At         int64
+	Kind       string
+	Detail     string
+	Commitment string
+}
+
+type Finding struct {
+	ID           string
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Kind         string
+	LineID       string
+	Detail       string
+	Commitment   string
+	FirstSeen    int64
+	LastSeen     int64
+	ClosedAt     int64
+}
+
 type ForeignItem struct {
 	ID           string
 	Provider     string
@@ -108,6 +133,16 @@ type Hold struct {
 	EndedAt  int64
 }
 
+type ImportedItem struct {
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Commitment   string
+	At           int64
+}
+
 type Installation struct {
 	ID          int64
 	Install     string
@@ -124,6 +159,16 @@ type InstallationEvent struct {
 	Person  string
 	At      int64
 	Comment string
+}
+
+type Lane struct {
+	Provider   string
+	Account    string
+	Region     string
+	Service    string
+	ImportedAt int64
+	AuditedAt  int64
+	Exclusive  int64
 }
 
 type Line struct {
@@ -171,6 +216,16 @@ type Plan struct {
 	ApprovalExpiresAt int64
 }
 
+type PlanLane struct {
+	PlanID   string
+	Provider string
+	Account  string
+	Region   string
+	Service  string
+	Ids      string
+	ListedAt int64
+}
+
 type Receipt struct {
 	LineID       string
 	N            sql.NullInt64
@@ -188,4 +243,11 @@ type Receipt struct {
 type Transition struct {
 	FromState string
 	ToState   string
+}
+
+type Watch struct {
+	LineID string
+	NextAt int64
+	Stage  int64
+	State  string
 }
