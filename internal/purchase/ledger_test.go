@@ -127,6 +127,9 @@ func (l *memLedger) change(c Change, now time.Time) (Row, []Receipt, error) {
 		}
 		a := &row.Attempts[m.N-1]
 		a.State, a.Outcome, a.Code, a.EndedAt = m.To, m.Outcome, m.Code, m.EndedAt
+		if m.Handle != "" {
+			a.Handle = m.Handle
+		}
 	}
 	receipts := l.receipts
 	if r := c.Receipt; r != nil {
@@ -138,7 +141,7 @@ func (l *memLedger) change(c Change, now time.Time) (Row, []Receipt, error) {
 		receipts = append(slices.Clone(receipts), *r)
 	}
 	row.Line.Version++
-	row.Line.State, row.Line.Generation, row.Line.Reason = c.To, c.Generation, c.Reason
+	row.Line.State, row.Line.Generation, row.Line.Reason, row.Line.Listing = c.To, c.Generation, c.Reason, c.Listing
 	row.Line.MustLeaveBy, row.Line.LookAt, row.Line.UpdatedAt = c.MustLeaveBy, c.LookAt, now
 	return row, receipts, nil
 }
