@@ -268,16 +268,11 @@ func TestAQueuedLineWaitsForItsSecond(t *testing.T) {
 	wanted := orderedOnce(QueuedLine, AttemptAccepted)
 	now, last := t0.Add(time.Hour), fire.Add(30*time.Minute)
 	queued := order("r-1", cloud.Queued)
-	at := func(when time.Time, cs ...cloud.Commitment) (Looked, time.Time) {
-		return looked(lane(when, cs...)), when
+	wait := func(name string, at, next time.Time, cs ...cloud.Commitment) stepCase {
+		return stepCase{name: name, row: wanted, ev: looked(lane(at, cs...)), now: at, to: QueuedLine, lookAt: next}
 	}
-	wait := func(name string, when, next time.Time, cs ...cloud.Commitment) stepCase {
-		ev, now := at(when, cs...)
-		return stepCase{name: name, row: wanted, ev: ev, now: now, to: QueuedLine, lookAt: next}
-	}
-	review := func(name string, when time.Time, reason string, cs ...cloud.Commitment) stepCase {
-		ev, now := at(when, cs...)
-		return stepCase{name: name, row: wanted, ev: ev, now: now, rule: "T12", to: NeedsReview, reason: reason, evidence: 1}
+	review := func(name string, at time.Time, reason string, cs ...cloud.Commitment) stepCase {
+		return stepCase{name: name, row: wanted, ev: looked(lane(at, cs...)), now: at, rule: "T12", to: NeedsReview, reason: reason, evidence: 1}
 	}
 	runSteps(t, []stepCase{
 		wait("queued, before", now, fire.Add(time.Minute), queued),
