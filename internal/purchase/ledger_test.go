@@ -182,6 +182,11 @@ type fakeCloud struct {
 	seen     map[string]int
 	drift    func(*cloud.Offering)
 	failing  map[string]error // by method: every call fails
+	// What a process learns that is given the cloud itself and not its ports.
+	news    []string
+	audits  map[string][]cloud.Evidence // by credential
+	handles map[string]cloud.Evidence
+	asked   []string // what was asked of the cloud's other powers
 }
 
 func newCloud(c *clock) *fakeCloud {
@@ -191,7 +196,38 @@ func newCloud(c *clock) *fakeCloud {
 	}
 }
 
-var _ Market = (*fakeCloud)(nil)
+var (
+	_ Market   = (*fakeCloud)(nil)
+	_ Watcher  = (*fakeCloud)(nil)
+	_ Auditor  = (*fakeCloud)(nil)
+	_ Follower = (*fakeCloud)(nil)
+	_ Releaser = (*fakeCloud)(nil)
+)
+
+func (f *fakeCloud) News(_ context.Context, l Line) ([]string, error) {
+	f.asked = append(f.asked, "news of "+string(l.ID))
+	return f.news, f.failing["News"]
+}
+
+func (f *fakeCloud) Trail(_ context.Context, _ Intent, credential string) ([]cloud.Evidence, error) {
+	f.asked = append(f.asked, "trail of "+credential)
+	return f.audits[credential], f.failing["Trail"]
+}
+
+func (f *fakeCloud) Poll(_ context.Context, _ Intent, handle string) (cloud.Evidence, error) {
+	f.asked = append(f.asked, "poll of "+handle)
+	return f.handles[handle], f.failing["Poll"]
+}
+
+func (f *fakeCloud) Release(_ context.Context, _ Intent, order cloud.Commitment) error {
+	f.asked = append(f.asked, "release of "+order.ID)
+	if err := f.failing["Release"]; err != nil {
+		return err
+	}
+	order.State = cloud.Deleted
+	f.owned[order.ID] = order
+	return nil
+}
 
 func (f *fakeCloud) Facts(Line) (Facts, error) { return testFacts, f.failing["Facts"] }
 
@@ -209,7 +245,8 @@ func (f *fakeCloud) Find(_ context.Context, i Intent) ([]cloud.Evidence, error) 
 	}
 	var shown []cloud.Commitment
 	for _, name := range slices.Sorted(maps.Keys(f.owned)) {
-		if slices.ContainsFunc(i.Identities, func(id string) bool { return strings.EqualFold(id, name) }) && !f.clock.now.Before(f.bound[name].Add(f.lag)) {
+		ours := i.Identities == nil || slices.ContainsFunc(i.Identities, func(id string) bool { return strings.EqualFold(id, name) })
+		if ours && !f.clock.now.Before(f.bound[name].Add(f.lag)) {
 			shown = append(shown, f.owned[name])
 		}
 	}
