@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -399,6 +400,8 @@ func TestAHandleIsAskedAboutBeforeAnythingElse(t *testing.T) {
 		{name: "closed attempts are not asked about", row: lineIn(Armed, classH, closed), handles: map[string]cloud.Evidence{"op-1": bought}, state: Armed, asked: []string{"poll of op-2"}},
 		{name: "no handle came", row: lineIn(Armed, classH, with(attempt(1, 1, AttemptAccepted, cloud.Accepted))), state: Armed},
 		{name: "not accepted", row: lineIn(Armed, classH, with(attempt(1, 1, AttemptInDoubt, cloud.InDoubt))), state: Armed},
+		{name: "in doubt since it was followed", row: lineIn(Armed, classH, with(following(1)), func(r *Row) { r.Attempts[0].State = AttemptInDoubt }),
+			handles: map[string]cloud.Evidence{"op-1": bought}, state: Armed},
 		{name: "an order is looked for and not asked about", row: orderedOnce(Armed, AttemptAccepted, func(r *Row) { r.Attempts[0].Handle = "r-1" }), state: Armed},
 		{name: "in recovery the lane is looked at", row: lineIn(Recovery, classH, with(following(1)), func(r *Row) { r.Restored = t0 }), state: Recovery},
 	} {
@@ -408,6 +411,9 @@ func TestAHandleIsAskedAboutBeforeAnythingElse(t *testing.T) {
 			row, err := w.advanced(t0.Add(time.Minute), true)
 			if err != nil || row.Line.State != c.state {
 				t.Errorf("%s (%s), %v, want %s", row.Line.State, row.Line.Reason, err, c.state)
+			}
+			if c.state == Armed && (!strings.Contains(row.Line.Reason, "not listed") || len(w.ledger.evidence) > 0) {
+				t.Errorf("nothing was looked up: %s, evidence %+v", row.Line.Reason, w.ledger.evidence)
 			}
 			if c.receipt > 0 && (len(w.ledger.receipts) != 1 || w.ledger.receipts[0].Attempt != c.receipt) {
 				t.Errorf("receipts %+v, want attempt %d", w.ledger.receipts, c.receipt)
@@ -612,4 +618,28 @@ func TestNewsOfTheLaneIsAskedForBeforeTheFirstPurchaseOnly(t *testing.T) {
 		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
 	}
 	w.asked()
+}
+
+func TestALineInRecoveryIsLookedForUnderNamesThatTheLedgerHasLost(t *testing.T) {
+	back := t0.Add(settled)
+	inRecovery := func(r *Row) { r.Restored = t0 }
+	w := owning(t, lineIn(Recovery, inRecovery), boughtAs(identity(3)))
+	row, err := w.advanced(t0, true)
+	if err != nil || row.Line.State != Recovery || !row.Line.LookAt.Equal(back) {
+		t.Errorf("%v, row %+v", err, row.Line)
+	}
+	if row, err = w.advanced(back, true); err != nil || row.Line.State != Purchased || w.ledger.receipts[0].Commitment.ID != identity(3) {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
+	if len(w.cloud.seen) != 0 {
+		t.Error("something was sent")
+	}
+}
+
+func TestWhatIsFoundNeedsNoQuote(t *testing.T) {
+	w := owning(t, armedOnce(), boughtAs(identity(1)))
+	w.cloud.failing["Quote"] = errNoAnswer
+	if row, err := w.advanced(t0.Add(answerBy), false); err != nil || row.Line.State != Purchased {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
 }

@@ -80,6 +80,8 @@ func TestALaneIsSettledByBothClocks(t *testing.T) {
 		{name: "a nanosecond before by the cloud's", row: laneOnce(), ev: byCloud(end, end.Add(-1)), now: end, to: Armed, reason: doubt},
 		{name: "the cloud told no time", row: laneOnce(), ev: byCloud(end.Add(time.Hour), time.Time{}), now: end.Add(time.Hour), to: Armed, reason: doubt},
 		{name: "by both", row: laneOnce(), ev: byCloud(end, end), now: end, to: Armed, reason: once, lookAt: end.Add(time.Minute), listedAt: end},
+		{name: "by both, and the listing took five seconds", row: laneOnce(), ev: byCloud(end, end), now: end.Add(5 * time.Second),
+			to: Armed, reason: once, lookAt: end.Add(65 * time.Second), listedAt: end.Add(5 * time.Second)},
 		{name: "one like ours appears too early to conclude", row: laneOnce(exclusive), ev: looked(lane(t0, old, inLane("new"))), now: t0, to: Armed, reason: doubt},
 		{name: "two equal ones, the second too early by the cloud's", row: laneOnce(shown(end, old)), ev: byCloud(end.Add(time.Minute), end.Add(-1)), now: end.Add(time.Minute),
 			to: Armed, reason: doubt, listedAt: end},

@@ -90,6 +90,8 @@ func TestNotBoughtWaitsUntilEverythingIsSettledByBothClocks(t *testing.T) {
 	}
 	dead := map[int]AttemptState{1: AttemptDead}
 	two := lineIn(NeedsReview, with(attempt(1, 1, AttemptInDoubt, cloud.InDoubt), attempt(2, 2, AttemptDead, cloud.InDoubt)))
+	slow := lineIn(NeedsReview, with(attempt(1, 1, AttemptInDoubt, cloud.InDoubt), attempt(2, 2, AttemptDead, cloud.InDoubt)))
+	slow.Attempts[0].SettledAt = end.Add(time.Hour)
 	runSteps(t, []stepCase{
 		{name: "settled", row: reviewed(), ev: byCloud(end, end), now: end, rule: "T13", to: Failed, heuristic: true, attempts: dead, reason: "ana decided that nothing was bought", evidence: 2},
 		{name: "a nanosecond early", row: reviewed(), ev: byCloud(end, end), now: end.Add(-1), err: ErrTooEarly},
@@ -98,6 +100,7 @@ func TestNotBoughtWaitsUntilEverythingIsSettledByBothClocks(t *testing.T) {
 		{name: "the cloud told no time", row: reviewed(), ev: byCloud(end.Add(time.Hour), time.Time{}), now: end.Add(time.Hour), err: ErrTooEarly},
 		{name: "no complete look", row: reviewed(), ev: Decided{Choice: NotBought, By: "ana"}, now: end.Add(time.Hour), err: ErrTooEarly},
 		{name: "a closed attempt may still appear", row: two, ev: byCloud(end, end), now: end, err: ErrTooEarly},
+		{name: "not the last attempt settles last", row: slow, ev: byCloud(end.Add(time.Hour-1), end.Add(time.Hour)), now: end.Add(time.Hour), err: ErrTooEarly},
 		{name: "no attempt may still appear", row: two, ev: byCloud(end.Add(time.Minute), end.Add(time.Minute)), now: end.Add(time.Minute),
 			rule: "T13", to: Failed, heuristic: true, attempts: dead, reason: "nothing was bought", evidence: 2},
 		{name: "too early with something unexplained and listed", row: reviewed(), ev: decided(NotBought, end.Add(-1), among(boughtAs(identity(1))), unexplained("new")), now: end, err: ErrTooEarly},

@@ -283,6 +283,8 @@ func TestAQueuedLineWaitsForItsSecond(t *testing.T) {
 		wait("not listed, before", now, now.Add(ReadRetry)),
 		wait("not listed, just within half an hour after", last.Add(-1), last.Add(ReadRetry-1)),
 		review("not listed, half an hour after", last, "the order is gone"),
+		{name: "not listed, half an hour after, and never answered", row: orderedOnce(QueuedLine, AttemptInDoubt), ev: looked(lane(last)), now: last,
+			rule: "T12", to: NeedsReview, reason: "the order is gone", evidence: 1},
 		{name: "the order of a closed attempt", row: orderedOnce(QueuedLine, AttemptDead), ev: looked(lane(now, queued)), now: now, none: true},
 		{name: "no complete look", row: wanted, ev: looked(nil), now: now, none: true},
 	})
