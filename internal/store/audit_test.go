@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -508,32 +507,5 @@ func TestTheBooksAreChecked(t *testing.T) {
 	e.ok(e.exec("DELETE FROM watch"))
 	if got := problems(); len(got[0]) != 1 {
 		t.Errorf("problems %v", got)
-	}
-}
-
-// TestOlderLedgersAreFollowed: what was bought before there was a watch is due at
-// once.
-func TestOlderLedgersAreFollowed(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "l.db")
-	db, err := Create(t.Context(), path, "k7f2", t0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &engine{ledger: db, t: t}
-	p := e.approve(1, 1)
-	a := e.armed(p.Lines[0].ID, t0, "nonce-1")
-	e.apply(e.step(p.Lines[0].ID, answer(a, cloud.Bought), t0), t0)
-	for _, table := range []string{"finding", "fact", "watch", "plan_lane", "imported_item", "lane"} {
-		if _, err := db.writer.ExecContext(t.Context(), "DROP TABLE "+table); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := db.writer.ExecContext(t.Context(), "DELETE FROM goose_db_version WHERE version_id >= 4"); err != nil {
-		t.Fatal(err)
-	}
-	closed(t, db)
-	watches, err := reopen(t, path).Watches(t.Context())
-	if err != nil || len(watches) != 1 || !watches[0].NextAt.Equal(t0) {
-		t.Errorf("%+v, %v", watches, err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const allLines = `-- name: AllLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line ORDER BY plan_id, number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
 `
 
 func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
@@ -37,13 +37,13 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 			&i.Armed,
 			&i.Version,
 			&i.CancelRequested,
+			&i.DecidedBy,
 			&i.ListingDigest,
 			&i.ListingAt,
 			&i.Reason,
 			&i.MustLeaveBy,
 			&i.LookAt,
 			&i.UpdatedAt,
-			&i.DecidedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -113,7 +113,7 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 }
 
 const getLine = `-- name: GetLine :one
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line WHERE id = $1
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
 `
 
 func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
@@ -134,13 +134,13 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 		&i.Armed,
 		&i.Version,
 		&i.CancelRequested,
+		&i.DecidedBy,
 		&i.ListingDigest,
 		&i.ListingAt,
 		&i.Reason,
 		&i.MustLeaveBy,
 		&i.LookAt,
 		&i.UpdatedAt,
-		&i.DecidedBy,
 	)
 	return i, err
 }
@@ -234,7 +234,7 @@ func (q *Queries) LineIDs(ctx context.Context, id string) ([]string, error) {
 }
 
 const listLines = `-- name: ListLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at, decided_by FROM line WHERE plan_id = $1 ORDER BY number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) {
@@ -261,13 +261,13 @@ func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) 
 			&i.Armed,
 			&i.Version,
 			&i.CancelRequested,
+			&i.DecidedBy,
 			&i.ListingDigest,
 			&i.ListingAt,
 			&i.Reason,
 			&i.MustLeaveBy,
 			&i.LookAt,
 			&i.UpdatedAt,
-			&i.DecidedBy,
 		); err != nil {
 			return nil, err
 		}

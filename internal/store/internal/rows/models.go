@@ -186,13 +186,13 @@ type Line struct {
 	Armed           int64
 	Version         int64
 	CancelRequested int64
+	DecidedBy       string
 	ListingDigest   string
 	ListingAt       int64
 	Reason          string
 	MustLeaveBy     int64
 	LookAt          int64
 	UpdatedAt       int64
-	DecidedBy       string
 }
 
 type Plan struct {
