@@ -31,6 +31,7 @@ type Installation struct {
 // Plan is a frozen plan with the state of its lines.
 type Plan struct {
 	ID              string     `json:"id"`
+	Lineage         string     `json:"lineage"` // id of version 1
 	Version         int        `json:"version"`
 	Name            string     `json:"name"`
 	Requester       string     `json:"requester"`
@@ -44,7 +45,12 @@ type Plan struct {
 	Total           Price      `json:"total"`
 	Bound           Price      `json:"bound"` // of the lines that are purchased
 	Lines           []Line     `json:"lines"`
+	Approvals       Approvals  `json:"approvals"`
 	Decisions       []Decision `json:"decisions,omitempty"`
+	// Budgets are those that the plan takes from, or would if it were approved now.
+	Budgets []PlanBudget `json:"budgets,omitempty"`
+	// Stopped tells who stopped purchasing while the plan has open lines.
+	Stopped *Stop `json:"stopped,omitempty"`
 }
 
 // Line is one line of a plan.
@@ -70,8 +76,11 @@ type Line struct {
 	Generation int               `json:"generation"`
 	Attempts   int               `json:"attempts"`
 	UpdatedAt  time.Time         `json:"updated_at"`
-	LookAt     *time.Time        `json:"look_at,omitempty"` // when a worker looks next
-	Receipt    *Receipt          `json:"receipt,omitempty"`
+	// CancelRequested: somebody asked not to buy it.
+	CancelRequested bool       `json:"cancel_requested,omitempty"`
+	DecidedBy       string     `json:"decided_by,omitempty"` // who closed it by a decision instead of evidence
+	LookAt          *time.Time `json:"look_at,omitempty"`    // when a worker looks next
+	Receipt         *Receipt   `json:"receipt,omitempty"`
 }
 
 // Receipt names the commitment that settled a line.
@@ -81,6 +90,7 @@ type Receipt struct {
 	State      string    `json:"state"` // what the cloud called it then
 	How        string    `json:"how"`   // reply or listing
 	Attempt    int       `json:"attempt"`
+	Heuristic  bool      `json:"heuristic,omitempty"` // a person's guess
 	Start      time.Time `json:"start"`
 	At         time.Time `json:"at"`
 }
@@ -90,6 +100,7 @@ type LineHistory struct {
 	Line
 	Tries    []Attempt  `json:"tries"`
 	Evidence []Evidence `json:"evidence"`
+	Facts    []Fact     `json:"facts"` // of the commitment, after the purchase
 }
 
 // Attempt is one right to send one request.
@@ -140,6 +151,7 @@ type PlanRequest struct {
 	Coverage   int    // per cent of each count; 0 and 100 take all
 	MaxTotal   string // "25000 USD"; "" is no cap
 	MaxMonthly string
+	Supersedes string // id of the plan that the new version replaces; "" begins a new plan
 }
 
 // PlanCreated is a new plan and what of the input did not get into it.
@@ -148,6 +160,8 @@ type PlanCreated struct {
 	Format  string    `json:"format"`
 	Rounded []Rounded `json:"rounded,omitempty"` // what coverage took away
 	Left    []Dropped `json:"left,omitempty"`    // what is not in the plan
+	// Bought are lines that ask for goods which an earlier version has bought.
+	Bought []Dropped `json:"bought,omitempty"`
 }
 
 // Rounded is a line that lost a part of a unit to coverage: Kept plus Away is
@@ -179,12 +193,13 @@ type Moved struct {
 
 // Item is one commitment, as a cloud lists it or as a receipt names it.
 type Item struct {
-	Match      string            `json:"match"` // matched, foreign, unexplained, missing, differs, awaited
+	Match      string            `json:"match"` // matched, imported, foreign, unexplained, missing, differs, awaited
 	Provider   string            `json:"provider"`
 	Account    string            `json:"account"`
 	Region     string            `json:"region"`
 	Service    string            `json:"service"`
 	Commitment string            `json:"commitment"`
+	Offering   string            `json:"offering,omitempty"`
 	State      string            `json:"state"`
 	Attributes map[string]string `json:"attributes"`
 	TermMonths int               `json:"term_months"`
@@ -203,7 +218,9 @@ type Inventory struct {
 	Lanes     int            `json:"lanes"`
 	Counts    map[string]int `json:"counts"` // by match
 	Items     []Item         `json:"items"`
-	Failed    []Dropped      `json:"failed,omitempty"` // lanes that could not be listed
+	Equations []Equation     `json:"equations"`          // of the lanes that were listed
+	Findings  []AuditFinding `json:"findings,omitempty"` // of audits; open
+	Failed    []Dropped      `json:"failed,omitempty"`   // lanes that could not be listed
 }
 
 // Finding is the result of one invariant.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bursar/internal/api"
 	"bursar/internal/engine"
@@ -33,6 +34,7 @@ type App struct {
 	db     *store.DB
 	clouds *clouds
 	engine *engine.Engine
+	rules  engine.ApprovalRules // for plans that are made from now on
 	stdin  io.Reader
 }
 
@@ -124,11 +126,14 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	if err := db.DeclareExclusive(ctx, cfg.exclusive()); err != nil {
+		return nil, errors.Join(err, c.close(), db.Close())
+	}
 	log := o.Log
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &App{db: db, clouds: c, stdin: o.Stdin, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
+	return &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
 }
 
 func (o Options) config() (Config, error) {
@@ -163,7 +168,7 @@ func (a *App) Simulated() bool { return a.clouds.simulator != nil }
 // person names who runs this process.
 func person(named string) string {
 	for _, name := range []string{named, os.Getenv("BURSAR_USER"), os.Getenv("USER"), os.Getenv("LOGNAME")} {
-		if name != "" {
+		if name = strings.TrimSpace(name); name != "" {
 			return name
 		}
 	}

@@ -297,3 +297,42 @@ func TestNamesAreShownAsTheyAre(t *testing.T) {
 		t.Errorf("%d plans are stored, want 5; %v", len(plans), err)
 	}
 }
+
+// TestExclusiveIsWhatTheConfigurationSays: opening the ledger declares the lanes,
+// and opening it without the key takes that back.
+func TestExclusiveIsWhatTheConfigurationSays(t *testing.T) {
+	dir := t.TempDir()
+	r, err := Rehearse(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() }) //nolint:errcheck // simulated
+	declared := func() (lanes []string) {
+		a, err := r.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close() //nolint:errcheck // simulated
+		known, err := a.db.Lanes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range known {
+			if l.Exclusive {
+				lanes = append(lanes, l.String())
+			}
+		}
+		return lanes
+	}
+	if got := declared(); len(got) != 0 {
+		t.Errorf("without a configuration: %v", got)
+	}
+	write(t, dir, ConfigName, "accounts: [{id: \"111122223333\", regions: [us-east-1, eu-west-1], exclusive: [rds]}]\n")
+	if got := strings.Join(declared(), " "); got != "aws/111122223333/eu-west-1/rds aws/111122223333/us-east-1/rds" {
+		t.Errorf("declared %s", got)
+	}
+	write(t, dir, ConfigName, "accounts: [{id: \"111122223333\", regions: [us-east-1, eu-west-1]}]\n")
+	if got := declared(); len(got) != 0 {
+		t.Errorf("still declared: %v", got)
+	}
+}

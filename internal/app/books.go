@@ -74,7 +74,11 @@ func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
 	if err != nil {
 		return api.LineHistory{}, err
 	}
-	h := api.LineHistory{Line: lineView(row.Line, receipts), Tries: []api.Attempt{}, Evidence: []api.Evidence{}}
+	after, err := a.db.AuditFacts(ctx, full)
+	if err != nil {
+		return api.LineHistory{}, err
+	}
+	h := api.LineHistory{Line: lineView(row.Line, receipts), Tries: []api.Attempt{}, Evidence: []api.Evidence{}, Facts: factViews(after)}
 	for _, t := range row.Attempts {
 		h.Tries = append(h.Tries, attemptView(t))
 	}
@@ -104,17 +108,15 @@ func (a *App) Inventory(ctx context.Context) (api.Inventory, error) {
 	}
 	v := api.Inventory{
 		Balanced: inv.Balanced(), Simulated: a.Simulated(), Lanes: inv.Lanes,
-		Counts: map[string]int{}, Items: []api.Item{},
+		Counts: map[string]int{}, Items: []api.Item{}, Equations: equationViews(inv.Equations), Failed: notListed(inv.Failed),
 	}
 	for _, i := range inv.Items {
 		v.Counts[string(i.Match)]++
 		v.Items = append(v.Items, itemView(i))
 	}
-	for lane, err := range inv.Failed {
-		v.Failed = append(v.Failed, api.Dropped{Where: lane.String(), What: "not listed", Why: err.Error()})
-	}
-	slices.SortFunc(v.Failed, func(a, b api.Dropped) int { return strings.Compare(a.Where, b.Where) })
-	return v, nil
+	findings, err := a.db.Findings(ctx)
+	v.Findings = findingViews(findings)
+	return v, err
 }
 
 // Check tests every invariant of the ledger. It asks no cloud.
@@ -124,7 +126,11 @@ func (a *App) Check(ctx context.Context) ([]api.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := slices.Concat(a.db.Integrity(ctx, now), purchase.Check(snapshot, now))
+	audited, err := a.db.CheckAudit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := slices.Concat(a.db.Integrity(ctx, now), purchase.Check(snapshot, now), audited)
 	views := make([]api.Finding, len(found))
 	for i, f := range found {
 		views[i] = api.Finding{Name: f.Name, Says: f.Says, OK: len(f.Problems) == 0, Checked: f.Checked, Problems: f.Problems}
@@ -138,7 +144,7 @@ func itemView(i engine.Item) api.Item {
 		Match: string(i.Match), Provider: string(c.Provider), Account: string(c.Account), Region: string(c.Region),
 		Service: string(c.Service), Commitment: c.ID, State: string(c.State), Attributes: c.Attributes,
 		TermMonths: int(c.Term), Payment: string(c.Payment), Quantity: c.Quantity, Start: c.Start,
-		Line: string(i.Line), Problem: i.Problem,
+		Offering: c.OfferingID, Line: string(i.Line), Problem: i.Problem,
 	}
 	unit := cloud.Offering{Term: c.Term, Upfront: c.Upfront, Hourly: c.Hourly}
 	if p, err := unit.Price(c.Quantity); err == nil {

@@ -13,6 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"bursar/internal/cloud"
+	"bursar/internal/engine"
+	"bursar/internal/purchase"
 )
 
 // Config is the configuration file. Without one, nothing is real: every purchase
@@ -26,8 +28,21 @@ import (
 //	    role_arn: arn:aws:iam::123456789012:role/bursar
 //	    external_id: example        # optional
 //	    regions: [eu-west-1]        # where inventory is watched
+//	    exclusive: [rds]            # optional: nobody but Bursar buys these there
+//	approvals:                      # frozen into every plan that is made from now on
+//	  needed: 2                     # how many different people approve a plan; default 1
+//	  approvers: [ada, grace]       # who they are; default anybody
+//	  requester_may_approve: false  # default: where every line is simulated
 type Config struct {
-	Accounts []Account `yaml:"accounts"`
+	Accounts  []Account `yaml:"accounts"`
+	Approvals Approvals `yaml:"approvals"`
+}
+
+// Approvals is the rule by which plans are approved.
+type Approvals struct {
+	Needed              *int     `yaml:"needed"`
+	Approvers           []string `yaml:"approvers"`
+	RequesterMayApprove *bool    `yaml:"requester_may_approve"`
 }
 
 // Account is one account that Bursar may use.
@@ -40,6 +55,7 @@ type Account struct {
 	RoleARN    string   `yaml:"role_arn"`
 	ExternalID string   `yaml:"external_id"`
 	Regions    []string `yaml:"regions"`
+	Exclusive  []string `yaml:"exclusive"`
 }
 
 var awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
@@ -83,14 +99,17 @@ func yamlProblem(err error) string {
 	}
 	first := wrong.Errors[0]
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
-		keys := "accounts"
+		keys := "accounts, approvals"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, exclusive"
+		}
+		if strings.HasSuffix(m[3], "Approvals") {
+			keys = "needed, approvers, requester_may_approve"
 		}
 		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
 	}
 	if m := wrongKind.FindStringSubmatch(first); m != nil {
-		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live is true or false, regions is a list of names",
+		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live is true or false, regions and exclusive are lists of names, approvals has needed, approvers and requester_may_approve",
 			m[1], strings.TrimPrefix(m[2], "!!"))
 	}
 	return first
@@ -118,10 +137,49 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: external_id: belongs to a role_arn, and there is none", where)
 		case a.Live && len(a.Regions) == 0:
 			return fmt.Errorf("%s: regions: name the regions to watch, such as [eu-west-1]", where)
+		case a.exclusiveProblem() != "":
+			return fmt.Errorf("%s: %s", where, a.exclusiveProblem())
 		}
 		seen[a.ID] = true
 	}
+	return c.Approvals.validate()
+}
+
+func (a Approvals) validate() error {
+	people := map[string]bool{}
+	for i, name := range a.Approvers {
+		where := fmt.Sprintf("approvals: approvers[%d]", i)
+		key := purchase.PersonKey(name)
+		switch {
+		case key == "":
+			return fmt.Errorf("%s: an approver needs a name", where)
+		case people[key]:
+			return fmt.Errorf("%s: %s is named twice: case and surrounding space do not matter", where, name)
+		}
+		if err := plain(where, name); err != nil {
+			return err
+		}
+		people[key] = true
+	}
+	switch {
+	case a.Needed != nil && *a.Needed < 1:
+		return fmt.Errorf("approvals: needed: %d people cannot approve a plan: use 1 or more", *a.Needed)
+	case a.Needed != nil && len(people) > 0 && *a.Needed > len(people):
+		return fmt.Errorf("approvals: needed: %d of %d approvers cannot approve a plan: name more of them or need fewer", *a.Needed, len(people))
+	}
 	return nil
+}
+
+// rules is the rule as the engine takes it.
+func (a Approvals) rules() engine.ApprovalRules {
+	r := engine.ApprovalRules{Self: a.RequesterMayApprove}
+	if a.Needed != nil {
+		r.Needed = *a.Needed
+	}
+	for _, name := range a.Approvers {
+		r.Approvers = append(r.Approvers, strings.TrimSpace(name))
+	}
+	return r
 }
 
 // live reports whether any account is real.

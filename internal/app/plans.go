@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -67,12 +68,23 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	if err := errors.Join(plain("the plan's name", name), plain("the requester's name", requester)); err != nil {
 		return api.PlanCreated{}, err
 	}
-	p, err := a.engine.Propose(ctx, in, engine.PlanOptions{Name: name, Requester: requester, Caps: caps})
+	o := engine.PlanOptions{Name: name, Requester: requester, Caps: caps, Approvals: a.rules}
+	if r.Supersedes != "" {
+		if o.Replaces, err = a.db.Plan(ctx, r.Supersedes); err != nil {
+			return api.PlanCreated{}, planHint(err)
+		}
+	}
+	p, err := a.engine.Propose(ctx, in, o)
 	if err != nil {
 		return api.PlanCreated{}, err
 	}
-	created.Plan, err = a.planView(ctx, p)
-	return created, err
+	if created.Bought, err = a.bought(ctx, p); err != nil {
+		return api.PlanCreated{}, err
+	}
+	if created.Plan, err = a.planView(ctx, p); err != nil {
+		return api.PlanCreated{}, err
+	}
+	return created, a.addBudgets(ctx, p, &created.Plan)
 }
 
 // plain refuses text that could make a terminal show something else than what is
@@ -117,7 +129,11 @@ func (a *App) Plan(ctx context.Context, id string) (api.Plan, error) {
 	if err != nil {
 		return api.Plan{}, planHint(err)
 	}
-	return a.planView(ctx, p)
+	v, err := a.planView(ctx, p)
+	if err != nil {
+		return api.Plan{}, err
+	}
+	return v, a.addBudgets(ctx, p, &v)
 }
 
 // planHint adds the next step to an error about an id.
@@ -167,11 +183,25 @@ func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (
 	err = a.db.Decide(ctx, purchase.Decision{
 		Plan: p.ID, Digest: d.Digest, By: by, Approve: d.Approve, At: now, Comment: d.Comment,
 	}, now.Add(valid))
+	var doubt *store.InDoubtError
 	switch {
+	case errors.Is(err, store.ErrRequester):
+		return api.Plan{}, fmt.Errorf("%s requested plan %s and may not approve it: somebody else has to", by, p.ID)
+	case errors.Is(err, store.ErrNotApprover):
+		return api.Plan{}, fmt.Errorf("%s is not one of the approvers of plan %s: %s", by, p.ID, strings.Join(p.Approvals.Approvers, ", "))
+	case errors.Is(err, store.ErrDecided):
+		return api.Plan{}, fmt.Errorf("%s has approved plan %s already and counts once: see bursar plan show %s", by, p.ID, p.ID)
+	case errors.Is(err, store.ErrNotNewest):
+		return api.Plan{}, fmt.Errorf("plan %s is version %d, and only the newest version can be approved: bursar plan list shows the versions", p.ID, p.Version)
+	case errors.As(err, &doubt):
+		return api.Plan{}, fmt.Errorf("line %d of version %d is in doubt (%s, line %s) and asks for the same goods: wait for it with bursar reconcile, or leave it out; nothing was approved",
+			doubt.Line.Number, doubt.Version, doubt.Line.State, doubt.Line.ID)
 	case errors.Is(err, store.ErrDigest) && d.Digest == p.Digest:
 		return api.Plan{}, fmt.Errorf("plan %s is %s already: see bursar plan show %s", p.ID, p.State, p.ID)
 	case errors.Is(err, store.ErrDigest):
 		return api.Plan{}, fmt.Errorf("plan %s does not have the digest you saw: look again with bursar plan show %s", p.ID, p.ID)
+	case errors.Is(err, purchase.ErrBudget):
+		return api.Plan{}, budgetHint(err)
 	case err != nil:
 		return api.Plan{}, err
 	}

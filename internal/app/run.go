@@ -26,7 +26,9 @@ func (a *App) Apply(ctx context.Context, id string, patience time.Duration, move
 	switch p.State {
 	case purchase.PlanProposed:
 		return api.Plan{}, fmt.Errorf("plan %s is not approved: bursar approve %s", p.ID, p.ID)
-	case purchase.PlanRejected, purchase.PlanSuperseded:
+	case purchase.PlanSuperseded:
+		return api.Plan{}, fmt.Errorf("plan %s was superseded by a newer version, which bursar plan list shows; what of it is in doubt is looked up by bursar reconcile", p.ID)
+	case purchase.PlanRejected:
 		return api.Plan{}, fmt.Errorf("plan %s was %s and is never bought", p.ID, p.State)
 	}
 	err = a.engine.Run(ctx, engine.RunOptions{Plan: p.ID, Patience: patience, Moved: a.follow(p, moved)})
@@ -78,7 +80,14 @@ func (a *App) Reconcile(ctx context.Context, patience time.Duration, moved func(
 func goesOn(p *purchase.Plan, now time.Time) bool {
 	open, begun := false, false
 	for _, l := range p.Lines {
-		open = open || l.State == purchase.Ready || l.State == purchase.Armed
+		switch l.State {
+		case purchase.Ready, purchase.Armed, purchase.QueuedLine:
+			open = true
+		case purchase.Recovery:
+			open, begun = true, true // what was sent may be forgotten
+		case purchase.NeedsReapproval:
+			open = open || l.CancelRequested || !now.Before(p.ApprovalExpires)
+		}
 		begun = begun || l.Armed > 0
 	}
 	return open && (begun || p.State == purchase.PlanApproved && !now.Before(p.ApprovalExpires))

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"bursar/internal/api"
@@ -21,9 +22,10 @@ func (a *App) planView(ctx context.Context, p *purchase.Plan) (api.Plan, error) 
 		return api.Plan{}, err
 	}
 	v := api.Plan{
-		ID: string(p.ID), Version: p.Version, Name: p.Name, Requester: p.Requester, CreatedAt: p.CreatedAt,
+		ID: string(p.ID), Lineage: string(p.Lineage), Version: p.Version, Name: p.Name, Requester: p.Requester, CreatedAt: p.CreatedAt,
 		State: string(p.State), Progress: string(p.Progress()), Digest: p.Digest, ToleranceBP: int(p.Tolerance),
 		ApprovalExpires: optional(p.ApprovalExpires), Total: priceView(p.Total),
+		Approvals: api.Approvals{Needed: p.Approvals.Needed, Approvers: p.Approvals.Approvers, RequesterMay: p.Approvals.Self},
 	}
 	zero, err := p.Total.Total.Mul(0)
 	if err != nil {
@@ -40,7 +42,16 @@ func (a *App) planView(ctx context.Context, p *purchase.Plan) (api.Plan, error) 
 		}
 	}
 	v.Bound = priceView(bound)
+	open := slices.ContainsFunc(p.Lines, func(l purchase.Line) bool { return !l.State.Terminal() })
+	if open {
+		if v.Stopped, err = a.stopped(ctx); err != nil {
+			return api.Plan{}, err
+		}
+	}
 	for _, d := range decisions {
+		if d.Approve {
+			v.Approvals.Given++
+		}
 		v.Decisions = append(v.Decisions, api.Decision{
 			Plan: string(d.Plan), Digest: d.Digest, By: d.By, Approve: d.Approve, At: d.At, Comment: d.Comment,
 		})
@@ -56,6 +67,7 @@ func lineView(l purchase.Line, receipts map[purchase.LineID]purchase.Receipt) ap
 		Offering: o.ID, Attributes: o.Attributes, TermMonths: int(o.Term), Payment: string(o.Payment),
 		Quantity: l.Spec.Quantity, Price: priceView(l.Spec.Price), Class: string(l.Class), Note: l.Spec.Note,
 		Simulated: l.Spec.Simulated, Generation: l.Generation, Attempts: l.Armed, UpdatedAt: l.UpdatedAt,
+		CancelRequested: l.CancelRequested, DecidedBy: l.DecidedBy,
 	}
 	if !l.State.Terminal() {
 		v.LookAt = optional(l.LookAt)
@@ -63,7 +75,7 @@ func lineView(l purchase.Line, receipts map[purchase.LineID]purchase.Receipt) ap
 	if r, ok := receipts[l.ID]; ok {
 		v.Receipt = &api.Receipt{
 			Commitment: r.Commitment.ID, ARN: r.Commitment.ARN, State: string(r.Commitment.State),
-			How: string(r.How), Attempt: r.Attempt, Start: r.Commitment.Start, At: r.At,
+			How: string(r.How), Heuristic: r.Heuristic, Attempt: r.Attempt, Start: r.Commitment.Start, At: r.At,
 		}
 	}
 	return v

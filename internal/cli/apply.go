@@ -50,7 +50,7 @@ killed at any moment and run again.`,
 				if err != nil {
 					return err
 				}
-				return verdict(p.Lines, "bursar apply "+p.ID)
+				return unlessStopped(p.Stopped, p.Lines, "bursar apply "+p.ID)
 			})
 		},
 	}
@@ -65,7 +65,10 @@ func verdict(lines []api.Line, again string) error {
 	var settles time.Time
 	for _, l := range lines {
 		counts[l.State]++
-		example[l.State] = l.ID
+		example[l.State] = "history " + l.ID
+		if l.State == "needs_review" {
+			example[l.State] = "resolve " + l.ID
+		}
 		if l.State == "armed" && l.LookAt != nil && l.LookAt.After(settles) {
 			settles = *l.LookAt
 		}
@@ -76,15 +79,15 @@ func verdict(lines []api.Line, again string) error {
 			"Look again after %s with: %s", count(counts["armed"], "line is", "lines are"), when(settles), again)}
 	case review > 0:
 		return &exit{ExitDecision, count(review, "line needs", "lines need") + " a person: what the cloud shows contradicts the ledger. " +
-			"Look at the evidence with: bursar history " + cmp.Or(example["needs_review"], example["recovery"])}
+			"Look at the evidence with: bursar " + cmp.Or(example["needs_review"], example["recovery"])}
 	case counts["needs_reapproval"] > 0:
 		return &exit{ExitDecision, count(counts["needs_reapproval"], "line is", "lines are") + " not bought because what was approved has changed: " +
-			"see the reason above, then plan and approve anew with bursar plan create, or leave it"}
+			"see the reason above, then price and approve it anew with bursar plan continue, or leave it"}
 	case counts["ready"] > 0:
 		return &exit{ExitError, count(counts["ready"], "line was", "lines were") + " not bought yet for the reason above; try again with: " + again}
-	case counts["failed"]+counts["expired"]+counts["canceled"] > 0:
-		n := counts["failed"] + counts["expired"] + counts["canceled"]
-		return &exit{ExitError, count(n, "line was", "lines were") + " not bought, for the reason above, and nothing of that is in doubt: what is still wanted needs a new plan"}
+	case counts["failed"]+counts["expired"]+counts["canceled"]+counts["superseded"] > 0:
+		n := counts["failed"] + counts["expired"] + counts["canceled"] + counts["superseded"]
+		return &exit{ExitError, count(n, "line was", "lines were") + " not bought, for the reason above, and nothing of that is in doubt: what is still wanted needs a new plan or bursar plan continue"}
 	}
 	return nil
 }

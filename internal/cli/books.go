@@ -21,8 +21,8 @@ func (sh *shell) reconcile() *cobra.Command {
 		Use:   "reconcile",
 		Short: "Look again at every open line, then compare the books with the clouds",
 		Long: `Looks again at every line that is in doubt, goes on with the plans that apply has
-begun, and then compares the ledger with what the clouds list. It never begins a
-plan: only apply does.`,
+begun, runs the audits that are due, and then compares the ledger with what the
+clouds list. It never begins a plan: only apply does.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
@@ -32,9 +32,16 @@ plan: only apply does.`,
 				if err != nil {
 					return err
 				}
+				audit, err := a.Audit(cmd.Context(), false)
+				if err != nil {
+					return err
+				}
 				inv, err := a.Inventory(cmd.Context())
 				if err != nil {
 					return err
+				}
+				if sh.format == formatTable {
+					printAudit(sh.out, beyond(inv, audit))
 				}
 				open, err := a.History(cmd.Context(), app.HistoryFilter{})
 				if err != nil {
@@ -45,15 +52,25 @@ plan: only apply does.`,
 					begun[l.Plan] = begun[l.Plan] || l.Attempts > 0
 				}
 				open = slices.DeleteFunc(open, func(l api.Line) bool {
-					return l.State == "draft" || l.State == "ready" && !begun[l.Plan] || l.State == "failed" || l.State == "expired" || l.State == "canceled"
+					return l.State == "draft" || l.State == "ready" && !begun[l.Plan] || l.State == "failed" || l.State == "expired" || l.State == "canceled" || l.State == "superseded"
 				})
 				if err := sh.showInventory(inv, false); err != nil {
 					return err
 				}
-				if err := verdict(open, "bursar reconcile"); err != nil {
+				now, err := a.Purchasing(cmd.Context())
+				if err != nil {
 					return err
 				}
-				return unbalanced(inv)
+				if now.Stopped != nil && sh.format == formatTable {
+					fmt.Fprintf(sh.out, "stopped    %s: bursar start\n", stopped(now.Stopped))
+				}
+				if err := unlessStopped(now.Stopped, open, "bursar reconcile"); err != nil {
+					return err
+				}
+				if err := unbalanced(inv); err != nil || len(inv.Findings) == 0 {
+					return err
+				}
+				return &exit{ExitDecision, openFindings(len(inv.Findings))}
 			})
 		},
 	}
@@ -65,7 +82,11 @@ func (sh *shell) inventory() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inventory",
 		Short: "List what the clouds list, matched with the ledger",
-		Args:  nothing,
+		Long: `Lists what the clouds list and says of each commitment how the ledger accounts for
+it: matched with a receipt, imported (it was there when the account region was
+first listed), declared foreign, or not at all. What the ledger has and a cloud
+does not list is missing.`,
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
 				inv, err := a.Inventory(cmd.Context())
@@ -99,21 +120,13 @@ func (sh *shell) showInventory(inv api.Inventory, all bool) error {
 	case formatCSV:
 		return inventoryCSV(sh.out, inv)
 	}
-	g := &grid{head: []string{"match", "account", "region", "commitment", "what", "terms", ">qty", ">total", "state", "line"}}
+	g := &grid{head: []string{"match", "account", "region", "commitment", "what", "terms", ">qty", ">total", "state", "start", "known", "line"}}
 	for _, i := range inv.Items {
-		if !all && (i.Match == "matched" || i.Match == "foreign" || i.Match == "awaited") {
+		if !all && settled(i.Match) {
 			continue
 		}
-		total := ""
-		if i.Price != nil {
-			total = i.Price.Total.String()
-		}
-		match := i.Match
-		if i.Problem != "" {
-			match += ": " + i.Problem
-		}
-		g.add(match, i.Account, i.Region, i.Commitment, goods(i.Service, i.Attributes), terms(i.TermMonths, i.Payment),
-			strconv.FormatInt(i.Quantity, 10), total, i.State, i.Line)
+		g.add(i.Match, i.Account, i.Region, i.Commitment, goods(i.Service, i.Attributes), terms(i.TermMonths, i.Payment),
+			strconv.FormatInt(i.Quantity, 10), total(i.Price), i.State, when(i.Start), i.Problem, i.Line)
 	}
 	if len(g.rows) > 0 {
 		g.print(sh.out)
@@ -129,6 +142,7 @@ func (sh *shell) showInventory(inv api.Inventory, all bool) error {
 		parts = []string{"no commitments"}
 	}
 	fmt.Fprintf(sh.out, "%d of %d account regions listed: %s\n", inv.Lanes-len(inv.Failed), inv.Lanes, strings.Join(parts, ", "))
+	printEquation(sh.out, inv.Equations)
 	return nil
 }
 
@@ -222,8 +236,14 @@ func (sh *shell) showLine(h api.LineHistory) error {
 	fmt.Fprintf(sh.out, "%dx %s, %s, account %s, %s\n", h.Quantity, goods(h.Service, h.Attributes), terms(h.TermMonths, h.Payment), h.Account, h.Region)
 	fmt.Fprintf(sh.out, "upfront %s, per hour %s, total %s\n", h.Price.Upfront, h.Price.Hourly, h.Price.Total)
 	fmt.Fprintln(sh.out, strings.TrimSuffix(h.State+": "+h.Reason, ": "))
-	if h.Receipt != nil {
+	switch {
+	case h.Receipt != nil && h.Receipt.Heuristic:
+		fmt.Fprintf(sh.out, "receipt: %s (%s), decided by %s for attempt %d\n", h.Receipt.Commitment, h.Receipt.State, h.DecidedBy, h.Receipt.Attempt)
+	case h.Receipt != nil:
 		fmt.Fprintf(sh.out, "receipt: %s (%s), proven by %s for attempt %d\n", h.Receipt.Commitment, h.Receipt.State, h.Receipt.How, h.Receipt.Attempt)
+	}
+	if h.DecidedBy != "" {
+		fmt.Fprintf(sh.out, "decided by %s, not proven: the books go on comparing it with the cloud\n", h.DecidedBy)
 	}
 	if len(h.Tries) > 0 {
 		g := &grid{head: []string{">attempt", "name", "armed", "deadline", "settled", "state", "answer", "signed with"}}
@@ -248,6 +268,14 @@ func (sh *shell) showLine(h api.LineHistory) error {
 				says += " " + e.Code
 			}
 			g.add(when(e.At), strconv.Itoa(e.Attempt), e.Kind, says, e.Operation, e.RequestID, e.Detail)
+		}
+		fmt.Fprintln(sh.out)
+		g.print(sh.out)
+	}
+	if len(h.Facts) > 0 {
+		g := &grid{head: []string{"after the purchase", "fact", "commitment", "state", "detail"}}
+		for _, f := range h.Facts {
+			g.add(when(f.At), f.Kind, f.Commitment, f.State, f.Detail)
 		}
 		fmt.Fprintln(sh.out)
 		g.print(sh.out)

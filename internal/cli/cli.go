@@ -111,6 +111,8 @@ func dashed(flag string) string {
 	return "--" + flag
 }
 
+func init() { cobra.EnableCommandSorting = false } // the order of a purchase's life is easier to follow
+
 func (sh *shell) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bursar",
@@ -121,13 +123,17 @@ kept in a ledger. Without a live account everything happens on simulated clouds.
 
   bursar demo --once                     watch a whole rehearsal
   bursar init                            create a ledger in this directory
+  bursar budget set NAME --cap AMOUNT    cap what may be approved
   bursar plan create -f FILE             price what you would like to buy
   bursar approve PLAN                    look at it, then type its total
   bursar apply PLAN                      buy it; safe to run twice or to kill
+  bursar resolve LINE                    decide about a line that needs a person
   bursar history                         what happened
   bursar inventory                       what the clouds list, against the ledger
+  bursar audit                           follow what was bought to its end
+  bursar stop                            stop all purchasing at once
 
-Exit codes: 0 done, 1 error, 2 needs a decision, 3 an outcome is not known yet.`,
+Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          nothing,
@@ -150,8 +156,9 @@ Exit codes: 0 done, 1 error, 2 needs a decision, 3 an outcome is not known yet.`
 		}
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
-	root.AddCommand(sh.demo(), sh.initialize(), sh.sim(), sh.plan(), sh.approve(), sh.reject(), sh.apply(),
-		sh.reconcile(), sh.history(), sh.inventory(), sh.check(), sh.prove(), sh.version())
+	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(),
+		sh.reconcile(), sh.resolve(), sh.cancel(), sh.stop(), sh.start(),
+		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.prove(), sh.sim(), sh.version())
 	return root
 }
 

@@ -93,6 +93,8 @@ func (sh *shell) decide(cmd *cobra.Command, a *app.App, id string, approve bool,
 		return writeJSON(sh.out, p)
 	case sh.format == formatCSV:
 		return linesCSV(sh.out, p.Lines)
+	case approve && p.State == "proposed":
+		fmt.Fprintf(sh.out, "%s has %d of %d approvals; nothing of it is bought before it has all.\n", p.ID, p.Approvals.Given, p.Approvals.Needed)
 	case approve:
 		fmt.Fprintf(sh.out, "Approved %s: %s, %s, digest %s, until %s.\nNext: bursar apply %s\n",
 			p.ID, count(len(p.Lines), "line", "lines"), p.Total.Total, masked(p.Digest), when(*p.ApprovalExpires), p.ID)

@@ -22,7 +22,7 @@ func (sh *shell) plan() *cobra.Command {
 		Args:  nothing,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(sh.planCreate(), sh.planShow(), sh.planList())
+	cmd.AddCommand(sh.planCreate(), sh.planShow(), sh.planList(), sh.planContinue())
 	return cmd
 }
 
@@ -53,22 +53,7 @@ The file is one of
 				if err != nil {
 					return err
 				}
-				switch sh.format {
-				case formatJSON:
-					return writeJSON(sh.out, created)
-				case formatCSV:
-					return linesCSV(sh.out, created.Plan.Lines)
-				}
-				for _, c := range created.Rounded {
-					fmt.Fprintf(sh.out, "rounded   %s: %d%% of %d is %s; planned %d, %s rounded away\n",
-						c.Where, r.Coverage, c.Quantity, c.Exact, c.Kept, c.Away)
-				}
-				for _, d := range created.Left {
-					fmt.Fprintf(sh.out, "left out  %s: %s: %s\n", d.Where, d.What, d.Why)
-				}
-				printPlan(sh.out, created.Plan)
-				fmt.Fprintf(sh.out, "\nNothing is bought yet. Next: bursar approve %s\n", created.Plan.ID)
-				return nil
+				return sh.showCreated(created, r.Coverage)
 			})
 		},
 	}
@@ -78,6 +63,7 @@ The file is one of
 	f.IntVar(&r.Coverage, "coverage", 0, "buy this `percent` of each count, rounded down")
 	f.StringVar(&r.MaxTotal, "max-total", "", "refuse a plan that costs more over its term, an `amount` such as \"25000 USD\"")
 	f.StringVar(&r.MaxMonthly, "max-monthly", "", "refuse a plan that costs more each month, an `amount` such as \"900 USD\"")
+	f.StringVar(&r.Supersedes, "supersedes", "", "make the next version of this `plan`; approving it supersedes the earlier ones")
 	f.StringVar(&r.Requester, "as", "", "`name` of the requester; default is the user's")
 	return cmd
 }
@@ -131,9 +117,9 @@ func (sh *shell) planList() *cobra.Command {
 					fmt.Fprintln(sh.out, "No plans yet. Next: bursar plan create -f FILE")
 					return nil
 				}
-				g := &grid{head: []string{"plan", "created", "name", ">lines", ">total", "state", "progress", "digest"}}
+				g := &grid{head: []string{"plan", ">version", "created", "name", ">lines", ">total", "state", "progress", "digest"}}
 				for _, p := range plans {
-					g.add(p.ID, when(p.CreatedAt), p.Name, strconv.Itoa(len(p.Lines)), p.Total.Total.String(),
+					g.add(p.ID, strconv.Itoa(p.Version), when(p.CreatedAt), p.Name, strconv.Itoa(len(p.Lines)), p.Total.Total.String(),
 						p.State, p.Progress, masked(p.Digest))
 				}
 				g.print(sh.out)
@@ -148,11 +134,11 @@ func plansCSV(w io.Writer, plans []api.Plan) error {
 	for i, p := range plans {
 		rows[i] = []string{
 			p.ID, p.CreatedAt.Format(time.RFC3339), p.Name, strconv.Itoa(len(p.Lines)), p.Total.Total.Currency(),
-			p.Total.Upfront.Canonical(), p.Total.Hourly.Canonical(), p.Total.Total.Canonical(), p.State, p.Progress, p.Digest,
+			p.Total.Upfront.Canonical(), p.Total.Hourly.Canonical(), p.Total.Total.Canonical(), p.State, p.Progress, p.Digest, strconv.Itoa(p.Version), p.Lineage,
 		}
 	}
 	return writeCSV(w, []string{
-		"plan", "created", "name", "lines", "currency", "upfront", "recurring hourly", "total", "state", "progress", "digest",
+		"plan", "created", "name", "lines", "currency", "upfront", "recurring hourly", "total", "state", "progress", "digest", "version", "lineage",
 	}, rows)
 }
 
@@ -189,7 +175,12 @@ func printPlan(w io.Writer, p api.Plan) {
 	} else {
 		fmt.Fprintf(w, "tolerance  prices may rise by %s%% until the purchase\n", percent(p.ToleranceBP))
 	}
+	printBudgets(w, p.Budgets)
 	fmt.Fprintf(w, "digest     %s\n", p.Digest)
+	if p.Version > 1 {
+		fmt.Fprintf(w, "version    %d; version 1 is plan %s\n", p.Version, p.Lineage)
+	}
+	fmt.Fprintf(w, "approvals  %s\n", approvalRule(p.Approvals))
 	for _, d := range p.Decisions {
 		verb := "rejected"
 		if d.Approve {
@@ -204,6 +195,21 @@ func printPlan(w io.Writer, p api.Plan) {
 	if p.ApprovalExpires != nil {
 		fmt.Fprintf(w, "expires    %s\n", when(*p.ApprovalExpires))
 	}
+	if p.Stopped != nil {
+		fmt.Fprintf(w, "stopped    %s: bursar start\n", stopped(p.Stopped))
+	}
+}
+
+// approvalRule says how far a plan is approved and by whom it can be.
+func approvalRule(a api.Approvals) string {
+	text := fmt.Sprintf("%d of %d", a.Given, a.Needed)
+	if len(a.Approvers) > 0 {
+		text += ", by " + strings.Join(a.Approvers, ", ")
+	}
+	if !a.RequesterMay {
+		text += "; not by the requester"
+	}
+	return text
 }
 
 // percent writes basis points as per cent.

@@ -242,6 +242,12 @@ var apiTypes = map[string]func() any{
 	"LineHistory":  func() any { return new(api.LineHistory) },
 	"Inventory":    func() any { return new(api.Inventory) },
 	"Findings":     func() any { return new([]api.Finding) },
+	"Case":         func() any { return new(api.Case) },
+	"Canceled":     func() any { return new([]api.Canceled) },
+	"Purchasing":   func() any { return new(api.Purchasing) },
+	"Budget":       func() any { return new(api.Budget) },
+	"Budgets":      func() any { return new([]api.Budget) },
+	"Audit":        func() any { return new(api.Audit) },
 }
 
 func scriptStrict(ts *testscript.TestScript, neg bool, args []string) {

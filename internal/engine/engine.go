@@ -40,6 +40,8 @@ type Engine struct {
 	// Workers is how many lines are worked on at once; 0 means 8.
 	Workers int
 	Log     *slog.Logger
+
+	kept listings
 }
 
 func (e *Engine) workers() int {

@@ -44,12 +44,15 @@ type simulated struct {
 	url    string
 	now    func() time.Time
 	answer time.Duration
-	keys   bool // buy with static keys instead of a role
+	keys   bool            // buy with static keys instead of a role
+	real   bool            // tell the engine that the clouds are real
+	before func(op string) // is called before a driver's Find and Quote; nil for nothing
+	class  cloud.Class     // what the driver says of itself, if not what is true
 	mu     sync.Mutex
 	open   map[cloud.Lane]driver.Service
 }
 
-func (s *simulated) Simulated(cloud.Lane) bool { return true }
+func (s *simulated) Simulated(cloud.Lane) bool { return !s.real }
 
 func (s *simulated) Lanes() []cloud.Lane {
 	return []cloud.Lane{
@@ -72,10 +75,46 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 		cfg.RoleARN = "arn:aws:iam::" + string(l.Account) + ":role/bursar"
 	}
 	svc, err := aws.NewRDS(cfg)
-	if err == nil {
-		s.open[l] = svc
+	if err != nil {
+		return nil, err
 	}
-	return svc, err
+	s.open[l] = watched{svc, s}
+	if s.class != "" {
+		s.open[l] = posing{s.open[l], s.class}
+	}
+	return s.open[l], nil
+}
+
+// watched is a driver that lets a test act at the moments when a process reads.
+type watched struct {
+	driver.Service
+	s *simulated
+}
+
+func (w watched) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence, error) {
+	if w.s.before != nil {
+		w.s.before("Find")
+	}
+	return w.Service.Find(ctx, r)
+}
+
+func (w watched) Quote(ctx context.Context, r driver.Request) (cloud.Quote, error) {
+	if w.s.before != nil {
+		w.s.before("Quote")
+	}
+	return w.Service.Quote(ctx, r)
+}
+
+// posing is a driver that passes for one of another class.
+type posing struct {
+	driver.Service
+	class cloud.Class
+}
+
+func (p posing) Info() driver.Info {
+	info := p.Service.Info()
+	info.Class = p.class
+	return info
 }
 
 // newWorld starts a fresh world. Purchases are listed at once unless the options
@@ -151,8 +190,7 @@ func (w *world) approved(list ...recommend.Draft) *purchase.Plan {
 
 func (w *world) approvedWith(toleranceBP int, list ...recommend.Draft) *purchase.Plan {
 	w.t.Helper()
-	p, err := w.engine.Propose(w.t.Context(), recommend.Input{Drafts: list, ToleranceBP: toleranceBP},
-		engine.PlanOptions{Name: "test", Requester: "ada"})
+	p, err := w.propose(toleranceBP, list...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -162,6 +200,11 @@ func (w *world) approvedWith(toleranceBP int, list ...recommend.Draft) *purchase
 		w.t.Fatal(err)
 	}
 	return p
+}
+
+func (w *world) propose(toleranceBP int, list ...recommend.Draft) (*purchase.Plan, error) {
+	return w.engine.Propose(w.t.Context(), recommend.Input{Drafts: list, ToleranceBP: toleranceBP},
+		engine.PlanOptions{Name: "test", Requester: "ada"})
 }
 
 func (w *world) fault(f sim.Fault) {
@@ -268,7 +311,11 @@ func (w *world) check() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, f := range append(w.db.Integrity(w.t.Context(), w.sim.Now()), purchase.Check(snapshot, w.sim.Now())...) {
+	audited, err := w.db.CheckAudit(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range slices.Concat(w.db.Integrity(w.t.Context(), w.sim.Now()), purchase.Check(snapshot, w.sim.Now()), audited) {
 		for _, problem := range f.Problems {
 			if f.Name != "nobody-forgotten" { // the tests jump over days
 				w.t.Errorf("%s: %s", f.Name, problem)

@@ -25,8 +25,9 @@ func (w *world) matches() (map[string]engine.Match, *engine.Inventory) {
 
 func TestInventory(t *testing.T) {
 	w := newWorld(t, sim.Options{PageSize: 3})
+	offering := w.offering()
+	w.intruder("there-before", offering)
 	p := w.settle(w.approved(drafts(6)...))
-	offering := p.Lines[0].Spec.Offering.ID
 	stray := purchase.Identity("test", "01J0000000000000000000000A", 1)
 	other := purchase.Identity("else", "01J0000000000000000000000A", 1)
 	err := w.sim.Add(
@@ -39,9 +40,10 @@ func TestInventory(t *testing.T) {
 	}
 	got, inv := w.matches()
 	want := map[string]engine.Match{
-		"bought-in-the-console": engine.Foreign,
+		"there-before":          engine.Imported,
+		"bought-in-the-console": engine.Unexplained, // appeared after the lane was imported
 		stray:                   engine.Unexplained, // our name, and nothing in the ledger knows it
-		other:                   engine.Foreign,     // another installation's name
+		other:                   engine.Unexplained, // another installation's name
 	}
 	for _, l := range p.Lines {
 		want[purchase.Identity("test", l.ID, 1)] = engine.Matched
@@ -55,7 +57,14 @@ func TestInventory(t *testing.T) {
 		t.Errorf("%d commitments listed, want %d", len(got), len(want))
 	}
 	if inv.Balanced() {
-		t.Error("balanced although a commitment under our name is unexplained")
+		t.Error("balanced although something is unexplained")
+	}
+	q := inv.Equations[0]
+	if q.Lane.Account != accountA || q.Listed != 7 || q.Ours != 3 || q.Imported != 1 || q.Unexplained != 3 || q.Missing+q.Foreign+q.Differs != 0 || q.Holds() {
+		t.Errorf("equation %+v", q)
+	}
+	if !inv.Equations[1].Holds() {
+		t.Errorf("equation %+v", inv.Equations[1])
 	}
 }
 

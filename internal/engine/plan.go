@@ -24,6 +24,10 @@ type PlanOptions struct {
 	Name      string
 	Requester string
 	Caps      recommend.Caps
+	Approvals ApprovalRules
+	// Replaces is a version of the plan that the new one takes the place of, once it
+	// is approved; nil begins a new plan.
+	Replaces *purchase.Plan
 }
 
 // Propose looks up and prices every draft, freezes the plan and stores it as
@@ -40,6 +44,13 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 		Lines: make([]purchase.Line, len(in.Drafts)),
 	}
 	p.Lineage = p.ID
+	if o.Replaces != nil {
+		versions, err := e.DB.Versions(ctx, o.Replaces.Lineage)
+		if err != nil {
+			return nil, err
+		}
+		p.Lineage, p.Version = o.Replaces.Lineage, len(versions)+1
+	}
 	offerings, err := e.lookUp(ctx, in.Drafts)
 	if err != nil {
 		return nil, err
@@ -67,7 +78,14 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if err := o.Caps.Check(p.Total); err != nil {
 		return nil, err
 	}
-	if err := e.DB.SavePlan(ctx, p); err != nil {
+	if p.Approvals, err = o.Approvals.freeze(p); err != nil {
+		return nil, err
+	}
+	base, err := e.base(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.DB.SavePlan(ctx, p, base...); err != nil {
 		return nil, err
 	}
 	return e.DB.Plan(ctx, string(p.ID))

@@ -63,11 +63,11 @@ func TestProposeRefuses(t *testing.T) {
 func TestProposeCaps(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	in := recommend.Input{Drafts: drafts(2)}
-	_, err := w.engine.Propose(t.Context(), in, engine.PlanOptions{Caps: recommend.Caps{MaxTotal: money.MustParse("1", "USD")}})
+	_, err := w.engine.Propose(t.Context(), in, engine.PlanOptions{Requester: "ada", Caps: recommend.Caps{MaxTotal: money.MustParse("1", "USD")}})
 	if !errors.Is(err, recommend.ErrCap) {
 		t.Errorf("a total above the cap: %v", err)
 	}
-	p, err := w.engine.Propose(t.Context(), in, engine.PlanOptions{Caps: recommend.Caps{MaxTotal: money.MustParse("1000000", "USD")}})
+	p, err := w.engine.Propose(t.Context(), in, engine.PlanOptions{Requester: "ada", Caps: recommend.Caps{MaxTotal: money.MustParse("1000000", "USD")}})
 	if err != nil || p.Total.Total.Sign() <= 0 {
 		t.Errorf("a total below the cap: %v", err)
 	}

@@ -39,13 +39,14 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 		if err != nil {
 			return err
 		}
-		if e.work(ctx, due, seen, o.Moved) {
+		progress, held := e.work(ctx, due, seen, o.Moved)
+		if progress {
 			lastMove = time.Now()
 		}
-		if len(due)+waiting == 0 || ctx.Err() != nil || time.Since(lastMove) >= o.Patience {
+		if held == len(due) && waiting == 0 || ctx.Err() != nil || time.Since(lastMove) >= o.Patience {
 			return ctx.Err()
 		}
-		if len(due) > 0 && waiting == 0 {
+		if progress && waiting == 0 {
 			continue
 		}
 		select {
@@ -56,7 +57,7 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 }
 
 // due splits the workable lines into those that are due now and the number of
-// those that are not.
+// those that are not but that a run may wait for.
 func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.LineID, waiting int, err error) {
 	open, err := e.DB.Workable(ctx)
 	if err != nil {
@@ -66,6 +67,7 @@ func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.
 	for _, d := range open {
 		switch {
 		case plan != "" && d.Plan != plan:
+		case d.At.After(now) && d.State == purchase.NeedsReapproval: // for people, or the end of its approval
 		case d.At.After(now):
 			waiting++
 		default:
@@ -77,14 +79,14 @@ func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.
 	return due, waiting, nil
 }
 
-// work advances the lines, some at a time, and reports whether any of them has
-// moved since it was last seen.
-func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purchase.LineID]string, moved func(purchase.Row, error)) bool {
+// work advances the lines, some at a time. It reports whether any of them has
+// moved since it was last seen, and how many wait for nothing but that somebody
+// starts purchasing.
+func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purchase.LineID]string, moved func(purchase.Row, error)) (progress bool, held int) {
 	var (
-		mu       sync.Mutex
-		progress bool
-		wg       sync.WaitGroup
-		lines    = make(chan purchase.LineID)
+		mu    sync.Mutex
+		wg    sync.WaitGroup
+		lines = make(chan purchase.LineID)
 	)
 	for range min(e.workers(), len(due)) {
 		wg.Go(func() {
@@ -95,6 +97,9 @@ func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purch
 				}
 				at := fmt.Sprint(row.Line.State, row.Line.Armed, row.InDoubt())
 				mu.Lock()
+				if row.Line.State == purchase.Ready && !row.Purchasing && err == nil {
+					held++
+				}
 				if row.Line.ID != "" && seen[id] != at {
 					seen[id], progress = at, true
 				}
@@ -113,7 +118,7 @@ func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purch
 	}
 	close(lines)
 	wg.Wait()
-	return progress
+	return progress, held
 }
 
 // advance is Protocol.Advance with a fence around panics: what breaks one line

@@ -163,6 +163,26 @@ func TestNameTaken(t *testing.T) {
 	}
 }
 
+// TestNobodyWaitsForPeople: a run is over when what is left needs a new approval.
+func TestNobodyWaitsForPeople(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	p := w.approved(drafts(1)...)
+	hundred, more := money.MustParse("100", "USD"), money.MustParse("900000", "USD")
+	if err := w.sim.SetPrice(p.Lines[0].Spec.Offering.ID, more, hundred); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for range 2 {
+		if err := w.engine.Run(ctx, engine.RunOptions{Plan: p.ID, Patience: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l := w.plan(p).Lines[0]; l.State != purchase.NeedsReapproval {
+		t.Errorf("%s: %s", l.State, l.Reason)
+	}
+}
+
 // TestPriceMoves changes a price between approval and purchase.
 func TestPriceMoves(t *testing.T) {
 	usd := func(s string) money.Amount { return money.MustParse(s, "USD") }
@@ -232,8 +252,9 @@ func TestPaymentFails(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	w.fault(sim.Fault{Kind: sim.LoseReply})
 	w.fault(sim.Fault{Kind: sim.PaymentFailed})
-	w.fault(sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: "DescribeReservedDBInstances", Times: 2, Duration: time.Hour})
 	p := w.approved(drafts(1)...)
+	// Before the purchase the name and the lane are listed, after it the name.
+	w.fault(sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: "DescribeReservedDBInstances", Times: 3, Duration: time.Hour})
 	w.run(p)
 	if err := w.sim.Advance(time.Hour); err != nil {
 		t.Fatal(err)

@@ -64,6 +64,7 @@ func healthy(t *testing.T) *Snapshot {
 	fact(approved.Lines[0].ID, 2, cloud.Evidence{Kind: cloud.EvidenceReply, Outcome: cloud.Bought, Commitment: &c})
 	fact(approved.Lines[1].ID, 1, cloud.Evidence{Kind: cloud.EvidenceReply, Outcome: cloud.Refused})
 	fact(approved.Lines[3].ID, 1, nothingListed(t0)[0])
+	withHolds(t, s, approved)
 	return s
 }
 
@@ -147,6 +148,25 @@ func TestEveryInvariantSeesItsCorruption(t *testing.T) {
 		{"evidence-cited", "failed without", func(s *Snapshot) { s.Evidence = slices.Delete(s.Evidence, 1, 2) }},
 		{"evidence-cited", "bought without", func(s *Snapshot) { s.Evidence = s.Evidence[1:] }},
 		{"evidence-cited", "a person was asked without", func(s *Snapshot) { s.Evidence = s.Evidence[:2] }},
+		{"within-budget", "over the cap", func(s *Snapshot) { s.Periods[0].Cap = usd("1") }},
+		{"within-budget", "less than nothing held", func(s *Snapshot) { s.Periods[0].Held = usd("-1") }},
+		{"within-budget", "more counted as held than there is", func(s *Snapshot) { s.Periods[1].Held = s.Periods[1].Cap }},
+		{"within-budget", "less counted as spent than there is", func(s *Snapshot) { s.Periods[1].Spent = usd("0") }},
+		{"within-budget", "a hold vanished", func(s *Snapshot) { s.Holds = s.Holds[1:] }},
+		{"within-budget", "a hold that no period counts", func(s *Snapshot) { s.Periods = s.Periods[:1] }},
+		{"within-budget", "a hold in another month", func(s *Snapshot) { s.Holds[len(s.Holds)-1].Period = "2026-04" }},
+		{"within-budget", "a hold of another account", func(s *Snapshot) { s.Budgets[1].Account = "444455556666" }},
+		{"within-budget", "a smaller hold than the line may cost", func(s *Snapshot) { s.Holds[0].Amount = usd("1") }},
+		{"within-budget", "a hold of no budget", func(s *Snapshot) { s.Holds[0].Budget = "01NONE" }},
+		{"within-budget", "a hold of no line", func(s *Snapshot) { s.Holds[0].Line = "01NONE" }},
+		{"hold-state", "released while in doubt", func(s *Snapshot) { holdOf(s, armedLine(s)).State = HoldReleased }},
+		{"hold-state", "spent while in doubt", func(s *Snapshot) { holdOf(s, armedLine(s)).State = HoldSpent }},
+		{"hold-state", "released while a person decides", func(s *Snapshot) { holdOf(s, reviewLine(s)).State = HoldReleased }},
+		{"hold-state", "held after the purchase", func(s *Snapshot) { holdOf(s, boughtLine(s)).State = HoldHeld }},
+		{"hold-state", "released after the purchase", func(s *Snapshot) { holdOf(s, boughtLine(s)).State = HoldReleased }},
+		{"hold-state", "held after the failure", func(s *Snapshot) { holdOf(s, failedLine(s)).State = HoldHeld }},
+		{"hold-state", "no hold on the ceiling", func(s *Snapshot) { holdOf(s, armedLine(s)).Budget = "01OTHER" }},
+		{"hold-state", "a draft that holds", func(s *Snapshot) { holdOf(s, armedLine(s)).Line = s.Plans[1].Lines[0].ID }},
 		{"nobody-forgotten", "too late", func(s *Snapshot) { armedLine(s).MustLeaveBy = t0.Add(-1) }},
 		{"nobody-forgotten", "no time", func(s *Snapshot) { reviewLine(s).MustLeaveBy = time.Time{} }},
 		{"nobody-forgotten", "a state nobody knows", func(s *Snapshot) { armedLine(s).State = "limbo" }},

@@ -183,8 +183,8 @@ func mutate(t *testing.T, v reflect.Value) {
 
 func TestEveryFieldOfAPlanIsApprovedOrNot(t *testing.T) {
 	want := map[string][]string{
-		"Plan": {"ID", "Lineage", "Version", "Name", "Requester", "CreatedAt", "Tolerance", "Lines", "Total", "Digest", "State", "ApprovalExpires"},
-		"Line": {"ID", "Plan", "Number", "Spec", "Class", "State", "Generation", "Armed", "Version", "CancelRequested", "Listing", "Reason", "MustLeaveBy", "LookAt", "UpdatedAt"},
+		"Plan": {"ID", "Lineage", "Version", "Name", "Requester", "CreatedAt", "Tolerance", "Approvals", "Lines", "Total", "Digest", "State", "ApprovalExpires"},
+		"Line": {"ID", "Plan", "Number", "Spec", "Class", "State", "Generation", "Armed", "Version", "CancelRequested", "Listing", "DecidedBy", "Reason", "MustLeaveBy", "LookAt", "UpdatedAt"},
 	}
 	for _, kind := range []reflect.Type{reflect.TypeFor[Plan](), reflect.TypeFor[Line]()} {
 		for i := range kind.NumField() {

@@ -56,6 +56,24 @@ func boughtAs(identity string) cloud.Commitment {
 	}
 }
 
+// inLane is a commitment of the goods of the test line that the cloud has given
+// an id of its own.
+func inLane(id string, changes ...func(*cloud.Commitment)) cloud.Commitment {
+	c := boughtAs(id)
+	for _, change := range changes {
+		change(&c)
+	}
+	return c
+}
+
+func inState(s cloud.CommitmentState) func(*cloud.Commitment) {
+	return func(c *cloud.Commitment) { c.State = s }
+}
+
+func startingAt(t time.Time) func(*cloud.Commitment) {
+	return func(c *cloud.Commitment) { c.Start = t }
+}
+
 func identity(generation int) string { return Identity(testInstall, testLine, generation) }
 
 // attempt is attempt n of the test line, armed at t0 + (n-1) minutes.
@@ -110,7 +128,14 @@ func calledOff(r *Row)           { r.Line.CancelRequested = true }
 func stopped(r *Row)             { r.Purchasing = false }
 func superseded(r *Row)          { r.PlanState = PlanSuperseded }
 func rejected(r *Row)            { r.PlanState = PlanRejected }
+func planFailed(r *Row)          { r.PlanFailed = true }
+func exclusive(r *Row)           { r.Exclusive = true }
+func classA(r *Row)              { r.Line.Class = cloud.ClassToken }
 func classC(r *Row)              { r.Line.Class = cloud.ClassNone }
+func classQ(r *Row)              { r.Line.Class = cloud.ClassQueued }
+func classH(r *Row)              { r.Line.Class = cloud.ClassHandle }
+
+func explained(ids ...string) rowOption { return func(r *Row) { r.Explained = ids } }
 
 func tolerance(t Tolerance) rowOption { return func(r *Row) { r.Tolerance = t } }
 func approvedUntil(t time.Time) rowOption {

@@ -127,6 +127,9 @@ func (l *memLedger) change(c Change, now time.Time) (Row, []Receipt, error) {
 		}
 		a := &row.Attempts[m.N-1]
 		a.State, a.Outcome, a.Code, a.EndedAt = m.To, m.Outcome, m.Code, m.EndedAt
+		if m.Handle != "" {
+			a.Handle = m.Handle
+		}
 	}
 	receipts := l.receipts
 	if r := c.Receipt; r != nil {
@@ -138,7 +141,7 @@ func (l *memLedger) change(c Change, now time.Time) (Row, []Receipt, error) {
 		receipts = append(slices.Clone(receipts), *r)
 	}
 	row.Line.Version++
-	row.Line.State, row.Line.Generation, row.Line.Reason = c.To, c.Generation, c.Reason
+	row.Line.State, row.Line.Generation, row.Line.Reason, row.Line.Listing = c.To, c.Generation, c.Reason, c.Listing
 	row.Line.MustLeaveBy, row.Line.LookAt, row.Line.UpdatedAt = c.MustLeaveBy, c.LookAt, now
 	return row, receipts, nil
 }
@@ -179,6 +182,11 @@ type fakeCloud struct {
 	seen     map[string]int
 	drift    func(*cloud.Offering)
 	failing  map[string]error // by method: every call fails
+	// What a process learns that is given the cloud itself and not its ports.
+	news    []string
+	audits  map[string][]cloud.Evidence // by credential
+	handles map[string]cloud.Evidence
+	asked   []string // what was asked of the cloud's other powers
 }
 
 func newCloud(c *clock) *fakeCloud {
@@ -188,7 +196,38 @@ func newCloud(c *clock) *fakeCloud {
 	}
 }
 
-var _ Market = (*fakeCloud)(nil)
+var (
+	_ Market   = (*fakeCloud)(nil)
+	_ Watcher  = (*fakeCloud)(nil)
+	_ Auditor  = (*fakeCloud)(nil)
+	_ Follower = (*fakeCloud)(nil)
+	_ Releaser = (*fakeCloud)(nil)
+)
+
+func (f *fakeCloud) News(_ context.Context, l Line) ([]string, error) {
+	f.asked = append(f.asked, "news of "+string(l.ID))
+	return f.news, f.failing["News"]
+}
+
+func (f *fakeCloud) Trail(_ context.Context, _ Intent, credential string) ([]cloud.Evidence, error) {
+	f.asked = append(f.asked, "trail of "+credential)
+	return f.audits[credential], f.failing["Trail"]
+}
+
+func (f *fakeCloud) Poll(_ context.Context, _ Intent, handle string) (cloud.Evidence, error) {
+	f.asked = append(f.asked, "poll of "+handle)
+	return f.handles[handle], f.failing["Poll"]
+}
+
+func (f *fakeCloud) Release(_ context.Context, _ Intent, order cloud.Commitment) error {
+	f.asked = append(f.asked, "release of "+order.ID)
+	if err := f.failing["Release"]; err != nil {
+		return err
+	}
+	order.State = cloud.Deleted
+	f.owned[order.ID] = order
+	return nil
+}
 
 func (f *fakeCloud) Facts(Line) (Facts, error) { return testFacts, f.failing["Facts"] }
 
@@ -206,7 +245,8 @@ func (f *fakeCloud) Find(_ context.Context, i Intent) ([]cloud.Evidence, error) 
 	}
 	var shown []cloud.Commitment
 	for _, name := range slices.Sorted(maps.Keys(f.owned)) {
-		if slices.ContainsFunc(i.Identities, func(id string) bool { return strings.EqualFold(id, name) }) && !f.clock.now.Before(f.bound[name].Add(f.lag)) {
+		ours := i.Identities == nil || slices.ContainsFunc(i.Identities, func(id string) bool { return strings.EqualFold(id, name) })
+		if ours && !f.clock.now.Before(f.bound[name].Add(f.lag)) {
 			shown = append(shown, f.owned[name])
 		}
 	}

@@ -33,7 +33,10 @@ type Line struct {
 	Version         int
 	CancelRequested bool
 	// Listing is the first settled listing of the lane, for class C.
-	Listing     Listing
+	Listing Listing
+	// DecidedBy is who closed the line by a guess instead of evidence; "" if nobody
+	// did.
+	DecidedBy   string
 	Reason      string    // why the line is where it is, one sentence for people
 	MustLeaveBy time.Time // UTC; when it passes a person is told; zero in terminal states
 	LookAt      time.Time // UTC; the line is due for a worker from here on

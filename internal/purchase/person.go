@@ -28,6 +28,8 @@ type Decided struct {
 	By     string
 	Second string // a second person; needed when something in the lane is unexplained
 	Adopt  string // id of the commitment, for Adopt
+	// Comment is why, in the person's words.
+	Comment string
 	// Found is a complete look under the line's identities, or of its lane.
 	Found []cloud.Evidence
 	// Unexplained are the ids in the lane that nothing explains.
@@ -52,6 +54,15 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 		return Change{}, ErrNoStep
 	}
 	word := cloud.Evidence{Kind: cloud.EvidencePerson, Operation: string(ev.Choice), Started: now}
+	says := func(c *Change, agreed bool) {
+		word.Detail = c.Reason
+		if agreed && ev.Second != "" {
+			word.Detail += "; " + ev.Second + " agreed"
+		}
+		if ev.Comment != "" {
+			word.Detail += ": " + ev.Comment
+		}
+	}
 	switch ev.Choice {
 	case LookAgain:
 		if row.InDoubt() == 0 {
@@ -62,12 +73,12 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 		if c.MustLeaveBy.Before(now) {
 			c.MustLeaveBy = now.Add(rules.Grace)
 		}
-		word.Detail = c.Reason
+		says(&c, false)
 		c.Evidence = about(0, []cloud.Evidence{word})
 		return c, nil
 
 	case NotBought:
-		settled := row.lastSettled()
+		settled := row.SettledSince()
 		first := cloud.Evidence{}
 		if len(ev.Found) > 0 {
 			first = ev.Found[0]
@@ -77,16 +88,13 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 			return Change{}, fmt.Errorf("%w until %s", ErrTooEarly, settled.UTC().Format(time.RFC3339))
 		case row.Line.Class != cloud.ClassNone && slices.ContainsFunc(commitments(ev.Found), func(e cloud.Evidence) bool { return e.Commitment.State.Binding() && row.ours(e) }):
 			return Change{}, ErrStillThere
-		case len(ev.Unexplained) > 0 && (ev.Second == "" || ev.Second == ev.By):
+		case len(ev.Unexplained) > 0 && (PersonKey(ev.Second) == "" || PersonKey(ev.Second) == PersonKey(ev.By)):
 			return Change{}, ErrSecondPerson
 		}
 		c := move(row, "T13", Failed, ev.By+" decided that nothing was bought", now)
-		c.Heuristic = true
+		c.Heuristic, c.DecidedBy = true, ev.By
 		c.Attempts = closeOthers(row, 0, AttemptDead, now)
-		word.Detail = c.Reason
-		if ev.Second != "" {
-			word.Detail += "; " + ev.Second + " agreed"
-		}
+		says(&c, true)
 		c.Evidence = about(0, []cloud.Evidence{word, summary(first, "the listing that the decision rests on")})
 		return c, nil
 
@@ -104,10 +112,11 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 		}
 		c := rules.take(row, n, ev.Found[i], now)
 		c.Rule, c.Heuristic, c.Reason = "T13", true, ev.By+" decided that "+ev.Adopt+" is this line's"
+		c.DecidedBy = ev.By
 		if n == 0 || row.Attempts[n-1].State.Closed() {
 			c.Attempts = closeOthers(row, 0, AttemptDead, now)
 		}
-		word.Detail = c.Reason
+		says(&c, true)
 		c.Evidence = append(c.Evidence, about(n, []cloud.Evidence{word})...)
 		c.Receipt.How, c.Receipt.Heuristic = cloud.EvidencePerson, true
 		return c, nil
@@ -115,8 +124,10 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 	return Change{}, fmt.Errorf("%q is not a choice", ev.Choice)
 }
 
-// lastSettled is when everything the line ever sent must be dead and visible.
-func (r *Row) lastSettled() time.Time {
+// SettledSince is when everything the line ever sent must be dead and visible:
+// from then on a person may decide that nothing was bought. It is zero for a line
+// that sent nothing.
+func (r *Row) SettledSince() time.Time {
 	var last time.Time
 	for _, a := range r.Attempts {
 		if a.SettledAt.After(last) {
@@ -125,6 +136,10 @@ func (r *Row) lastSettled() time.Time {
 	}
 	return last
 }
+
+// Mismatch says how a commitment differs from what the line asked for; "" means
+// that it is what was approved.
+func (r *Row) Mismatch(c cloud.Commitment) string { return mismatch(r, c) }
 
 // ours reports whether evidence is about a name or a second of this line.
 func (r *Row) ours(e cloud.Evidence) bool {

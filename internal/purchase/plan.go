@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gowebpki/jcs"
@@ -43,6 +45,7 @@ type Plan struct {
 	Requester string
 	CreatedAt time.Time
 	Tolerance Tolerance
+	Approvals Approvals
 	Lines     []Line
 	Total     cloud.Price // over all lines
 	Digest    string      // "sha256:" and 64 hex digits
@@ -194,6 +197,31 @@ func (p *Plan) ComputeDigest() (string, error) {
 	sum := sha256.Sum256(canonical)
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
+
+// Approvals is the rule by which people approve a plan. It is frozen with the
+// plan: who approves is decided before anybody does.
+type Approvals struct {
+	// Needed is how many different people have to say yes; at least 1. One no is
+	// a veto, whatever yes there are.
+	Needed int
+	// Approvers are the people who may say yes; empty is anybody.
+	Approvers []string
+	// Self: the requester may be one of them.
+	Self bool
+}
+
+// May reports whether a person may approve a plan of the requester.
+func (a Approvals) May(person, requester string) bool {
+	if !a.Self && PersonKey(person) == PersonKey(requester) {
+		return false
+	}
+	return len(a.Approvers) == 0 ||
+		slices.ContainsFunc(a.Approvers, func(name string) bool { return PersonKey(name) == PersonKey(person) })
+}
+
+// PersonKey is a person's name as it is compared: two spellings that differ in
+// case or surrounding space are one person.
+func PersonKey(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
 
 // Decision is one person's yes or no on a digest. It is never changed.
 type Decision struct {

@@ -3,8 +3,12 @@ package purchase
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"bursar/internal/cloud"
 )
@@ -322,5 +326,320 @@ func TestALineThatIsNotDueIsLeftAlone(t *testing.T) {
 	w.ledger.down = 1
 	if _, err := w.process(nil, nil).Advance(t.Context(), testLine); !errors.Is(err, errDown) {
 		t.Errorf("without a ledger: %v", err)
+	}
+}
+
+// advanced runs one process on the line at a moment. able says whether its market
+// has the powers that a cloud need not have.
+func (w *world) advanced(at time.Time, able bool) (Row, error) {
+	w.Helper()
+	w.clock.now = at
+	p := w.process(nil, nil)
+	if able {
+		p.Market = w.cloud
+	}
+	return p.Advance(w.Context(), testLine)
+}
+
+func (w *world) asked(want ...string) {
+	w.Helper()
+	if diff := cmp.Diff(want, w.cloud.asked); diff != "" {
+		w.Errorf("asked of the cloud (-want +got):\n%s", diff)
+	}
+}
+
+// postponed checks that a line is where it was and is tried again soon.
+func (w *world) postponed(row Row, err, cause error, state State) {
+	w.Helper()
+	if !errors.Is(err, cause) || row.Line.State != state || row.Line.Reason != cause.Error() || !row.Line.LookAt.Equal(w.clock.now.Add(ReadRetry)) {
+		w.Errorf("%v, row %+v, want %v", err, row.Line, cause)
+	}
+	if len(w.cloud.seen) != 0 {
+		w.Error("something was sent")
+	}
+}
+
+// owning is a world whose cloud has shown commitments for long.
+func owning(t *testing.T, row Row, cs ...cloud.Commitment) *world {
+	w := newWorld(t, row)
+	for _, c := range cs {
+		w.cloud.owned[c.ID] = c
+	}
+	return w
+}
+
+var errNoAnswer = errors.New("no answer from the cloud")
+
+func TestAHandleIsAskedAboutBeforeAnythingElse(t *testing.T) {
+	bought := answered(1, cloud.Bought).Evidence
+	two := func(r *Row) {
+		second := attempt(2, 1, AttemptAccepted, cloud.Accepted)
+		second.Handle = "op-2"
+		with(following(1), second)(r)
+	}
+	closed := func(r *Row) {
+		first := following(1)
+		first.State = AttemptRejected
+		second := attempt(2, 2, AttemptAccepted, cloud.Accepted)
+		second.Handle = "op-2"
+		with(first, second)(r)
+	}
+	for _, c := range []struct {
+		name    string
+		row     Row
+		handles map[string]cloud.Evidence
+		state   State
+		receipt int
+		asked   []string
+	}{
+		{name: "bought", row: lineIn(Armed, classH, with(following(1))), handles: map[string]cloud.Evidence{"op-1": bought}, state: Purchased, receipt: 1, asked: []string{"poll of op-1"}},
+		{name: "refused", row: lineIn(Armed, classH, with(following(1))), handles: map[string]cloud.Evidence{"op-1": answered(1, cloud.Refused).Evidence}, state: Failed, asked: []string{"poll of op-1"}},
+		{name: "still running", row: lineIn(Armed, classH, with(following(1))), handles: map[string]cloud.Evidence{"op-1": answered(1, cloud.Accepted).Evidence}, state: Armed, asked: []string{"poll of op-1"}},
+		{name: "unknown", row: lineIn(Armed, classH, with(following(1))), state: Armed, asked: []string{"poll of op-1"}},
+		{name: "the second of two has bought", row: lineIn(Armed, classH, two), handles: map[string]cloud.Evidence{"op-2": bought}, state: Purchased, receipt: 2, asked: []string{"poll of op-1", "poll of op-2"}},
+		{name: "closed attempts are not asked about", row: lineIn(Armed, classH, closed), handles: map[string]cloud.Evidence{"op-1": bought}, state: Armed, asked: []string{"poll of op-2"}},
+		{name: "no handle came", row: lineIn(Armed, classH, with(attempt(1, 1, AttemptAccepted, cloud.Accepted))), state: Armed},
+		{name: "not accepted", row: lineIn(Armed, classH, with(attempt(1, 1, AttemptInDoubt, cloud.InDoubt))), state: Armed},
+		{name: "in doubt since it was followed", row: lineIn(Armed, classH, with(following(1)), func(r *Row) { r.Attempts[0].State = AttemptInDoubt }),
+			handles: map[string]cloud.Evidence{"op-1": bought}, state: Armed},
+		{name: "an order is looked for and not asked about", row: orderedOnce(Armed, AttemptAccepted, func(r *Row) { r.Attempts[0].Handle = "r-1" }), state: Armed},
+		{name: "in recovery the lane is looked at", row: lineIn(Recovery, classH, with(following(1)), func(r *Row) { r.Restored = t0 }), state: Recovery},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, c.row)
+			w.cloud.handles = c.handles
+			row, err := w.advanced(t0.Add(time.Minute), true)
+			if err != nil || row.Line.State != c.state {
+				t.Errorf("%s (%s), %v, want %s", row.Line.State, row.Line.Reason, err, c.state)
+			}
+			if c.state == Armed && (!strings.Contains(row.Line.Reason, "not listed") || len(w.ledger.evidence) > 0) {
+				t.Errorf("nothing was looked up: %s, evidence %+v", row.Line.Reason, w.ledger.evidence)
+			}
+			if c.receipt > 0 && (len(w.ledger.receipts) != 1 || w.ledger.receipts[0].Attempt != c.receipt) {
+				t.Errorf("receipts %+v, want attempt %d", w.ledger.receipts, c.receipt)
+			}
+			w.asked(c.asked...)
+		})
+	}
+}
+
+func TestAHandleThatCannotBeAskedAboutIsNotGivenUp(t *testing.T) {
+	w := newWorld(t, lineIn(Armed, classH, with(following(1))))
+	row, err := w.advanced(t0.Add(time.Hour), false)
+	w.postponed(row, err, errNoFollower, Armed)
+
+	w = newWorld(t, lineIn(Armed, classH, with(following(1))))
+	w.cloud.failing["Poll"] = errNoAnswer
+	w.cloud.handles = map[string]cloud.Evidence{"op-1": answered(1, cloud.Refused).Evidence}
+	row, err = w.advanced(t0.Add(time.Hour), true)
+	w.postponed(row, err, errNoAnswer, Armed)
+}
+
+func TestAnOrderThatMustNotFireIsDeletedAndLookedAtAgain(t *testing.T) {
+	end := t0.Add(settled)
+	for _, c := range []struct {
+		name   string
+		row    Row
+		orders []cloud.Commitment
+		asked  []string
+		state  State
+	}{
+		{name: "called off", row: orderedOnce(QueuedLine, AttemptAccepted, calledOff), orders: []cloud.Commitment{order("r-1", cloud.Queued)},
+			asked: []string{"release of r-1"}, state: Canceled},
+		{name: "the plan failed elsewhere", row: orderedOnce(QueuedLine, AttemptAccepted, planFailed), orders: []cloud.Commitment{order("r-1", cloud.Queued)},
+			asked: []string{"release of r-1"}, state: Canceled},
+		{name: "called off in recovery", row: orderedOnce(Recovery, AttemptAccepted, calledOff), orders: []cloud.Commitment{order("r-1", cloud.Queued)},
+			asked: []string{"release of r-1"}, state: Canceled},
+		{name: "one too many", row: orderedOnce(Armed, AttemptInDoubt), orders: []cloud.Commitment{order("r-1", cloud.Queued), order("r-2", cloud.Queued)},
+			asked: []string{"release of r-2"}, state: QueuedLine},
+		{name: "two too many", row: orderedOnce(Armed, AttemptInDoubt), orders: []cloud.Commitment{order("r-1", cloud.Queued), order("r-2", cloud.Queued), order("r-3", cloud.Queued)},
+			asked: []string{"release of r-2", "release of r-3"}, state: QueuedLine},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := owning(t, c.row, c.orders...)
+			row, err := w.advanced(end, true)
+			if err != nil || row.Line.State != c.row.Line.State || row.Line.Reason != "deleting an order that must not fire" || !row.Line.LookAt.Equal(end.Add(ReadRetry)) {
+				t.Errorf("%v, row %+v", err, row.Line)
+			}
+			w.asked(c.asked...)
+			row, err = w.advanced(end.Add(ReadRetry), true)
+			if err != nil || row.Line.State != c.state {
+				t.Errorf("%s (%s), %v, want %s", row.Line.State, row.Line.Reason, err, c.state)
+			}
+			w.asked(c.asked...)
+		})
+	}
+}
+
+func TestAnOrderThatMayFireIsLeftAlone(t *testing.T) {
+	end := t0.Add(settled)
+	w := owning(t, orderedOnce(Armed, AttemptAccepted), order("r-1", cloud.Queued))
+	if row, err := w.advanced(end, true); err != nil || row.Line.State != QueuedLine || row.Attempts[0].Handle != "r-1" {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
+	w.cloud.owned["r-1"] = order("r-1", cloud.Active)
+	if row, err := w.advanced(fire.Add(time.Minute), true); err != nil || row.Line.State != Purchased {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
+	w.asked()
+	// What has a name is never deleted, whatever it looks like.
+	w = owning(t, armedOnce(calledOff), inLane(identity(1), inState(cloud.Queued)))
+	if row, err := w.advanced(end, true); err != nil || row.Line.State != Purchased {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
+	w.asked()
+}
+
+func TestAnOrderThatCannotBeDeletedIsTriedAgain(t *testing.T) {
+	w := owning(t, orderedOnce(QueuedLine, AttemptAccepted, calledOff), order("r-1", cloud.Queued))
+	row, err := w.advanced(t0, false)
+	w.postponed(row, err, errNoReleaser, QueuedLine)
+
+	w = owning(t, orderedOnce(QueuedLine, AttemptAccepted, calledOff), order("r-1", cloud.Queued))
+	w.cloud.failing["Release"] = errNoAnswer
+	row, err = w.advanced(t0, true)
+	w.postponed(row, err, errNoAnswer, QueuedLine)
+	delete(w.cloud.failing, "Release")
+	if _, err = w.advanced(t0.Add(ReadRetry), true); err != nil {
+		t.Fatal(err)
+	}
+	if row, err = w.advanced(t0.Add(2*ReadRetry), true); err != nil || row.Line.State != Canceled {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
+}
+
+func TestTheAuditLogIsReadForTheOpenAttemptsOfALane(t *testing.T) {
+	named := audited(nil, "new-1").Trail
+	other := attempt(2, 2, AttemptInDoubt, cloud.InDoubt)
+	other.Credential = "AKIAOTHER"
+	nameless := attempt(1, 1, AttemptInDoubt, cloud.InDoubt)
+	nameless.Credential = ""
+	for _, c := range []struct {
+		name  string
+		row   Row
+		able  bool
+		state State
+		asked []string
+	}{
+		{name: "named", row: laneOnce(), able: true, state: Purchased, asked: []string{"trail of AKIATEST"}},
+		{name: "the log cannot be read", row: laneOnce(), state: Armed},
+		{name: "the credential is not known", row: lineIn(Armed, classC, with(nameless)), able: true, state: Armed},
+		{name: "only the open attempt is asked about", row: lineIn(Armed, classC, with(attempt(1, 1, AttemptDead, cloud.InDoubt), other)), able: true, state: Armed, asked: []string{"trail of AKIAOTHER"}},
+		{name: "an order is known by its second", row: orderedOnce(Armed, AttemptInDoubt), able: true, state: Armed},
+		{name: "a name needs no log", row: lineIn(Armed, classH, with(attempt(1, 1, AttemptInDoubt, cloud.InDoubt))), able: true, state: Armed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := owning(t, c.row, inLane("new-1"))
+			w.cloud.audits = map[string][]cloud.Evidence{"AKIATEST": named}
+			row, err := w.advanced(t0.Add(time.Minute), c.able)
+			if err != nil || row.Line.State != c.state {
+				t.Errorf("%s (%s), %v, want %s", row.Line.State, row.Line.Reason, err, c.state)
+			}
+			w.asked(c.asked...)
+		})
+	}
+	w := owning(t, laneOnce(), inLane("new-1"))
+	w.cloud.failing["Trail"] = errNoAnswer
+	row, err := w.advanced(t0.Add(time.Minute), true)
+	w.postponed(row, err, errNoAnswer, Armed)
+}
+
+func TestALaneIsListedTwiceBeforeALineOfItIsClosed(t *testing.T) {
+	end := t0.Add(settled)
+	w := owning(t, laneOnce(exclusive), inLane("old"), inLane("new-1"))
+	row, err := w.advanced(end, true)
+	if err != nil || row.Line.State != Armed || !row.Line.LookAt.Equal(end.Add(time.Minute)) {
+		t.Errorf("listed once: %v, row %+v", err, row.Line)
+	}
+	if row, err = w.advanced(end.Add(time.Minute-1), true); err != nil || row.Line.State != Armed {
+		t.Errorf("too soon: %s, %v", row.Line.State, err)
+	}
+	if row, err = w.advanced(end.Add(time.Minute), true); err != nil || row.Line.State != Purchased || w.ledger.receipts[0].Commitment.ID != "new-1" {
+		t.Errorf("listed twice: %s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
+}
+
+func TestALineWhoseLaneIsHeldQueuesUpWithoutAskingTheCloud(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		held, next time.Duration
+	}{
+		{"until the other is looked at", 30 * time.Second, 30 * time.Second},
+		{"the other is due", 0, 2 * time.Second},
+		{"the other is overdue", -time.Hour, 2 * time.Second},
+		{"the other is due at once", 2*time.Second - 1, 2 * time.Second},
+		{"a minute at most", time.Minute, time.Minute},
+		{"the other takes long", time.Minute + 1, time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, lineIn(Ready, classC, func(r *Row) { r.LaneHeld = t0.Add(c.held) }))
+			p := w.process(func(port string) {
+				if !slices.Contains([]string{"Row", "Apply"}, port) {
+					t.Errorf("%s was called", port)
+				}
+			}, nil)
+			row, err := p.Advance(t.Context(), testLine)
+			if err != nil || row.Line.State != Ready || row.Line.Reason != ErrTaken.Error() || !row.Line.LookAt.Equal(t0.Add(c.next)) {
+				t.Errorf("%v, row %+v, want a look after %s", err, row.Line, c.next)
+			}
+		})
+	}
+	t.Run("called off", func(t *testing.T) {
+		w := newWorld(t, lineIn(Ready, classC, calledOff, func(r *Row) { r.LaneHeld = t0.Add(time.Minute) }))
+		if row, err := w.advanced(t0, false); err != nil || row.Line.State != Canceled {
+			t.Errorf("%s, %v", row.Line.State, err)
+		}
+	})
+	t.Run("in doubt itself", func(t *testing.T) {
+		w := owning(t, laneOnce(func(r *Row) { r.LaneHeld = t0.Add(time.Minute) }), inLane("new-1"))
+		w.cloud.audits = map[string][]cloud.Evidence{"AKIATEST": audited(nil, "new-1").Trail}
+		if row, err := w.advanced(t0, true); err != nil || row.Line.State != Purchased {
+			t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+		}
+	})
+}
+
+func TestNewsOfTheLaneIsAskedForBeforeTheFirstPurchaseOnly(t *testing.T) {
+	w := newWorld(t, lineIn(Ready))
+	w.cloud.news = []string{"new-1"}
+	if row, err := w.advanced(t0, true); err != nil || row.Line.State != NeedsReapproval || len(w.cloud.seen) != 0 {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
+	w.asked("news of " + string(testLine))
+
+	w = newWorld(t, lineIn(Ready))
+	w.cloud.failing["News"] = errNoAnswer
+	row, err := w.advanced(t0, true)
+	w.postponed(row, err, errNoAnswer, Ready)
+
+	w = newWorld(t, armedOnce())
+	w.cloud.news = []string{"new-1"}
+	if row, err := w.advanced(t0.Add(answerBy), true); err != nil || row.Line.State != Purchased || len(row.Attempts) != 2 {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
+	w.asked()
+}
+
+func TestALineInRecoveryIsLookedForUnderNamesThatTheLedgerHasLost(t *testing.T) {
+	back := t0.Add(settled)
+	inRecovery := func(r *Row) { r.Restored = t0 }
+	w := owning(t, lineIn(Recovery, inRecovery), boughtAs(identity(3)))
+	row, err := w.advanced(t0, true)
+	if err != nil || row.Line.State != Recovery || !row.Line.LookAt.Equal(back) {
+		t.Errorf("%v, row %+v", err, row.Line)
+	}
+	if row, err = w.advanced(back, true); err != nil || row.Line.State != Purchased || w.ledger.receipts[0].Commitment.ID != identity(3) {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
+	}
+	if len(w.cloud.seen) != 0 {
+		t.Error("something was sent")
+	}
+}
+
+func TestWhatIsFoundNeedsNoQuote(t *testing.T) {
+	w := owning(t, armedOnce(), boughtAs(identity(1)))
+	w.cloud.failing["Quote"] = errNoAnswer
+	if row, err := w.advanced(t0.Add(answerBy), false); err != nil || row.Line.State != Purchased {
+		t.Errorf("%s (%s), %v", row.Line.State, row.Line.Reason, err)
 	}
 }

@@ -104,6 +104,7 @@ type Change struct {
 	Receipt  *Receipt
 	// Heuristic: a person's guess, not evidence from the cloud, closes the line.
 	Heuristic bool
+	DecidedBy string // whose guess; "" without one
 }
 
 // AttemptChange ends or moves one attempt that must not be closed.

@@ -81,6 +81,27 @@ func TestArmingFromReady(t *testing.T) {
 	})
 }
 
+func TestWhatIsNewInTheLaneNeedsANewApproval(t *testing.T) {
+	news := func(ids ...string) func(*Checked) { return func(ev *Checked) { ev.News = ids } }
+	after := t0.Add(answerBy)
+	new1 := "new-1 is new in aws/111122223333/eu-west-1/rds since the plan was made"
+	moved := func(name string, row Row, ev Checked, reason string) stepCase {
+		return stepCase{name: name, row: row, ev: ev, now: t0, rule: "T11", to: NeedsReapproval, reason: reason, lookAt: t0.Add(2 * time.Hour)}
+	}
+	runSteps(t, []stepCase{
+		moved("one", lineIn(Ready), checkedAt(t0, news("new-1")), new1),
+		moved("two", lineIn(Ready), checkedAt(t0, news("new-1", "new-2")), new1),
+		moved("one, of a lane", lineIn(Ready, classC), checkedAt(t0, news("new-1"), found(inLane("new-1"))), new1),
+		moved("one, of a line that orders", lineIn(Ready, classQ), checkedAt(t0, news("new-1")), new1),
+		moved("one, and the clocks differ", lineIn(Ready), checkedAt(t0, news("new-1"), skewed(time.Hour)), new1),
+		moved("one, and the offering is not sold", lineIn(Ready), checkedAt(t0, news("new-1"), notSold), "not sold"),
+		{name: "one, and something is there under our name", row: lineIn(Ready), ev: checkedAt(t0, news("new-1"), found(boughtAs(identity(1)))), now: t0,
+			rule: "T12", to: NeedsReview, reason: "although the ledger says", evidence: 1},
+		{name: "none", row: lineIn(Ready), ev: checkedAt(t0, news()), now: t0, rule: "T2", to: Armed, armed: true},
+		{name: "one, and the line is in doubt", row: armedOnce(), ev: checkedAt(after, news("new-1")), now: after, rule: "T3", to: Armed, armed: true},
+	})
+}
+
 func TestArmingAgainUnderTheSameName(t *testing.T) {
 	lost := attempt(1, 1, AttemptInDoubt, cloud.InDoubt)
 	after := t0.Add(answerBy)

@@ -145,7 +145,7 @@ func illegal(row Row, ev Event, c Change, now time.Time) []string {
 			open++
 		}
 	}
-	if c.Rule == "T4" || c.Rule == "T8" || c.Rule == "T9" {
+	if c.Rule == "T4" || c.Rule == "T8" || c.Rule == "T9" || c.Rule == "T15" && c.To.Terminal() {
 		claim(open == 0, "the line is closed with an open attempt")
 	}
 	claim(c.Generation == row.Line.Generation || c.Rule == "T8" && c.Generation == row.Line.Generation+1, "the generation jumps")
@@ -155,13 +155,21 @@ func illegal(row Row, ev Event, c Change, now time.Time) []string {
 	claim((c.Receipt != nil) == (c.To == Purchased && c.From != Purchased), "a receipt and a purchase do not go together")
 	if r := c.Receipt; r != nil {
 		claim(mismatch(&row, r.Commitment) == "", "a receipt for other goods")
-		claim(to[r.Attempt] == AttemptSucceeded, "a receipt for an attempt that did not succeed")
+		// The ledger may have lost the attempt, or know that it succeeded and have
+		// lost no more than the receipt.
+		lost := c.Rule == "T15" && r.Attempt == 0
+		again := c.Rule == "T15" && r.Attempt > 0 && row.Attempts[r.Attempt-1].State == AttemptSucceeded
+		claim(lost || again || to[r.Attempt] == AttemptSucceeded, "a receipt for an attempt that did not succeed")
 		cited := false
 		for _, e := range c.Evidence {
 			cited = cited || e.Commitment != nil && e.Commitment.ID == r.Commitment.ID
 		}
 		claim(cited, "a receipt without evidence of the commitment")
-		if row.Line.Class == cloud.ClassName {
+		switch {
+		case row.Line.Class != cloud.ClassName:
+		case lost:
+			claim(hasPrefix(r.Commitment.ID, identityPrefix(row.Install, row.Line.ID)), "a receipt under the name of another line")
+		default:
 			claim(strings.EqualFold(r.Commitment.ID, row.Attempts[r.Attempt-1].Intent.Identity), "a receipt under another name")
 		}
 		if _, isLook := ev.(Looked); isLook {

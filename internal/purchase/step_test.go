@@ -12,32 +12,43 @@ import (
 )
 
 // stepCase says what one event means for one row. Whatever is not named is
-// expected not to be: no attempt moves, nothing is armed, there is no receipt,
-// and the generation stays.
+// expected not to be: no attempt moves, nothing is armed, there is no receipt, no
+// person guessed, no listing is kept, and the generation stays.
 type stepCase struct {
 	name string
 	row  Row
 	ev   Event
 	now  time.Time
 
-	none       bool // ErrNoStep
-	rule       Rule // "" stays
-	to         State
-	armed      bool
-	attempts   map[int]AttemptState
-	receipt    int // attempt that the receipt names
-	generation int
-	reason     string    // a part of it
-	lookAt     time.Time // checked when set
-	evidence   int       // rows
+	none        bool  // ErrNoStep
+	err         error // refused, for this reason
+	rule        Rule  // "" stays
+	to          State
+	armed       bool
+	attempts    map[int]AttemptState
+	receipt     int                // attempt that the receipt names; lostAttempt for none
+	how         cloud.EvidenceKind // what the receipt rests on; checked when set
+	heuristic   bool
+	generation  int
+	reason      string    // a part of it
+	lookAt      time.Time // checked when set
+	mustLeaveBy time.Time // checked when set
+	listedAt    time.Time // of the first settled listing that is kept
+	evidence    int       // rows
 }
+
+// lostAttempt is what a receipt names when the ledger has lost the attempt.
+const lostAttempt = -1
 
 func (c stepCase) run(t *testing.T) {
 	t.Helper()
 	got, err := DefaultRules.Step(c.row, c.ev, c.now)
 	if c.none {
-		if !errors.Is(err, ErrNoStep) {
-			t.Errorf("step %s from %s to %s, %v, want ErrNoStep", got.Rule, got.From, got.To, err)
+		c.err = ErrNoStep
+	}
+	if c.err != nil {
+		if !errors.Is(err, c.err) {
+			t.Errorf("step %s from %s to %s, %v, want %v", got.Rule, got.From, got.To, err, c.err)
 		}
 		return
 	}
@@ -53,11 +64,18 @@ func (c stepCase) run(t *testing.T) {
 	if (got.Arm != nil) != c.armed {
 		t.Errorf("armed: %v, want %v", got.Arm, c.armed)
 	}
+	ended := c.now
+	if c.rule == "T5" {
+		ended = time.Time{} // the order goes on
+	}
 	moved := map[int]AttemptState{}
 	for _, a := range got.Attempts {
+		if _, twice := moved[a.N]; twice {
+			t.Errorf("attempt %d is moved twice", a.N)
+		}
 		moved[a.N] = a.To
-		if !a.EndedAt.Equal(c.now) {
-			t.Errorf("attempt %d ended at %s, want now", a.N, a.EndedAt)
+		if !a.EndedAt.Equal(ended) {
+			t.Errorf("attempt %d ended at %s, want %s", a.N, a.EndedAt, ended)
 		}
 	}
 	if c.attempts == nil {
@@ -71,8 +89,13 @@ func (c stepCase) run(t *testing.T) {
 		t.Errorf("a receipt for %s", got.Receipt.Commitment.ID)
 	case c.receipt != 0 && got.Receipt == nil:
 		t.Error("no receipt")
-	case c.receipt != 0 && (got.Receipt.Attempt != c.receipt || got.Receipt.Line != testLine || !got.Receipt.At.Equal(c.now)):
+	case c.receipt != 0 && (got.Receipt.Attempt != max(c.receipt, 0) || got.Receipt.Line != testLine || !got.Receipt.At.Equal(c.now)):
 		t.Errorf("receipt %+v, want attempt %d now", got.Receipt, c.receipt)
+	case c.how != "" && got.Receipt.How != c.how:
+		t.Errorf("the receipt rests on %s, want %s", got.Receipt.How, c.how)
+	}
+	if got.Heuristic != c.heuristic || got.Receipt != nil && got.Receipt.Heuristic != c.heuristic {
+		t.Errorf("a guess: %v, receipt %+v, want %v", got.Heuristic, got.Receipt, c.heuristic)
 	}
 	if c.generation == 0 {
 		c.generation = c.row.Line.Generation
@@ -85,6 +108,12 @@ func (c stepCase) run(t *testing.T) {
 	}
 	if !c.lookAt.IsZero() && !got.LookAt.Equal(c.lookAt) {
 		t.Errorf("next look at %s, want %s", got.LookAt, c.lookAt)
+	}
+	if !c.mustLeaveBy.IsZero() && !got.MustLeaveBy.Equal(c.mustLeaveBy) {
+		t.Errorf("must leave by %s, want %s", got.MustLeaveBy, c.mustLeaveBy)
+	}
+	if !got.Listing.At.Equal(c.listedAt) {
+		t.Errorf("the listing that is kept is of %s, want %s", got.Listing.At, c.listedAt)
 	}
 	if len(got.Evidence) != c.evidence {
 		t.Errorf("%d rows of evidence, want %d", len(got.Evidence), c.evidence)

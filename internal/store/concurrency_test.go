@@ -150,3 +150,24 @@ func TestAReaderSeesOneMoment(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Two processes take the last two approvals of a plan at once: exactly one of them
+// opens the lines, and no approval is lost.
+func TestTwoHandlesApprove(t *testing.T) {
+	e, handles := twoHandles(t)
+	for n := range 20 {
+		p := e.saveWith(n+1, 3, purchase.Approvals{Needed: 2})
+		var wg sync.WaitGroup
+		for h, db := range handles {
+			wg.Go(func() {
+				if err := db.Decide(t.Context(), by(p, fmt.Sprint("person ", h), true), t0.Add(time.Hour)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := e.plan(p); got.State != purchase.PlanApproved || got.Lines[2].State != purchase.Ready {
+			t.Errorf("%s, line %s", got.State, got.Lines[2].State)
+		}
+	}
+}

@@ -24,18 +24,27 @@ var facts = purchase.Facts{Class: cloud.ClassName, Life: 2 * time.Minute, Settle
 // nothing else, so that another engine can run it.
 type ledger interface {
 	purchase.Ledger
-	SavePlan(ctx context.Context, p *purchase.Plan) error
+	SavePlan(ctx context.Context, p *purchase.Plan, base ...LaneListing) error
 	Plan(ctx context.Context, id string) (*purchase.Plan, error)
 	Plans(ctx context.Context) ([]*purchase.Plan, error)
 	Decide(ctx context.Context, d purchase.Decision, expires time.Time) error
 	Decisions(ctx context.Context, plan purchase.PlanID) ([]purchase.Decision, error)
-	Cancel(ctx context.Context, line purchase.LineID, now time.Time) (bool, error)
+	Cancel(ctx context.Context, line purchase.LineID, by, comment string, now time.Time) (bool, error)
+	SetPurchasing(ctx context.Context, s Stop) error
+	Stopped(ctx context.Context) (*Stop, error)
+	DeclareForeign(ctx context.Context, f Foreign) error
+	ForeignItems(ctx context.Context, lane cloud.Lane) ([]string, error)
+	Versions(ctx context.Context, lineage purchase.PlanID) ([]*purchase.Plan, error)
 	LookNow(ctx context.Context, now time.Time) error
 	Workable(ctx context.Context) ([]Due, error)
 	LineID(ctx context.Context, prefix string) (purchase.LineID, error)
 	Facts(ctx context.Context, line purchase.LineID) ([]purchase.StoredFact, error)
 	Receipts(ctx context.Context) ([]purchase.Receipt, error)
 	Snapshot(ctx context.Context) (*purchase.Snapshot, error)
+	SetBudget(ctx context.Context, b purchase.Budget) (purchase.Budget, error)
+	RetireBudget(ctx context.Context, name, by string, at time.Time) error
+	Budgets(ctx context.Context) ([]purchase.Budget, []purchase.BudgetPeriod, error)
+	PlanBudgets(ctx context.Context, p *purchase.Plan, at time.Time) ([]PlanBudget, error)
 }
 
 // engine is an open ledger and a way around it.
@@ -93,7 +102,7 @@ func newPlan(t *testing.T, n, lines int) *purchase.Plan {
 	t.Helper()
 	p := &purchase.Plan{
 		ID: purchase.PlanID(id("01P", n)), Lineage: purchase.PlanID(id("01P", n)), Version: 1, Name: "fleet 'March' \u20ac",
-		Requester: "ana", CreatedAt: t0, Tolerance: 50, State: purchase.PlanProposed,
+		Requester: "ana", CreatedAt: t0, Tolerance: 50, State: purchase.PlanProposed, Approvals: purchase.Approvals{Needed: 1},
 	}
 	for i := range lines {
 		p.Lines = append(p.Lines, purchase.Line{

@@ -23,6 +23,9 @@ func full(t *testing.T) (*engine, *purchase.Plan) {
 	a := e.armed(p.Lines[0].ID, t0, "nonce-1")
 	e.apply(e.step(p.Lines[0].ID, answer(a, cloud.Bought), now), now)
 	e.armed(p.Lines[1].ID, t0, "nonce-2")
+	e.ok(e.SetPurchasing(t.Context(), Stop{By: "ana", At: t0}))
+	e.ok(e.SetPurchasing(t.Context(), Stop{Purchasing: true, By: "ana", At: t0.Add(time.Second)}))
+	e.ok(e.DeclareForeign(t.Context(), Foreign{Lane: p.Lines[0].Spec.Lane(), Commitment: "theirs", By: "ana", At: t0}))
 	return e, p
 }
 
@@ -89,6 +92,7 @@ func TestTheDatabaseRefusesEveryOtherMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.ok(e.exec("DROP TRIGGER line_transition"))
+	e.ok(e.exec("DROP TRIGGER line_opens_with_hold"))
 	for i, s := range purchase.States {
 		e.ok(e.exec("UPDATE line SET state = $1, must_leave_by = 1 WHERE id = $2", s, p.Lines[i].ID))
 	}
@@ -112,7 +116,7 @@ func TestTheDatabaseRefusesEveryOtherMove(t *testing.T) {
 
 func TestTheDatabaseKeepsEveryRow(t *testing.T) {
 	e, _ := full(t)
-	for _, table := range []string{"installation", "plan", "decision", "line", "attempt", "evidence", "receipt"} {
+	for _, table := range []string{"installation", "plan", "decision", "line", "attempt", "evidence", "receipt", "installation_event", "foreign_item", "budget", "budget_period", "hold"} {
 		e.refuses("DELETE FROM " + table)
 		e.refuses("DELETE FROM " + table + " WHERE rowid = 1")
 		e.refuses("INSERT OR REPLACE INTO " + table + " SELECT * FROM " + table)
@@ -124,13 +128,16 @@ func TestTheDatabaseFreezesWhatPeopleApproved(t *testing.T) {
 	e, _ := full(t)
 	db := e.ledger.(*DB)
 	free := map[string][]string{
-		"plan":         {"state", "approval_expires_at"},
-		"line":         {"state", "generation", "armed", "version", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at"},
-		"attempt":      {"state", "outcome", "code", "handle", "ended_at"},
-		"decision":     nil,
-		"evidence":     nil,
-		"receipt":      nil,
-		"installation": {"state", "incarnation", "restored_at", "backup_at"},
+		"plan":               {"state", "approval_expires_at"},
+		"line":               {"state", "generation", "armed", "version", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at"},
+		"attempt":            {"state", "outcome", "code", "handle", "ended_at"},
+		"decision":           nil,
+		"evidence":           nil,
+		"receipt":            nil,
+		"hold":               {"state", "ended_at"},
+		"foreign_item":       nil,
+		"installation_event": nil,
+		"installation":       {"state", "incarnation", "restored_at", "backup_at"},
 	}
 	for table, changeable := range free {
 		rows, err := db.reader.QueryContext(t.Context(), "SELECT name, type FROM pragma_table_info($1)", table)
@@ -206,7 +213,7 @@ func TestTheDatabaseCountsUp(t *testing.T) {
 func copyLine(replace map[string]string) string {
 	columns := []string{
 		"id", "plan_id", "number", "provider", "service", "account", "region", "class", "spec", "state", "generation",
-		"armed", "version", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at",
+		"armed", "version", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at", "decided_by",
 	}
 	values := slices.Clone(columns)
 	for i, c := range columns {
@@ -236,6 +243,7 @@ func TestALineStartsAsADraft(t *testing.T) {
 		}
 	}
 	e.refuses(with("armed", "1"), ready)
+	e.refuses(with("decided_by", "'ana'"), ready)
 	e.refuses(with("number", "1"), ready)
 	e.refuses(with("number", "0"), ready)
 	e.refuses(with("plan_id", "'01NONE'"), ready)
@@ -282,12 +290,31 @@ func TestAttemptsHaveNoTwins(t *testing.T) {
 }
 
 func TestADecisionIsMadeOncePerPerson(t *testing.T) {
-	e, p := full(t)
-	insert := "INSERT INTO decision VALUES ($1, $2, 'sha256:0', $3, 1, 1, '')"
-	e.refuses(insert, "01D1", p.ID, "bob")
-	e.refuses(insert, "01D1", "01NONE", "eve")
-	e.ok(e.exec(insert, "01D1", p.ID, "eve"))
-	e.refuses(insert, "01D1", p.ID, "ana")
+	e, approved := full(t)
+	p := newPlan(t, 2, 1)
+	p.Approvals.Needed = 2
+	e.ok(e.SavePlan(t.Context(), p))
+	insert := "INSERT INTO decision VALUES ($1, $2, $3, $4, $4, $5, 1, '')"
+	e.refuses(insert, "01D1", approved.ID, approved.Digest, "eve", 1) // decided already
+	e.refuses(insert, "01D1", "01NONE", p.Digest, "eve", 1)
+	e.refuses(insert, "01D1", p.ID, "sha256:0", "eve", 1)
+	e.refuses(insert, "01D1", p.ID, p.Digest, "ana", 1) // the requester
+	e.refuses(insert, "01D1", p.ID, p.Digest, "", 1)
+	e.ok(e.exec(insert, "01D1", p.ID, p.Digest, "eve", 1))
+	e.refuses(insert, "01D2", p.ID, p.Digest, "eve", 1)
+	e.refuses(insert, "01D1", p.ID, p.Digest, "bob", 1)
+	approve := "UPDATE plan SET state = 'approved', approval_expires_at = 9 WHERE id = $1"
+	e.refuses(approve, p.ID) // one of two
+	e.ok(e.exec(insert, "01D2", p.ID, p.Digest, "eve", 0))
+	e.ok(e.exec(insert, "01D3", p.ID, p.Digest, "bob", 1))
+	e.refuses(approve, p.ID) // two of two, and a veto
+	e.refuses("UPDATE plan SET state = 'rejected' WHERE id = $1", approved.ID)
+	e.refuses("UPDATE plan SET state = 'proposed' WHERE id = $1", approved.ID)
+	e.ok(e.exec("UPDATE plan SET state = 'superseded' WHERE id = $1", approved.ID))
+	for _, to := range []string{"proposed", "approved", "rejected"} {
+		e.refuses("UPDATE plan SET state = $1 WHERE id = $2", to, approved.ID)
+	}
+	e.refuses("INSERT INTO plan SELECT '01PNEW', '01PNEW', 1, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total, digest, 'approved', approvals_needed, self_approval, approvers, 9 FROM plan LIMIT 1")
 	e.refuses("INSERT INTO installation VALUES (2, 'zzzz', 1, 'purchasing', 1)")
 	e.refuses("INSERT INTO installation VALUES (1, 'zzzz', 1, 'purchasing', 1)")
 	e.refuses("UPDATE installation SET state = 'asleep'")

@@ -51,10 +51,7 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 		row.Restored, row.Backup = fromMicros(in.RestoredAt), fromMicros(in.BackupAt)
 		if row.Line.Class == cloud.ClassNone || row.Line.Class == cloud.ClassQueued {
 			lane := row.Line.Spec.Lane()
-			row.Explained, err = q.ReceiptsInLane(ctx, rows.ReceiptsInLaneParams{
-				Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service),
-			})
-			if err != nil {
+			if row.Explained, row.Exclusive, err = laneOfRow(ctx, q, lane); err != nil {
 				return err
 			}
 			held, err := q.LaneHolder(ctx, rows.LaneHolderParams{
@@ -110,9 +107,14 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 			}
 		}
 		if c.Receipt != nil {
-			return insertReceipt(ctx, q, c.Receipt)
+			if err := insertReceipt(ctx, q, c.Receipt); err != nil {
+				return err
+			}
+			if err := insertWatch(ctx, q, c.Receipt); err != nil {
+				return err
+			}
 		}
-		return nil
+		return moveHolds(ctx, q, c, now)
 	})
 	switch {
 	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrTaken), errors.Is(err, purchase.ErrCommitUnknown):
@@ -125,12 +127,15 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.Time) error {
 	var changed int64
 	var err error
-	if c.Arm != nil {
+	switch {
+	case c.DecidedBy != "":
+		changed, err = decideLine(ctx, q, c, now)
+	case c.Arm != nil:
 		changed, err = q.ArmLine(ctx, rows.ArmLineParams{
 			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
 			ID: string(c.Line), Generation: int64(c.Generation), FromState: string(c.From), Version: int64(c.Version),
 		})
-	} else {
+	default:
 		changed, err = q.MoveLine(ctx, rows.MoveLineParams{
 			ToState: string(c.To), Generation: int64(c.Generation), Reason: c.Reason,
 			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
@@ -143,6 +148,8 @@ func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.
 		return purchase.ErrTaken // the lane has an open purchase
 	case err != nil:
 		return err
+	case changed != 1 && c.Arm != nil:
+		return unarmed(ctx, q, c)
 	case changed != 1:
 		return purchase.ErrLost
 	}
@@ -214,19 +221,6 @@ func (db *DB) Armed(ctx context.Context, line purchase.LineID, nonce string) (bo
 	return n == 1, nil
 }
 
-// Cancel asks that a line not be bought. A ready line is canceled when a worker
-// next looks at it; of an armed one only further requests are forbidden, and the
-// cloud decides how it ends. It reports whether the request changed anything.
-func (db *DB) Cancel(ctx context.Context, line purchase.LineID, now time.Time) (bool, error) {
-	var changed int64
-	err := db.write(ctx, func(q *rows.Queries) error {
-		var err error
-		changed, err = q.RequestCancel(ctx, rows.RequestCancelParams{LookAt: micros(now), ID: string(line)})
-		return err
-	})
-	return changed == 1, err
-}
-
 // LookNow makes every open line due.
 func (db *DB) LookNow(ctx context.Context, now time.Time) error {
 	return db.write(ctx, func(q *rows.Queries) error {
@@ -237,12 +231,14 @@ func (db *DB) LookNow(ctx context.Context, now time.Time) error {
 
 // Due is a line that a worker can do something for, from At on.
 type Due struct {
-	Line purchase.LineID
-	Plan purchase.PlanID
-	At   time.Time
+	Line  purchase.LineID
+	Plan  purchase.PlanID
+	State purchase.State
+	At    time.Time
 }
 
-// Workable lists the lines that are ready or in doubt, the most overdue first.
+// Workable lists the lines that a worker can do something for, now or later, the
+// most overdue first.
 func (db *DB) Workable(ctx context.Context) ([]Due, error) {
 	rs, err := db.read().WorkableLines(ctx)
 	if err != nil {
@@ -250,7 +246,7 @@ func (db *DB) Workable(ctx context.Context) ([]Due, error) {
 	}
 	due := make([]Due, len(rs))
 	for i, r := range rs {
-		due[i] = Due{Line: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), At: fromMicros(r.LookAt)}
+		due[i] = Due{Line: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), State: purchase.State(r.State), At: fromMicros(r.LookAt)}
 	}
 	return due, nil
 }

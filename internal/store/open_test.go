@@ -270,7 +270,7 @@ func TestTheSelfCheckSeesMissingGuards(t *testing.T) {
 		}
 	}
 	db = create(t, filepath.Join(t.TempDir(), "l.db"))
-	if _, err := db.writer.ExecContext(t.Context(), "PRAGMA foreign_keys = OFF; INSERT INTO decision VALUES ('x', 'none', '', '', 1, 1, ''); PRAGMA foreign_keys = ON"); err != nil {
+	if _, err := db.writer.ExecContext(t.Context(), "PRAGMA foreign_keys = OFF; INSERT INTO evidence VALUES ('x', 'none', 1, '', '', '', 1, 1, '', 1, '', '', '', 1); PRAGMA foreign_keys = ON"); err != nil {
 		t.Fatal(err)
 	}
 	if got := problemsOf(db.Integrity(t.Context(), t0), "references"); len(got) != 1 {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"bursar/internal/cloud"
 	"bursar/internal/money"
@@ -15,14 +14,20 @@ import (
 	"bursar/internal/store/internal/rows"
 )
 
-// SavePlan stores a frozen plan as proposed, with its lines as drafts.
-func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan) error {
+// SavePlan stores a frozen plan as proposed, with its lines as drafts and with
+// what its lanes held when it was made.
+func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan, base ...LaneListing) error {
 	err := db.write(ctx, func(q *rows.Queries) error {
-		err := q.InsertPlan(ctx, rows.InsertPlanParams{
+		approvers, err := approversText(p.Approvals.Approvers)
+		if err != nil {
+			return err
+		}
+		err = q.InsertPlan(ctx, rows.InsertPlanParams{
 			ID: string(p.ID), Lineage: string(p.Lineage), Version: int64(p.Version), Name: p.Name,
-			Requester: p.Requester, CreatedAt: micros(p.CreatedAt), ToleranceBp: int64(p.Tolerance),
+			Requester: p.Requester, RequesterKey: purchase.PersonKey(p.Requester), CreatedAt: micros(p.CreatedAt), ToleranceBp: int64(p.Tolerance),
 			Currency: p.Total.Total.Currency(), Upfront: p.Total.Upfront.Canonical(),
 			Hourly: p.Total.Hourly.Canonical(), Total: p.Total.Total.Canonical(), Digest: p.Digest,
+			ApprovalsNeeded: int64(p.Approvals.Needed), SelfApproval: flag(p.Approvals.Self), Approvers: approvers,
 		})
 		if err != nil {
 			return err
@@ -40,6 +45,11 @@ func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan) error {
 			})
 			if err != nil {
 				return fmt.Errorf("line %d: %w", l.Number, err)
+			}
+		}
+		for _, l := range base {
+			if err := insertBase(ctx, q, p.ID, l); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -133,53 +143,6 @@ func fullID(prefix, what string, find func(like string) ([]string, error)) (stri
 	return ids[0], nil
 }
 
-// Decide records one person's decision on a plan's digest and carries it out: a
-// yes makes the plan approved until expires and its lines ready, a no makes it
-// rejected and its lines canceled. The plan must be proposed and have exactly
-// this digest, else ErrDigest and nothing is changed.
-func (db *DB) Decide(ctx context.Context, d purchase.Decision, expires time.Time) error {
-	err := db.write(ctx, func(q *rows.Queries) error {
-		var changed int64
-		var err error
-		if d.Approve {
-			changed, err = q.ApprovePlan(ctx, rows.ApprovePlanParams{
-				ApprovalExpiresAt: micros(expires), ID: string(d.Plan), Digest: d.Digest,
-			})
-		} else {
-			changed, err = q.RejectPlan(ctx, rows.RejectPlanParams{ID: string(d.Plan), Digest: d.Digest})
-		}
-		switch {
-		case err != nil:
-			return err
-		case changed != 1:
-			return ErrDigest
-		}
-		err = q.InsertDecision(ctx, rows.InsertDecisionParams{
-			ID: newID(d.At), PlanID: string(d.Plan), Digest: d.Digest, Person: d.By,
-			Approve: flag(d.Approve), At: micros(d.At), Comment: d.Comment,
-		})
-		switch {
-		case isUnique(err):
-			return ErrDecided
-		case err != nil:
-			return err
-		case d.Approve:
-			_, err = q.OpenLines(ctx, rows.OpenLinesParams{
-				LookAt: micros(d.At), MustLeaveBy: micros(d.At.Add(purchase.ReadyDwell)), PlanID: string(d.Plan),
-			})
-		default:
-			_, err = q.CancelDraftLines(ctx, rows.CancelDraftLinesParams{
-				Reason: "the plan was rejected", UpdatedAt: micros(d.At), PlanID: string(d.Plan),
-			})
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("decide on plan %s: %w", d.Plan, err)
-	}
-	return nil
-}
-
 // Decisions reads the decisions on a plan in the order they were made.
 func (db *DB) Decisions(ctx context.Context, plan purchase.PlanID) ([]purchase.Decision, error) {
 	rs, err := db.read().ListDecisions(ctx, string(plan))
@@ -206,11 +169,14 @@ func toPlan(r rows.Plan) (*purchase.Plan, error) {
 		Requester: r.Requester, CreatedAt: fromMicros(r.CreatedAt), Tolerance: purchase.Tolerance(r.ToleranceBp),
 		Digest: r.Digest, State: purchase.PlanState(r.State), ApprovalExpires: fromMicros(r.ApprovalExpiresAt),
 	}
+	var err error
+	if p.Approvals, err = toApprovals(r); err != nil {
+		return nil, err
+	}
 	for _, m := range []struct {
 		to   *money.Amount
 		text string
 	}{{&p.Total.Upfront, r.Upfront}, {&p.Total.Hourly, r.Hourly}, {&p.Total.Total, r.Total}} {
-		var err error
 		if *m.to, err = money.Parse(m.text, r.Currency); err != nil {
 			return nil, fmt.Errorf("plan %s: %w", r.ID, err)
 		}
@@ -247,7 +213,7 @@ func toLine(r rows.Line) (purchase.Line, error) {
 	return purchase.Line{
 		ID: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), Number: int(r.Number),
 		Spec: purchase.Spec(spec), Class: cloud.Class(r.Class), State: purchase.State(r.State),
-		Generation: int(r.Generation), Armed: int(r.Armed), Version: int(r.Version), CancelRequested: r.CancelRequested == 1,
+		Generation: int(r.Generation), Armed: int(r.Armed), Version: int(r.Version), CancelRequested: r.CancelRequested == 1, DecidedBy: r.DecidedBy,
 		Listing: purchase.Listing{Digest: r.ListingDigest, At: fromMicros(r.ListingAt)},
 		Reason:  r.Reason, MustLeaveBy: fromMicros(r.MustLeaveBy), LookAt: fromMicros(r.LookAt),
 		UpdatedAt: fromMicros(r.UpdatedAt),

@@ -78,8 +78,10 @@ func (db *DB) Snapshot(ctx context.Context) (*purchase.Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		s.Receipts, err = toReceipts(receipts)
-		return err
+		if s.Receipts, err = toReceipts(receipts); err != nil {
+			return err
+		}
+		return snapshotBudgets(ctx, q, s)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
@@ -144,7 +146,16 @@ var guards = []string{
 	"receipt_no_delete",
 	"decision_append_only", "evidence_append_only", "receipt_append_only",
 	"installation_frozen", "plan_frozen", "line_frozen", "line_transition", "line_counts_up", "line_starts_as_draft",
+	"decision_on_digest", "decision_not_by_requester", "plan_approved_by_enough", "plan_veto", "plan_transition", "plan_starts_proposed",
+	"installation_event_no_delete", "installation_event_append_only",
+	"foreign_item_no_delete", "foreign_item_append_only", "foreign_item_not_ours", "line_decided_once", "line_undecided",
 	"attempt_frozen", "attempt_closed", "line_one_open_per_lane", "attempt_one_per_fire_second",
+	"budget_no_delete", "budget_period_no_delete", "hold_no_delete", "budget_frozen", "budget_retired", "budget_period_frozen",
+	"budget_period_spent_stays", "hold_frozen", "hold_starts_held", "hold_ends_once", "hold_spent_with_receipt",
+	"hold_released_after_end", "line_opens_with_hold", "budget_one_of_a_name",
+	"lane_no_delete", "imported_item_no_delete", "plan_lane_no_delete", "watch_no_delete", "fact_no_delete", "finding_no_delete",
+	"imported_item_append_only", "plan_lane_append_only", "fact_append_only", "lane_frozen", "imported_item_first_listing",
+	"plan_lane_with_its_plan", "watch_counts_up", "finding_frozen", "finding_one_open",
 }
 
 func toFacts(rs []rows.Evidence) ([]purchase.StoredFact, error) {

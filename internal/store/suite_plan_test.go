@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bursar/internal/cloud"
 	"bursar/internal/purchase"
 )
 
@@ -130,12 +131,16 @@ func testCancel(t *testing.T, e *engine) {
 	ready, armed := p.Lines[0].ID, p.Lines[1].ID
 	e.armed(armed, t0, "nonce-1")
 	draft := e.save(2, 1).Lines[0].ID
+	queued := e.approve(3, 2)
+	e.armed(queued.Lines[0].ID, t0, "nonce-2")
+	e.ok(e.exec("UPDATE line SET state = 'queued' WHERE id = $1", queued.Lines[0].ID))
+	e.ok(e.exec("UPDATE line SET state = 'needs_reapproval' WHERE id = $1", queued.Lines[1].ID))
 	now := t0.Add(time.Second)
-	for line, want := range map[purchase.LineID]bool{ready: true, armed: true, draft: false, "01NONE": false} {
-		if changed, err := e.Cancel(t.Context(), line, now); err != nil || changed != want {
+	for line, want := range map[purchase.LineID]bool{ready: true, armed: true, draft: false, "01NONE": false, queued.Lines[0].ID: true, queued.Lines[1].ID: true} {
+		if changed, err := e.Cancel(t.Context(), line, "ana", "", now); err != nil || changed != want {
 			t.Errorf("cancel %s: %v, %v, want %v", line, changed, err, want)
 		}
-		if changed, err := e.Cancel(t.Context(), line, now); err != nil || changed {
+		if changed, err := e.Cancel(t.Context(), line, "ana", "", now); err != nil || changed {
 			t.Errorf("cancel %s again: %v, %v", line, changed, err)
 		}
 	}
@@ -144,6 +149,9 @@ func testCancel(t *testing.T, e *engine) {
 	}
 	if row := e.row(armed); !row.Line.CancelRequested || row.Line.State != purchase.Armed || row.InDoubt() != 1 {
 		t.Errorf("armed: %+v", row.Line)
+	}
+	if found, err := e.Facts(t.Context(), ready); err != nil || len(found) != 1 || found[0].Kind != cloud.EvidencePerson || found[0].Detail != "ana asked not to buy it" {
+		t.Errorf("what is known of the request: %v, %v", found, err)
 	}
 	if row := e.row(draft); row.Line.CancelRequested {
 		t.Error("a draft was called off; its plan is to be rejected")
@@ -166,7 +174,9 @@ func testDue(t *testing.T, e *engine) {
 		return d
 	}
 	want := []Due{
-		{p.Lines[2].ID, p.ID, t0.Add(-time.Hour + 2*time.Second)}, {p.Lines[0].ID, p.ID, t0}, {p.Lines[1].ID, p.ID, t0.Add(2 * time.Second)},
+		{p.Lines[2].ID, p.ID, purchase.Armed, t0.Add(-time.Hour + 2*time.Second)},
+		{p.Lines[0].ID, p.ID, purchase.Ready, t0},
+		{p.Lines[1].ID, p.ID, purchase.Armed, t0.Add(2 * time.Second)},
 	}
 	if diff := cmp.Diff(want, due()); diff != "" {
 		t.Errorf("due (-want +got):\n%s", diff)
@@ -175,6 +185,13 @@ func testDue(t *testing.T, e *engine) {
 	want[2].At = t0
 	if diff := cmp.Diff([]Due{want[0], want[1], want[2]}, due()); diff != "" {
 		t.Errorf("due now (-want +got):\n%s", diff)
+	}
+	// What a ledger has forgotten is looked for like what it knows.
+	e.ok(e.exec("INSERT OR IGNORE INTO transition VALUES ('ready', 'recovery')"))
+	e.ok(e.exec("UPDATE line SET state = 'recovery' WHERE id = $1", p.Lines[0].ID))
+	want[1].State = purchase.Recovery
+	if diff := cmp.Diff(want, due()); diff != "" {
+		t.Errorf("due in recovery (-want +got):\n%s", diff)
 	}
 }
 

@@ -23,6 +23,14 @@ func testLedger(t *testing.T, open func(*testing.T) *engine) {
 		"arming needs every permission":       testArmingGuards,
 		"a change is whole or not at all":     testAtomicity,
 		"a decision is on a digest, once":     testDecisions,
+		"as many people as the plan needs":    testApprovals,
+		"two people decide at once":           testApprovalsAtOnce,
+		"who may decide":                      testApprovers,
+		"a new version supersedes":            testSupersede,
+		"what is in doubt is not superseded":  testSupersedeInDoubt,
+		"purchasing is stopped and started":   testStop,
+		"a commitment is declared foreign":    testForeign,
+		"a person closes a line":              testDecidedLine,
 		"ids may be shortened":                testPrefixes,
 		"a line can be called off":            testCancel,
 		"lines become due":                    testDue,
@@ -31,6 +39,16 @@ func testLedger(t *testing.T, open func(*testing.T) *engine) {
 		"a receipt belongs to one line":       testReceiptOnce,
 		"a plan is saved once":                testPlanOnce,
 		"only the nonce of the line is armed": testArmedByNonce,
+		"holds live as long as their lines":   testHolds,
+		"a budget refuses, whole or not":      testOverBudget,
+		"a new version takes the old room":    testSupersedeReleases,
+		"a budget counts what it covers":      testBudgetCovers,
+		"a budget is set and retired":         testSetBudget,
+		"a new budget takes over":             testTakeOver,
+		"a line is armed only with its holds": testArmingNeedsHolds,
+		"a hold ends with its line or not":    testHoldsAreWhole,
+		"what a plan takes can be looked up":  testPlanBudgets,
+		"a forgotten approval holds nothing":  testForgottenApproval,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -150,7 +168,7 @@ func testGuards(t *testing.T, e *engine) {
 		})
 	}
 	// The other way round: the change was computed before somebody called it off.
-	if _, err := e.Cancel(t.Context(), line, now); err != nil {
+	if _, err := e.Cancel(t.Context(), line, "ana", "", now); err != nil {
 		t.Fatal(err)
 	}
 	before := e.everything()
@@ -200,7 +218,6 @@ func testArmingGuards(t *testing.T, e *engine) {
 		"the approval is long over":  {at: 3 * time.Hour},
 		"called off":                 {behind: "UPDATE line SET cancel_requested = 1"},
 		"the plan is superseded":     {behind: "UPDATE plan SET state = 'superseded'"},
-		"the plan is rejected":       {behind: "UPDATE plan SET state = 'rejected'"},
 		"the approval was shortened": {behind: "UPDATE plan SET approval_expires_at = 1"},
 		"the installation stopped":   {behind: "UPDATE installation SET state = 'stopped'", undo: "UPDATE installation SET state = 'purchasing'"},
 		"the ledger is in recovery":  {behind: "UPDATE installation SET state = 'recovery'", undo: "UPDATE installation SET state = 'purchasing'"},

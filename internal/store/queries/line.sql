@@ -13,7 +13,7 @@ WHERE plan_id = $3 AND state = 'draft';
 
 -- name: RequestCancel :execrows
 UPDATE line SET cancel_requested = 1, look_at = $1, updated_at = $1
-WHERE id = $2 AND state IN ('ready', 'armed') AND cancel_requested = 0;
+WHERE id = $2 AND state IN ('ready', 'armed', 'queued', 'needs_reapproval') AND cancel_requested = 0;
 
 -- name: GetLine :one
 SELECT * FROM line WHERE id = $1;
@@ -28,7 +28,7 @@ SELECT * FROM line ORDER BY plan_id, number;
 SELECT id FROM line WHERE id LIKE $1 ORDER BY id LIMIT 3;
 
 -- name: WorkableLines :many
-SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval') ORDER BY look_at, id;
+SELECT id, plan_id, state, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id;
 
 -- name: MoveLine :execrows
 UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
@@ -40,6 +40,8 @@ UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, 
 WHERE line.id = $4 AND line.state = sqlc.arg(from_state) AND line.version = $6 AND line.generation = $5 AND line.cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
   AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
+  AND EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id)
+  AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id AND h.state <> 'held')
   -- Without an identity a lane is kept until nothing of it is in doubt, with a person too.
   AND NOT EXISTS (SELECT 1 FROM line o WHERE line.class = 'C' AND o.class = 'C' AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> line.id
     AND o.provider = line.provider AND o.account = line.account AND o.region = line.region AND o.service = line.service);

@@ -10,7 +10,7 @@ import (
 )
 
 const allLines = `-- name: AllLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
 `
 
 func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
@@ -37,6 +37,7 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 			&i.Armed,
 			&i.Version,
 			&i.CancelRequested,
+			&i.DecidedBy,
 			&i.ListingDigest,
 			&i.ListingAt,
 			&i.Reason,
@@ -62,6 +63,8 @@ UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, 
 WHERE line.id = $4 AND line.state = $7 AND line.version = $6 AND line.generation = $5 AND line.cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
   AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
+  AND EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id)
+  AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id AND h.state <> 'held')
   -- Without an identity a lane is kept until nothing of it is in doubt, with a person too.
   AND NOT EXISTS (SELECT 1 FROM line o WHERE line.class = 'C' AND o.class = 'C' AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> line.id
     AND o.provider = line.provider AND o.account = line.account AND o.region = line.region AND o.service = line.service)
@@ -113,7 +116,7 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 }
 
 const getLine = `-- name: GetLine :one
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
 `
 
 func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
@@ -134,6 +137,7 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 		&i.Armed,
 		&i.Version,
 		&i.CancelRequested,
+		&i.DecidedBy,
 		&i.ListingDigest,
 		&i.ListingAt,
 		&i.Reason,
@@ -239,7 +243,7 @@ func (q *Queries) LineIDs(ctx context.Context, id string) ([]string, error) {
 }
 
 const listLines = `-- name: ListLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) {
@@ -266,6 +270,7 @@ func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) 
 			&i.Armed,
 			&i.Version,
 			&i.CancelRequested,
+			&i.DecidedBy,
 			&i.ListingDigest,
 			&i.ListingAt,
 			&i.Reason,
@@ -361,7 +366,7 @@ func (q *Queries) OpenLines(ctx context.Context, arg OpenLinesParams) (int64, er
 
 const requestCancel = `-- name: RequestCancel :execrows
 UPDATE line SET cancel_requested = 1, look_at = $1, updated_at = $1
-WHERE id = $2 AND state IN ('ready', 'armed') AND cancel_requested = 0
+WHERE id = $2 AND state IN ('ready', 'armed', 'queued', 'needs_reapproval') AND cancel_requested = 0
 `
 
 type RequestCancelParams struct {
@@ -378,12 +383,13 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (i
 }
 
 const workableLines = `-- name: WorkableLines :many
-SELECT id, plan_id, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval') ORDER BY look_at, id
+SELECT id, plan_id, state, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id
 `
 
 type WorkableLinesRow struct {
 	ID     string
 	PlanID string
+	State  string
 	LookAt int64
 }
 
@@ -396,7 +402,12 @@ func (q *Queries) WorkableLines(ctx context.Context) ([]WorkableLinesRow, error)
 	var items []WorkableLinesRow
 	for rows.Next() {
 		var i WorkableLinesRow
-		if err := rows.Scan(&i.ID, &i.PlanID, &i.LookAt); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.PlanID,
+			&i.State,
+			&i.LookAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -33,14 +33,40 @@ type Attempt struct {
 	EndedAt      int64
 }
 
+type Budget struct {
+	ID        string
+	PlanID    sql.NullString
+	Name      string
+	Account   string
+	Period    string
+	Measure   string
+	Currency  string
+	Cap       int64
+	CreatedAt int64
+	CreatedBy string
+	ChangedAt int64
+	ChangedBy string
+	RetiredAt int64
+	RetiredBy string
+}
+
+type BudgetPeriod struct {
+	BudgetID string
+	Period   string
+	Cap      int64
+	Held     int64
+	Spent    int64
+}
+
 type Decision struct {
-	ID      string
-	PlanID  string
-	Digest  string
-	Person  string
-	Approve int64
-	At      int64
-	Comment string
+	ID        string
+	PlanID    string
+	Digest    string
+	Person    string
+	PersonKey string
+	Approve   int64
+	At        int64
+	Comment   string
 }
 
 type Evidence struct {
@@ -60,6 +86,63 @@ type Evidence struct {
 	At         int64
 }
 
+type Fact struct {
+	ID         string
+	LineID     string
+	At         int64
+	Kind       string
+	Detail     string
+	Commitment string
+}
+
+type Finding struct {
+	ID           string
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Kind         string
+	LineID       string
+	Detail       string
+	Commitment   string
+	FirstSeen    int64
+	LastSeen     int64
+	ClosedAt     int64
+}
+
+type ForeignItem struct {
+	ID           string
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Person       string
+	Comment      string
+	At           int64
+}
+
+type Hold struct {
+	LineID   string
+	BudgetID string
+	Period   string
+	Amount   int64
+	State    string
+	At       int64
+	EndedAt  int64
+}
+
+type ImportedItem struct {
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Commitment   string
+	At           int64
+}
+
 type Installation struct {
 	ID          int64
 	Install     string
@@ -68,6 +151,24 @@ type Installation struct {
 	BackupAt    int64
 	State       string
 	CreatedAt   int64
+}
+
+type InstallationEvent struct {
+	ID      string
+	State   string
+	Person  string
+	At      int64
+	Comment string
+}
+
+type Lane struct {
+	Provider   string
+	Account    string
+	Region     string
+	Service    string
+	ImportedAt int64
+	AuditedAt  int64
+	Exclusive  int64
 }
 
 type Line struct {
@@ -85,6 +186,7 @@ type Line struct {
 	Armed           int64
 	Version         int64
 	CancelRequested int64
+	DecidedBy       string
 	ListingDigest   string
 	ListingAt       int64
 	Reason          string
@@ -99,6 +201,7 @@ type Plan struct {
 	Version           int64
 	Name              string
 	Requester         string
+	RequesterKey      string
 	CreatedAt         int64
 	ToleranceBp       int64
 	Currency          string
@@ -107,7 +210,20 @@ type Plan struct {
 	Total             string
 	Digest            string
 	State             string
+	ApprovalsNeeded   int64
+	SelfApproval      int64
+	Approvers         string
 	ApprovalExpiresAt int64
+}
+
+type PlanLane struct {
+	PlanID   string
+	Provider string
+	Account  string
+	Region   string
+	Service  string
+	Ids      string
+	ListedAt int64
 }
 
 type Receipt struct {
@@ -127,4 +243,11 @@ type Receipt struct {
 type Transition struct {
 	FromState string
 	ToState   string
+}
+
+type Watch struct {
+	LineID string
+	NextAt int64
+	Stage  int64
+	State  string
 }

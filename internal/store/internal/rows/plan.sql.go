@@ -11,7 +11,10 @@ import (
 
 const approvePlan = `-- name: ApprovePlan :execrows
 UPDATE plan SET state = 'approved', approval_expires_at = $1
-WHERE id = $2 AND digest = $3 AND state = 'proposed'
+WHERE plan.id = $2 AND plan.digest = $3 AND plan.state = 'proposed'
+  AND approvals_needed <= (SELECT count(*) FROM decision d WHERE d.plan_id = plan.id AND d.digest = plan.digest AND d.approve = 1)
+  AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.plan_id = plan.id AND d.approve = 0)
+  AND NOT EXISTS (SELECT 1 FROM plan n WHERE n.lineage = plan.lineage AND n.version > plan.version AND n.state <> 'rejected')
 `
 
 type ApprovePlanParams struct {
@@ -20,6 +23,8 @@ type ApprovePlanParams struct {
 	Digest            string
 }
 
+// The newest version that nobody rejected, by as many people as it needs, none of
+// whom said no.
 func (q *Queries) ApprovePlan(ctx context.Context, arg ApprovePlanParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, approvePlan, arg.ApprovalExpiresAt, arg.ID, arg.Digest)
 	if err != nil {
@@ -62,7 +67,7 @@ func (q *Queries) GetInstallation(ctx context.Context) (Installation, error) {
 }
 
 const getPlan = `-- name: GetPlan :one
-SELECT id, lineage, version, name, requester, created_at, tolerance_bp, currency, upfront, hourly, total, digest, state, approval_expires_at FROM plan WHERE id = $1
+SELECT id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total, digest, state, approvals_needed, self_approval, approvers, approval_expires_at FROM plan WHERE id = $1
 `
 
 func (q *Queries) GetPlan(ctx context.Context, id string) (Plan, error) {
@@ -74,6 +79,7 @@ func (q *Queries) GetPlan(ctx context.Context, id string) (Plan, error) {
 		&i.Version,
 		&i.Name,
 		&i.Requester,
+		&i.RequesterKey,
 		&i.CreatedAt,
 		&i.ToleranceBp,
 		&i.Currency,
@@ -82,23 +88,27 @@ func (q *Queries) GetPlan(ctx context.Context, id string) (Plan, error) {
 		&i.Total,
 		&i.Digest,
 		&i.State,
+		&i.ApprovalsNeeded,
+		&i.SelfApproval,
+		&i.Approvers,
 		&i.ApprovalExpiresAt,
 	)
 	return i, err
 }
 
 const insertDecision = `-- name: InsertDecision :exec
-INSERT INTO decision (id, plan_id, digest, person, approve, at, comment) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO decision (id, plan_id, digest, person, person_key, approve, at, comment) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertDecisionParams struct {
-	ID      string
-	PlanID  string
-	Digest  string
-	Person  string
-	Approve int64
-	At      int64
-	Comment string
+	ID        string
+	PlanID    string
+	Digest    string
+	Person    string
+	PersonKey string
+	Approve   int64
+	At        int64
+	Comment   string
 }
 
 func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) error {
@@ -107,6 +117,7 @@ func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) 
 		arg.PlanID,
 		arg.Digest,
 		arg.Person,
+		arg.PersonKey,
 		arg.Approve,
 		arg.At,
 		arg.Comment,
@@ -115,23 +126,28 @@ func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) 
 }
 
 const insertPlan = `-- name: InsertPlan :exec
-INSERT INTO plan (id, lineage, version, name, requester, created_at, tolerance_bp, currency, upfront, hourly, total, digest, state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'proposed')
+INSERT INTO plan (id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total,
+  digest, approvals_needed, self_approval, approvers, state)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'proposed')
 `
 
 type InsertPlanParams struct {
-	ID          string
-	Lineage     string
-	Version     int64
-	Name        string
-	Requester   string
-	CreatedAt   int64
-	ToleranceBp int64
-	Currency    string
-	Upfront     string
-	Hourly      string
-	Total       string
-	Digest      string
+	ID              string
+	Lineage         string
+	Version         int64
+	Name            string
+	Requester       string
+	RequesterKey    string
+	CreatedAt       int64
+	ToleranceBp     int64
+	Currency        string
+	Upfront         string
+	Hourly          string
+	Total           string
+	Digest          string
+	ApprovalsNeeded int64
+	SelfApproval    int64
+	Approvers       string
 }
 
 func (q *Queries) InsertPlan(ctx context.Context, arg InsertPlanParams) error {
@@ -141,6 +157,7 @@ func (q *Queries) InsertPlan(ctx context.Context, arg InsertPlanParams) error {
 		arg.Version,
 		arg.Name,
 		arg.Requester,
+		arg.RequesterKey,
 		arg.CreatedAt,
 		arg.ToleranceBp,
 		arg.Currency,
@@ -148,12 +165,15 @@ func (q *Queries) InsertPlan(ctx context.Context, arg InsertPlanParams) error {
 		arg.Hourly,
 		arg.Total,
 		arg.Digest,
+		arg.ApprovalsNeeded,
+		arg.SelfApproval,
+		arg.Approvers,
 	)
 	return err
 }
 
 const listDecisions = `-- name: ListDecisions :many
-SELECT id, plan_id, digest, person, approve, at, comment FROM decision WHERE plan_id = $1 ORDER BY id
+SELECT id, plan_id, digest, person, person_key, approve, at, comment FROM decision WHERE plan_id = $1 ORDER BY id
 `
 
 func (q *Queries) ListDecisions(ctx context.Context, planID string) ([]Decision, error) {
@@ -170,6 +190,7 @@ func (q *Queries) ListDecisions(ctx context.Context, planID string) ([]Decision,
 			&i.PlanID,
 			&i.Digest,
 			&i.Person,
+			&i.PersonKey,
 			&i.Approve,
 			&i.At,
 			&i.Comment,
@@ -188,7 +209,7 @@ func (q *Queries) ListDecisions(ctx context.Context, planID string) ([]Decision,
 }
 
 const listPlans = `-- name: ListPlans :many
-SELECT id, lineage, version, name, requester, created_at, tolerance_bp, currency, upfront, hourly, total, digest, state, approval_expires_at FROM plan ORDER BY id DESC
+SELECT id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total, digest, state, approvals_needed, self_approval, approvers, approval_expires_at FROM plan ORDER BY id DESC
 `
 
 func (q *Queries) ListPlans(ctx context.Context) ([]Plan, error) {
@@ -206,6 +227,7 @@ func (q *Queries) ListPlans(ctx context.Context) ([]Plan, error) {
 			&i.Version,
 			&i.Name,
 			&i.Requester,
+			&i.RequesterKey,
 			&i.CreatedAt,
 			&i.ToleranceBp,
 			&i.Currency,
@@ -214,6 +236,9 @@ func (q *Queries) ListPlans(ctx context.Context) ([]Plan, error) {
 			&i.Total,
 			&i.Digest,
 			&i.State,
+			&i.ApprovalsNeeded,
+			&i.SelfApproval,
+			&i.Approvers,
 			&i.ApprovalExpiresAt,
 		); err != nil {
 			return nil, err

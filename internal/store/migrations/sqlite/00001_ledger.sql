@@ -1,5 +1,7 @@
 -- +goose Up
 
+-- 1. The installation.
+
 CREATE TABLE installation (
   id          INTEGER PRIMARY KEY CHECK (id = 1),
   install     TEXT NOT NULL CHECK (length(install) = 4),
@@ -10,12 +12,43 @@ CREATE TABLE installation (
   created_at  INTEGER NOT NULL
 ) STRICT;
 
+-- Who stopped and started purchasing. The newest row says why it is stopped.
+CREATE TABLE installation_event (
+  id      TEXT PRIMARY KEY,
+  state   TEXT NOT NULL CHECK (state IN ('purchasing', 'stopped')),
+  person  TEXT NOT NULL CHECK (person <> ''),
+  at      INTEGER NOT NULL,
+  comment TEXT NOT NULL
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER installation_no_delete BEFORE DELETE ON installation
+BEGIN SELECT RAISE(ABORT, 'rows of installation are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER installation_frozen BEFORE UPDATE ON installation
+  WHEN NEW.id IS NOT OLD.id OR NEW.install IS NOT OLD.install OR NEW.created_at IS NOT OLD.created_at
+BEGIN SELECT RAISE(ABORT, 'the name of an installation is frozen'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER installation_event_no_delete BEFORE DELETE ON installation_event
+BEGIN SELECT RAISE(ABORT, 'rows of installation_event are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER installation_event_append_only BEFORE UPDATE ON installation_event
+BEGIN SELECT RAISE(ABORT, 'rows of installation_event are never changed'); END;
+-- +goose StatementEnd
+
+-- 2. Plans, and the people who decide on them.
+
 CREATE TABLE plan (
   id                  TEXT PRIMARY KEY,
   lineage             TEXT NOT NULL,
   version             INTEGER NOT NULL CHECK (version >= 1),
   name                TEXT NOT NULL,
   requester           TEXT NOT NULL,
+  -- A name as it is compared: without case and surrounding space.
+  requester_key       TEXT NOT NULL CHECK (requester_key <> ''),
   created_at          INTEGER NOT NULL,
   tolerance_bp        INTEGER NOT NULL,
   currency            TEXT NOT NULL,
@@ -24,22 +57,83 @@ CREATE TABLE plan (
   total               TEXT NOT NULL,
   digest              TEXT NOT NULL,
   state               TEXT NOT NULL CHECK (state IN ('proposed', 'approved', 'rejected', 'superseded')),
+  -- The rule by which people approve, as it was when the plan was made.
+  approvals_needed    INTEGER NOT NULL CHECK (approvals_needed >= 1),
+  self_approval       INTEGER NOT NULL CHECK (self_approval IN (0, 1)),
+  approvers           TEXT NOT NULL,
   approval_expires_at INTEGER NOT NULL DEFAULT 0,
   UNIQUE (lineage, version),
   CHECK (state <> 'approved' OR approval_expires_at > 0)
 ) STRICT;
 
--- One person's yes or no on a digest.
+-- One person's yes or no on a digest. A person counts once, and may take a yes
+-- back with a no.
 CREATE TABLE decision (
-  id      TEXT PRIMARY KEY,
-  plan_id TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
-  digest  TEXT NOT NULL,
-  person  TEXT NOT NULL,
-  approve INTEGER NOT NULL CHECK (approve IN (0, 1)),
-  at      INTEGER NOT NULL,
-  comment TEXT NOT NULL,
-  UNIQUE (plan_id, person)
+  id         TEXT PRIMARY KEY,
+  plan_id    TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  digest     TEXT NOT NULL,
+  person     TEXT NOT NULL,
+  person_key TEXT NOT NULL CHECK (person_key <> ''),
+  approve    INTEGER NOT NULL CHECK (approve IN (0, 1)),
+  at         INTEGER NOT NULL,
+  comment    TEXT NOT NULL,
+  UNIQUE (plan_id, person_key, approve)
 ) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER plan_no_delete BEFORE DELETE ON plan
+BEGIN SELECT RAISE(ABORT, 'rows of plan are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER decision_no_delete BEFORE DELETE ON decision
+BEGIN SELECT RAISE(ABORT, 'rows of decision are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER decision_append_only BEFORE UPDATE ON decision
+BEGIN SELECT RAISE(ABORT, 'rows of decision are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_frozen BEFORE UPDATE ON plan
+  WHEN NEW.id IS NOT OLD.id OR NEW.lineage IS NOT OLD.lineage OR NEW.version IS NOT OLD.version OR NEW.name IS NOT OLD.name OR NEW.requester IS NOT OLD.requester OR NEW.requester_key IS NOT OLD.requester_key OR NEW.approvals_needed IS NOT OLD.approvals_needed OR NEW.self_approval IS NOT OLD.self_approval OR NEW.approvers IS NOT OLD.approvers OR NEW.created_at IS NOT OLD.created_at OR NEW.tolerance_bp IS NOT OLD.tolerance_bp OR NEW.currency IS NOT OLD.currency OR NEW.upfront IS NOT OLD.upfront OR NEW.hourly IS NOT OLD.hourly OR NEW.total IS NOT OLD.total OR NEW.digest IS NOT OLD.digest
+BEGIN SELECT RAISE(ABORT, 'a plan is frozen'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER decision_on_digest BEFORE INSERT ON decision
+  WHEN NOT EXISTS (
+    SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'proposed' AND p.digest = NEW.digest)
+BEGIN SELECT RAISE(ABORT, 'a decision is on the digest of a proposed plan'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER decision_not_by_requester BEFORE INSERT ON decision
+  WHEN NEW.approve = 1 AND EXISTS (
+    SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.self_approval = 0 AND p.requester_key = NEW.person_key)
+BEGIN SELECT RAISE(ABORT, 'the requester does not approve'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_approved_by_enough BEFORE UPDATE ON plan
+  WHEN NEW.state = 'approved' AND OLD.state <> 'approved' AND NEW.approvals_needed > (
+    SELECT count(*) FROM decision d WHERE d.plan_id = NEW.id AND d.digest = NEW.digest AND d.approve = 1)
+BEGIN SELECT RAISE(ABORT, 'a plan is approved by as many people as it needs'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_veto BEFORE UPDATE ON plan
+  WHEN NEW.state = 'approved' AND EXISTS (
+    SELECT 1 FROM decision d WHERE d.plan_id = NEW.id AND d.approve = 0)
+BEGIN SELECT RAISE(ABORT, 'a no rejects the plan'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_transition BEFORE UPDATE ON plan
+  WHEN NEW.state <> OLD.state AND NOT (
+    OLD.state = 'proposed' OR OLD.state = 'approved' AND NEW.state = 'superseded')
+BEGIN SELECT RAISE(ABORT, 'this move of a plan is not one of its moves'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_starts_proposed BEFORE INSERT ON plan
+  WHEN NEW.state <> 'proposed'
+BEGIN SELECT RAISE(ABORT, 'a plan starts as proposed'); END;
+-- +goose StatementEnd
+
+-- 3. Lines and how they may move.
 
 CREATE TABLE line (
   id               TEXT PRIMARY KEY,
@@ -57,6 +151,7 @@ CREATE TABLE line (
   armed            INTEGER NOT NULL CHECK (armed >= 0),
   version          INTEGER NOT NULL CHECK (version >= 0),
   cancel_requested INTEGER NOT NULL CHECK (cancel_requested IN (0, 1)),
+  decided_by       TEXT NOT NULL DEFAULT '', -- who closed it by a decision instead of evidence
   listing_digest   TEXT NOT NULL DEFAULT '',
   listing_at       INTEGER NOT NULL DEFAULT 0,
   reason           TEXT NOT NULL,
@@ -72,6 +167,89 @@ CREATE TABLE line (
 CREATE UNIQUE INDEX line_one_open_per_lane ON line (provider, account, region, service)
   WHERE state = 'armed' AND class = 'C';
 CREATE INDEX line_open ON line (state, look_at);
+
+-- The table of transitions; the trigger on line refuses every other move.
+CREATE TABLE transition (
+  from_state TEXT NOT NULL,
+  to_state   TEXT NOT NULL,
+  PRIMARY KEY (from_state, to_state)
+) STRICT;
+
+INSERT INTO transition (from_state, to_state) VALUES
+  ('draft', 'ready'),
+  ('draft', 'canceled'),
+  ('draft', 'superseded'),
+  ('draft', 'recovery'),
+  ('ready', 'armed'),
+  ('ready', 'canceled'),
+  ('ready', 'superseded'),
+  ('ready', 'expired'),
+  ('ready', 'needs_reapproval'),
+  ('ready', 'needs_review'),
+  ('armed', 'ready'),
+  ('armed', 'purchased'),
+  ('armed', 'failed'),
+  ('armed', 'canceled'),
+  ('armed', 'expired'),
+  ('armed', 'needs_review'),
+  ('armed', 'queued'),
+  ('queued', 'purchased'),
+  ('queued', 'canceled'),
+  ('queued', 'failed'),
+  ('queued', 'needs_review'),
+  ('needs_reapproval', 'canceled'),
+  ('needs_reapproval', 'superseded'),
+  ('needs_reapproval', 'expired'),
+  ('needs_review', 'purchased'),
+  ('needs_review', 'failed'),
+  ('needs_review', 'armed'),
+  ('ready', 'recovery'),
+  ('armed', 'recovery'),
+  ('queued', 'recovery'),
+  ('needs_reapproval', 'recovery'),
+  ('needs_review', 'recovery'),
+  ('recovery', 'purchased'),
+  ('recovery', 'canceled'),
+  ('recovery', 'needs_review');
+
+-- +goose StatementBegin
+CREATE TRIGGER line_no_delete BEFORE DELETE ON line
+BEGIN SELECT RAISE(ABORT, 'rows of line are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_frozen BEFORE UPDATE ON line
+  WHEN NEW.id IS NOT OLD.id OR NEW.plan_id IS NOT OLD.plan_id OR NEW.number IS NOT OLD.number OR NEW.provider IS NOT OLD.provider OR NEW.service IS NOT OLD.service OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region OR NEW.class IS NOT OLD.class OR NEW.spec IS NOT OLD.spec
+BEGIN SELECT RAISE(ABORT, 'what a line asks for is frozen'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_transition BEFORE UPDATE ON line
+  WHEN NEW.state <> OLD.state AND NOT EXISTS (
+    SELECT 1 FROM transition WHERE from_state = OLD.state AND to_state = NEW.state)
+BEGIN SELECT RAISE(ABORT, 'this move of a line is not in the table of transitions'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_counts_up BEFORE UPDATE ON line
+  WHEN NEW.armed < OLD.armed OR NEW.version < OLD.version OR NEW.generation < OLD.generation
+BEGIN SELECT RAISE(ABORT, 'attempts and generations only count up'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_starts_as_draft BEFORE INSERT ON line
+  WHEN NEW.state <> 'draft' OR NEW.armed <> 0
+BEGIN SELECT RAISE(ABORT, 'a line starts as a draft'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_decided_once BEFORE UPDATE ON line
+  WHEN NEW.decided_by IS NOT OLD.decided_by
+    AND NOT (OLD.decided_by = '' AND OLD.state = 'needs_review' AND NEW.state IN ('purchased', 'failed'))
+BEGIN SELECT RAISE(ABORT, 'a person decides a line out of review, once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_undecided BEFORE INSERT ON line
+  WHEN NEW.decided_by <> ''
+BEGIN SELECT RAISE(ABORT, 'a new line is not decided'); END;
+-- +goose StatementEnd
+
+-- 4. What was sent, what the cloud said, what was bought.
 
 CREATE TABLE attempt (
   line_id       TEXT NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
@@ -139,66 +317,6 @@ CREATE TABLE receipt (
   FOREIGN KEY (line_id, n) REFERENCES attempt (line_id, n) ON DELETE RESTRICT
 ) STRICT;
 
--- The table of transitions; the trigger on line refuses every other move.
-CREATE TABLE transition (
-  from_state TEXT NOT NULL,
-  to_state   TEXT NOT NULL,
-  PRIMARY KEY (from_state, to_state)
-) STRICT;
-
-INSERT INTO transition (from_state, to_state) VALUES
-  ('draft', 'ready'),
-  ('draft', 'canceled'),
-  ('draft', 'superseded'),
-  ('draft', 'recovery'),
-  ('ready', 'armed'),
-  ('ready', 'canceled'),
-  ('ready', 'superseded'),
-  ('ready', 'expired'),
-  ('ready', 'needs_reapproval'),
-  ('ready', 'needs_review'),
-  ('armed', 'ready'),
-  ('armed', 'purchased'),
-  ('armed', 'failed'),
-  ('armed', 'canceled'),
-  ('armed', 'expired'),
-  ('armed', 'needs_review'),
-  ('armed', 'queued'),
-  ('queued', 'purchased'),
-  ('queued', 'canceled'),
-  ('queued', 'failed'),
-  ('queued', 'needs_review'),
-  ('needs_reapproval', 'canceled'),
-  ('needs_reapproval', 'superseded'),
-  ('needs_reapproval', 'expired'),
-  ('needs_review', 'purchased'),
-  ('needs_review', 'failed'),
-  ('needs_review', 'armed'),
-  ('ready', 'recovery'),
-  ('armed', 'recovery'),
-  ('queued', 'recovery'),
-  ('needs_reapproval', 'recovery'),
-  ('needs_review', 'recovery'),
-  ('recovery', 'purchased'),
-  ('recovery', 'canceled'),
-  ('recovery', 'needs_review');
-
--- +goose StatementBegin
-CREATE TRIGGER installation_no_delete BEFORE DELETE ON installation
-BEGIN SELECT RAISE(ABORT, 'rows of installation are never deleted'); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER plan_no_delete BEFORE DELETE ON plan
-BEGIN SELECT RAISE(ABORT, 'rows of plan are never deleted'); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER decision_no_delete BEFORE DELETE ON decision
-BEGIN SELECT RAISE(ABORT, 'rows of decision are never deleted'); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER line_no_delete BEFORE DELETE ON line
-BEGIN SELECT RAISE(ABORT, 'rows of line are never deleted'); END;
--- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER attempt_no_delete BEFORE DELETE ON attempt
 BEGIN SELECT RAISE(ABORT, 'rows of attempt are never deleted'); END;
@@ -212,47 +330,12 @@ CREATE TRIGGER receipt_no_delete BEFORE DELETE ON receipt
 BEGIN SELECT RAISE(ABORT, 'rows of receipt are never deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER decision_append_only BEFORE UPDATE ON decision
-BEGIN SELECT RAISE(ABORT, 'rows of decision are never changed'); END;
--- +goose StatementEnd
--- +goose StatementBegin
 CREATE TRIGGER evidence_append_only BEFORE UPDATE ON evidence
 BEGIN SELECT RAISE(ABORT, 'rows of evidence are never changed'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER receipt_append_only BEFORE UPDATE ON receipt
 BEGIN SELECT RAISE(ABORT, 'rows of receipt are never changed'); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER installation_frozen BEFORE UPDATE ON installation
-  WHEN NEW.id IS NOT OLD.id OR NEW.install IS NOT OLD.install OR NEW.created_at IS NOT OLD.created_at
-BEGIN SELECT RAISE(ABORT, 'the name of an installation is frozen'); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER plan_frozen BEFORE UPDATE ON plan
-  WHEN NEW.id IS NOT OLD.id OR NEW.lineage IS NOT OLD.lineage OR NEW.version IS NOT OLD.version OR NEW.name IS NOT OLD.name OR NEW.requester IS NOT OLD.requester OR NEW.created_at IS NOT OLD.created_at OR NEW.tolerance_bp IS NOT OLD.tolerance_bp OR NEW.currency IS NOT OLD.currency OR NEW.upfront IS NOT OLD.upfront OR NEW.hourly IS NOT OLD.hourly OR NEW.total IS NOT OLD.total OR NEW.digest IS NOT OLD.digest
-BEGIN SELECT RAISE(ABORT, 'a plan is frozen'); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER line_frozen BEFORE UPDATE ON line
-  WHEN NEW.id IS NOT OLD.id OR NEW.plan_id IS NOT OLD.plan_id OR NEW.number IS NOT OLD.number OR NEW.provider IS NOT OLD.provider OR NEW.service IS NOT OLD.service OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region OR NEW.class IS NOT OLD.class OR NEW.spec IS NOT OLD.spec
-BEGIN SELECT RAISE(ABORT, 'what a line asks for is frozen'); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER line_transition BEFORE UPDATE ON line
-  WHEN NEW.state <> OLD.state AND NOT EXISTS (
-    SELECT 1 FROM transition WHERE from_state = OLD.state AND to_state = NEW.state)
-BEGIN SELECT RAISE(ABORT, 'this move of a line is not in the table of transitions'); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER line_counts_up BEFORE UPDATE ON line
-  WHEN NEW.armed < OLD.armed OR NEW.version < OLD.version OR NEW.generation < OLD.generation
-BEGIN SELECT RAISE(ABORT, 'attempts and generations only count up'); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER line_starts_as_draft BEFORE INSERT ON line
-  WHEN NEW.state <> 'draft' OR NEW.armed <> 0
-BEGIN SELECT RAISE(ABORT, 'a line starts as a draft'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER attempt_frozen BEFORE UPDATE ON attempt
@@ -263,4 +346,304 @@ BEGIN SELECT RAISE(ABORT, 'what an attempt may send is frozen'); END;
 CREATE TRIGGER attempt_closed BEFORE UPDATE ON attempt
   WHEN OLD.state IN ('unsent', 'succeeded', 'rejected', 'dead')
 BEGIN SELECT RAISE(ABORT, 'a closed attempt is never changed'); END;
+-- +goose StatementEnd
+
+-- 5. Budgets.
+
+-- A cap on what may be committed. A row with a plan is that plan's own ceiling: it
+-- comes with the approval and has no name.
+CREATE TABLE budget (
+  id         TEXT PRIMARY KEY,
+  plan_id    TEXT UNIQUE REFERENCES plan (id) ON DELETE RESTRICT,
+  name       TEXT NOT NULL,
+  account    TEXT NOT NULL, -- '' is every account
+  period     TEXT NOT NULL CHECK (period IN ('plan', 'month', 'ever')),
+  measure    TEXT NOT NULL CHECK (measure IN ('total', 'upfront', 'hourly')),
+  currency   TEXT NOT NULL CHECK (length(currency) = 3),
+  cap        INTEGER NOT NULL CHECK (cap >= 0), -- millionths of the currency
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  changed_at INTEGER NOT NULL,
+  changed_by TEXT NOT NULL,
+  retired_at INTEGER NOT NULL DEFAULT 0,
+  retired_by TEXT NOT NULL DEFAULT '',
+  CHECK ((plan_id IS NULL) = (name <> '')),
+  CHECK (plan_id IS NULL OR (period = 'plan' AND measure = 'total' AND account = ''))
+) STRICT;
+CREATE UNIQUE INDEX budget_one_of_a_name ON budget (name) WHERE retired_at = 0 AND plan_id IS NULL;
+
+-- What a budget holds and has spent in one period: a plan's id, a month in UTC such
+-- as 2026-11, or 'ever'. Amounts are millionths of the budget's currency.
+CREATE TABLE budget_period (
+  budget_id TEXT NOT NULL REFERENCES budget (id) ON DELETE RESTRICT,
+  period    TEXT NOT NULL CHECK (period <> ''),
+  cap       INTEGER NOT NULL,
+  held      INTEGER NOT NULL,
+  spent     INTEGER NOT NULL,
+  PRIMARY KEY (budget_id, period),
+  CHECK (held >= 0 AND spent >= 0 AND held + spent <= cap)
+) STRICT;
+
+-- What an approved line takes from a budget, from its approval to its end.
+CREATE TABLE hold (
+  line_id   TEXT NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
+  budget_id TEXT NOT NULL,
+  period    TEXT NOT NULL,
+  amount    INTEGER NOT NULL CHECK (amount >= 0),
+  state     TEXT NOT NULL CHECK (state IN ('held', 'spent', 'released')),
+  at        INTEGER NOT NULL, -- of the approval
+  ended_at  INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (line_id, budget_id),
+  FOREIGN KEY (budget_id, period) REFERENCES budget_period (budget_id, period) ON DELETE RESTRICT,
+  CHECK ((state = 'held') = (ended_at = 0))
+) STRICT;
+CREATE INDEX hold_budget ON hold (budget_id, period);
+
+-- +goose StatementBegin
+CREATE TRIGGER budget_no_delete BEFORE DELETE ON budget
+BEGIN SELECT RAISE(ABORT, 'rows of budget are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER budget_period_no_delete BEFORE DELETE ON budget_period
+BEGIN SELECT RAISE(ABORT, 'rows of budget_period are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER hold_no_delete BEFORE DELETE ON hold
+BEGIN SELECT RAISE(ABORT, 'rows of hold are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER budget_frozen BEFORE UPDATE ON budget
+  WHEN NEW.id IS NOT OLD.id OR NEW.plan_id IS NOT OLD.plan_id OR NEW.name IS NOT OLD.name OR NEW.account IS NOT OLD.account OR NEW.period IS NOT OLD.period OR NEW.measure IS NOT OLD.measure OR NEW.currency IS NOT OLD.currency OR NEW.created_at IS NOT OLD.created_at OR NEW.created_by IS NOT OLD.created_by
+BEGIN SELECT RAISE(ABORT, 'what a budget measures is frozen'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER budget_retired BEFORE UPDATE ON budget
+  WHEN OLD.retired_at <> 0 OR OLD.plan_id IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'a retired budget and the ceiling of a plan are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER budget_period_frozen BEFORE UPDATE ON budget_period
+  WHEN NEW.budget_id IS NOT OLD.budget_id OR NEW.period IS NOT OLD.period
+    OR NEW.cap IS NOT OLD.cap AND EXISTS (SELECT 1 FROM budget WHERE id = OLD.budget_id AND (plan_id IS NOT NULL OR retired_at <> 0))
+BEGIN SELECT RAISE(ABORT, 'the period of a budget, and the ceiling of a plan, are frozen'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER budget_period_spent_stays BEFORE UPDATE ON budget_period
+  WHEN NEW.spent < OLD.spent
+BEGIN SELECT RAISE(ABORT, 'what is spent stays spent'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER hold_frozen BEFORE UPDATE ON hold
+  WHEN NEW.line_id IS NOT OLD.line_id OR NEW.budget_id IS NOT OLD.budget_id OR NEW.period IS NOT OLD.period OR NEW.amount IS NOT OLD.amount OR NEW.at IS NOT OLD.at
+BEGIN SELECT RAISE(ABORT, 'what a hold takes is frozen'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER hold_starts_held BEFORE INSERT ON hold
+  WHEN NEW.state <> 'held'
+BEGIN SELECT RAISE(ABORT, 'a hold starts as held'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER hold_ends_once BEFORE UPDATE ON hold
+  WHEN OLD.state <> 'held'
+BEGIN SELECT RAISE(ABORT, 'a hold that has ended is never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER hold_spent_with_receipt BEFORE UPDATE ON hold
+  WHEN NEW.state = 'spent' AND NOT EXISTS (SELECT 1 FROM receipt WHERE line_id = NEW.line_id)
+BEGIN SELECT RAISE(ABORT, 'a hold is spent only with a commitment'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER hold_released_after_end BEFORE UPDATE ON hold
+  WHEN NEW.state = 'released' AND NOT EXISTS (
+    SELECT 1 FROM line WHERE id = NEW.line_id AND state IN ('failed', 'canceled', 'expired', 'superseded'))
+BEGIN SELECT RAISE(ABORT, 'a hold is released only when its line has ended without a purchase'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_opens_with_hold BEFORE UPDATE ON line
+  WHEN OLD.state = 'draft' AND NEW.state = 'ready' AND NOT EXISTS (
+    SELECT 1 FROM hold h JOIN budget b ON b.id = h.budget_id
+    WHERE h.line_id = OLD.id AND h.state = 'held' AND b.plan_id = OLD.plan_id)
+BEGIN SELECT RAISE(ABORT, 'a line is opened only with a hold on the ceiling of its plan'); END;
+-- +goose StatementEnd
+
+-- 6. Lanes, and what explains their commitments.
+
+-- A lane that was ever listed completely, or declared exclusive.
+CREATE TABLE lane (
+  provider    TEXT NOT NULL,
+  account     TEXT NOT NULL,
+  region      TEXT NOT NULL,
+  service     TEXT NOT NULL,
+  imported_at INTEGER NOT NULL DEFAULT 0,
+  audited_at  INTEGER NOT NULL DEFAULT 0,
+  exclusive   INTEGER NOT NULL DEFAULT 0 CHECK (exclusive IN (0, 1)),
+  PRIMARY KEY (provider, account, region, service)
+) STRICT;
+
+-- What a lane of a plan held when the plan was made.
+CREATE TABLE plan_lane (
+  plan_id   TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  provider  TEXT NOT NULL,
+  account   TEXT NOT NULL,
+  region    TEXT NOT NULL,
+  service   TEXT NOT NULL,
+  ids       TEXT NOT NULL,
+  listed_at INTEGER NOT NULL CHECK (listed_at > 0),
+  PRIMARY KEY (plan_id, provider, account, region, service)
+) STRICT;
+
+-- What the first complete listing of a lane showed that is not ours: it was there
+-- before us.
+CREATE TABLE imported_item (
+  provider      TEXT NOT NULL,
+  account       TEXT NOT NULL,
+  region        TEXT NOT NULL,
+  service       TEXT NOT NULL,
+  commitment_id TEXT NOT NULL,
+  commitment    TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  PRIMARY KEY (provider, account, region, service, commitment_id),
+  FOREIGN KEY (provider, account, region, service) REFERENCES lane (provider, account, region, service) ON DELETE RESTRICT
+) STRICT;
+
+-- Commitments that a person declared to be somebody else's.
+CREATE TABLE foreign_item (
+  id            TEXT PRIMARY KEY,
+  provider      TEXT NOT NULL,
+  account       TEXT NOT NULL,
+  region        TEXT NOT NULL,
+  service       TEXT NOT NULL,
+  commitment_id TEXT NOT NULL CHECK (commitment_id <> ''),
+  person        TEXT NOT NULL CHECK (person <> ''),
+  comment       TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  UNIQUE (provider, account, region, service, commitment_id)
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER foreign_item_no_delete BEFORE DELETE ON foreign_item
+BEGIN SELECT RAISE(ABORT, 'rows of foreign_item are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER foreign_item_append_only BEFORE UPDATE ON foreign_item
+BEGIN SELECT RAISE(ABORT, 'rows of foreign_item are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER foreign_item_not_ours BEFORE INSERT ON foreign_item
+  WHEN EXISTS (
+    SELECT 1 FROM receipt r WHERE r.provider = NEW.provider AND r.account = NEW.account AND r.region = NEW.region
+      AND r.service = NEW.service AND r.commitment_id = NEW.commitment_id)
+BEGIN SELECT RAISE(ABORT, 'a receipt names this commitment'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER lane_no_delete BEFORE DELETE ON lane
+BEGIN SELECT RAISE(ABORT, 'rows of lane are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER imported_item_no_delete BEFORE DELETE ON imported_item
+BEGIN SELECT RAISE(ABORT, 'rows of imported_item are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_lane_no_delete BEFORE DELETE ON plan_lane
+BEGIN SELECT RAISE(ABORT, 'rows of plan_lane are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER imported_item_append_only BEFORE UPDATE ON imported_item
+BEGIN SELECT RAISE(ABORT, 'rows of imported_item are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_lane_append_only BEFORE UPDATE ON plan_lane
+BEGIN SELECT RAISE(ABORT, 'rows of plan_lane are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER lane_frozen BEFORE UPDATE ON lane
+  WHEN NEW.provider IS NOT OLD.provider OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region OR NEW.service IS NOT OLD.service
+    OR NEW.imported_at IS NOT OLD.imported_at AND OLD.imported_at > 0 OR NEW.audited_at < OLD.audited_at
+BEGIN SELECT RAISE(ABORT, 'a lane is imported once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER imported_item_first_listing BEFORE INSERT ON imported_item
+  WHEN NOT EXISTS (
+    SELECT 1 FROM lane l WHERE l.provider = NEW.provider AND l.account = NEW.account AND l.region = NEW.region
+      AND l.service = NEW.service AND l.imported_at = NEW.at)
+  OR EXISTS (
+    SELECT 1 FROM receipt r WHERE r.provider = NEW.provider AND r.account = NEW.account AND r.region = NEW.region
+      AND r.service = NEW.service AND lower(r.commitment_id) = lower(NEW.commitment_id))
+BEGIN SELECT RAISE(ABORT, 'only what the first listing of a lane showed and no receipt names is imported'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_lane_with_its_plan BEFORE INSERT ON plan_lane
+  WHEN NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'proposed')
+BEGIN SELECT RAISE(ABORT, 'what a lane held is stored with a new plan, never later'); END;
+-- +goose StatementEnd
+
+-- 7. What became of a purchase.
+
+-- When a purchased line is looked at next. next_at is 0 when its commitment has
+-- come to its end.
+CREATE TABLE watch (
+  line_id TEXT PRIMARY KEY REFERENCES receipt (line_id) ON DELETE RESTRICT,
+  next_at INTEGER NOT NULL CHECK (next_at >= 0),
+  stage   INTEGER NOT NULL CHECK (stage >= 0),
+  state   TEXT NOT NULL
+) STRICT;
+CREATE INDEX watch_due ON watch (next_at);
+
+-- What became of a commitment after its purchase.
+CREATE TABLE fact (
+  id         TEXT PRIMARY KEY,
+  line_id    TEXT NOT NULL REFERENCES receipt (line_id) ON DELETE RESTRICT,
+  at         INTEGER NOT NULL,
+  kind       TEXT NOT NULL CHECK (kind IN ('active', 'payment_failed', 'returned', 'retired', 'differs', 'missing', 'heuristic_mixed')),
+  detail     TEXT NOT NULL,
+  commitment TEXT NOT NULL
+) STRICT;
+CREATE INDEX fact_line ON fact (line_id, id);
+
+-- Something in a lane that the ledger cannot explain, or the other way round.
+CREATE TABLE finding (
+  id            TEXT PRIMARY KEY,
+  provider      TEXT NOT NULL,
+  account       TEXT NOT NULL,
+  region        TEXT NOT NULL,
+  service       TEXT NOT NULL,
+  commitment_id TEXT NOT NULL,
+  kind          TEXT NOT NULL CHECK (kind IN ('unexplained', 'missing', 'differs', 'payment_failed', 'heuristic_mixed')),
+  line_id       TEXT NOT NULL,
+  detail        TEXT NOT NULL,
+  commitment    TEXT NOT NULL,
+  first_seen    INTEGER NOT NULL,
+  last_seen     INTEGER NOT NULL,
+  closed_at     INTEGER NOT NULL DEFAULT 0,
+  CHECK (last_seen >= first_seen)
+) STRICT;
+CREATE UNIQUE INDEX finding_one_open ON finding (provider, account, region, service, commitment_id, kind) WHERE closed_at = 0;
+
+-- +goose StatementBegin
+CREATE TRIGGER watch_no_delete BEFORE DELETE ON watch
+BEGIN SELECT RAISE(ABORT, 'rows of watch are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER fact_no_delete BEFORE DELETE ON fact
+BEGIN SELECT RAISE(ABORT, 'rows of fact are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER finding_no_delete BEFORE DELETE ON finding
+BEGIN SELECT RAISE(ABORT, 'rows of finding are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER fact_append_only BEFORE UPDATE ON fact
+BEGIN SELECT RAISE(ABORT, 'rows of fact are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER watch_counts_up BEFORE UPDATE ON watch
+  WHEN NEW.line_id IS NOT OLD.line_id OR NEW.stage < OLD.stage
+BEGIN SELECT RAISE(ABORT, 'the looks at a line only count up'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER finding_frozen BEFORE UPDATE ON finding
+  WHEN NEW.id IS NOT OLD.id OR NEW.provider IS NOT OLD.provider OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region
+    OR NEW.service IS NOT OLD.service OR NEW.commitment_id IS NOT OLD.commitment_id OR NEW.kind IS NOT OLD.kind
+    OR NEW.first_seen IS NOT OLD.first_seen OR OLD.closed_at > 0
+BEGIN SELECT RAISE(ABORT, 'what a finding is about is frozen, and a closed one is never changed'); END;
 -- +goose StatementEnd
