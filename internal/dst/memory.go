@@ -84,6 +84,22 @@ func (m *Memory) Approve(id purchase.LineID, now, expires time.Time) bool {
 	return true
 }
 
+// Cancel asks that a line not be bought. It reports whether it still could be, and
+// nobody had asked before.
+func (m *Memory) Cancel(id purchase.LineID, now time.Time) bool {
+	l := &m.find(id).row.Line
+	switch l.State {
+	case purchase.Ready, purchase.Armed, purchase.QueuedLine, purchase.NeedsReapproval:
+	default:
+		return false
+	}
+	if l.CancelRequested {
+		return false
+	}
+	l.CancelRequested, l.LookAt, l.UpdatedAt = true, now, now
+	return true
+}
+
 // Supersede ends a plan: what was not sent is dropped, what may have been sent is
 // only looked up from now on.
 func (m *Memory) Supersede() {
@@ -272,7 +288,7 @@ func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) erro
 		m.move(e, released)
 	}
 	l.Version++
-	l.State, l.Generation, l.Reason, l.Listing = c.To, c.Generation, c.Reason, c.Listing
+	l.State, l.Generation, l.Reason, l.Listing, l.DecidedBy = c.To, c.Generation, c.Reason, c.Listing, c.DecidedBy
 	l.MustLeaveBy, l.LookAt, l.UpdatedAt = c.MustLeaveBy, c.LookAt, now
 	if c.Arm != nil || len(c.Attempts) > 0 {
 		e.row.Attempts = slices.Clone(e.row.Attempts)
@@ -317,7 +333,7 @@ func (m *Memory) mayArm(e *entry, c purchase.Change, now time.Time) error {
 		}
 		for _, a := range other.Attempts {
 			sameSecond := !c.Arm.FireAt.IsZero() && a.FireAt.Equal(c.Arm.FireAt)
-			if sameSecond && sameLane && !m.blind.second {
+			if a.Nonce == c.Arm.Nonce || sameSecond && sameLane && !m.blind.second {
 				return purchase.ErrTaken
 			}
 		}

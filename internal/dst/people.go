@@ -75,12 +75,10 @@ func (w *world) callOff(i int, l *lineTruth) {
 	if w.ledger.WentBack() {
 		return // refused
 	}
-	switch row.Line.State {
-	case purchase.Ready, purchase.Armed, purchase.QueuedLine, purchase.Recovery:
-	default:
+	if !w.ledger.Cancel(l.id, w.clock(0)) {
 		return
 	}
-	row.Line.CancelRequested, row.Line.LookAt, l.off = true, w.clock(0), w.now
+	l.off = w.now
 	w.say("somebody calls off %s", w.lineName(i))
 	w.wake()
 	if w.mutant.cancelFinal && row.Line.State == purchase.Armed {

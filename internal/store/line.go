@@ -54,14 +54,10 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 			if row.Explained, row.Exclusive, err = laneOfRow(ctx, q, lane); err != nil {
 				return err
 			}
-			held, err := q.LaneHolder(ctx, rows.LaneHolderParams{
-				Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service), ID: string(line),
-			})
-			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		}
+		if row.Line.Class == cloud.ClassNone {
+			if row.LaneHeld, err = laneHeld(ctx, q, row.Line); err != nil {
 				return err
-			}
-			if row.LaneHeld = fromMicros(held.LookAt); row.LaneHeld.IsZero() {
-				row.LaneHeld = fromMicros(held.MustLeaveBy)
 			}
 		}
 		attempts, err := q.ListAttempts(ctx, string(line))
@@ -75,6 +71,24 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 		return purchase.Row{}, fmt.Errorf("read the line: %w", err)
 	}
 	return row, nil
+}
+
+// laneHeld returns when the line that keeps the lane of a class C line is looked at
+// next; zero when the lane is free.
+func laneHeld(ctx context.Context, q *rows.Queries, l purchase.Line) (time.Time, error) {
+	lane := l.Spec.Lane()
+	holder, err := q.LaneHolder(ctx, rows.LaneHolderParams{
+		Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service), ID: string(l.ID),
+	})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	case holder.LookAt == 0: // it waits for a person
+		return fromMicros(holder.MustLeaveBy), nil
+	}
+	return fromMicros(holder.LookAt), nil
 }
 
 // Apply performs a change under its guards, whole or not at all. See
