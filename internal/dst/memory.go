@@ -288,7 +288,10 @@ func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) erro
 		m.move(e, released)
 	}
 	l.Version++
-	l.State, l.Generation, l.Reason, l.Listing, l.DecidedBy = c.To, c.Generation, c.Reason, c.Listing, c.DecidedBy
+	l.State, l.Generation, l.Reason, l.Listing = c.To, c.Generation, c.Reason, c.Listing
+	if c.DecidedBy != "" {
+		l.DecidedBy = c.DecidedBy
+	}
 	l.MustLeaveBy, l.LookAt, l.UpdatedAt = c.MustLeaveBy, c.LookAt, now
 	if c.Arm != nil || len(c.Attempts) > 0 {
 		e.row.Attempts = slices.Clone(e.row.Attempts)
