@@ -46,7 +46,8 @@ type Service interface {
 	//  3. sends the one request: no SDK retry, a fresh connection, no redirect.
 	//
 	// A nil error means that the answer proves the purchase; the evidence then
-	// names the commitment. Any other answer is an error whose outcome OutcomeOf
+	// names the commitment, or the handle of an order that the cloud has accepted
+	// and carries out later. Any other answer is an error whose outcome OutcomeOf
 	// tells, and the evidence holds what was seen. Purchase never lists.
 	Purchase(ctx context.Context, r Request) (cloud.Evidence, error)
 
@@ -71,6 +72,8 @@ type Info struct {
 	Life time.Duration
 	// Settle is how long after an effect a complete listing may still miss it.
 	Settle time.Duration
+	// Window is how long the cloud is proven to remember a token, class A; else zero.
+	Window time.Duration
 	// Answer bounds one call of Purchase.
 	Answer time.Duration
 	// Attributes are the keys that select an offering.
@@ -110,6 +113,8 @@ type Request struct {
 	// clock nor by the monotonic reading that it carries: Linux stops the latter
 	// while a machine is suspended, and the former can be set back.
 	SendBy time.Time
+	// FireAt is the second that a queued purchase is ordered for, class Q; else zero.
+	FireAt time.Time
 	// Tags are claims for people. No guard reads them.
 	Tags map[string]string
 }

@@ -79,7 +79,7 @@ func (m market) Facts(l purchase.Line) (purchase.Facts, error) {
 			lane, world(simulated), world(l.Spec.Simulated))
 	}
 	info := svc.Info()
-	return purchase.Facts{Class: info.Class, Life: info.Life, Settle: info.Settle, Answer: info.Answer}, nil
+	return purchase.Facts{Class: info.Class, Life: info.Life, Settle: info.Settle, Answer: info.Answer, Window: info.Window}, nil
 }
 
 func world(simulated bool) string {
@@ -119,6 +119,9 @@ func (m market) Purchase(ctx context.Context, i purchase.Intent, sendBy time.Tim
 	started := m.Now()
 	e, err := svc.Purchase(ctx, request(i, sendBy))
 	e.Kind, e.Outcome = cloud.EvidenceReply, driver.OutcomeOf(err)
+	if err == nil && e.Commitment == nil && e.Handle != "" {
+		e.Outcome = cloud.Accepted
+	}
 	if e.Started.IsZero() {
 		e.Started = started
 	}
@@ -137,6 +140,6 @@ func (m market) service(i purchase.Intent) (driver.Service, error) {
 func request(i purchase.Intent, sendBy time.Time) driver.Request {
 	return driver.Request{
 		Account: i.Account, Offering: i.Offering, Quantity: i.Quantity, Identity: i.Identity,
-		Identities: i.Identities, Attempt: i.Attempt, Deadline: i.Deadline, SendBy: sendBy, Tags: i.Tags,
+		Identities: i.Identities, Attempt: i.Attempt, Deadline: i.Deadline, SendBy: sendBy, FireAt: i.FireAt, Tags: i.Tags,
 	}
 }
