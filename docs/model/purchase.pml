@@ -126,7 +126,7 @@ bool  known[SZ];                /* the cloud knows the identity of generation g 
 bool  forgotten[SZ];            /* ... and has forgotten it again (class A)               */
 byte  live = 0;                 /* commitments, or orders not deleted, of this line       */
 bool  theirs_listed = false;    /* somebody else's identical item is in the lane          */
-bool  ordered = false;          /* class Q: T5 has happened                               */
+bool  ordered = false;          /* class Q: a settled look has shown the order            */
 bool  deleted = false;          /* class Q: the order was deleted                         */
 bool  fired = false;            /* class Q: its second has come                           */
 byte  crashes = 0;              /* losses of memory so far                                */
@@ -215,7 +215,7 @@ inline proven_empty() {
 
 inline forget() {
    answer[mine] = nobody;
-   mine = 0; my_inc = 0; seen_armed = 0; seen = 0; settled = false; named = false; committed = false
+   mine = 0; my_inc = 0; seen_armed = 0; seen = 0; settled = false; proven = false; committed = false
 }
 inline crash() {
    if
@@ -230,7 +230,7 @@ proctype Worker() {
    byte seen_armed = 0;         /* narmed when its look began                         */
    byte seen = 0;               /* what the look showed                               */
    bool settled = false;        /* every open attempt was settled when it began       */
-   bool named = false;          /* the audit log named one of our credentials         */
+   bool proven = false;         /* the audit log, or a paid order, proves that it is ours */
    bool committed = false;
 IDLE:
    do
@@ -291,7 +291,7 @@ IDLE:
     * Positive evidence counts at once, negative evidence only when all is settled. Looks
     * that can conclude nothing are left out. */
    :: atomic { line==armed && (SETTLED || (NAMED && LISTED>0) || (CLASS==C && TRAIL)) ->
-        my_inc = incarnation; seen_armed = narmed; settled = SETTLED; seen = NEW; named = TRAIL }
+        my_inc = incarnation; seen_armed = narmed; settled = SETTLED; seen = NEW; proven = TRAIL }
       if
       :: atomic {
            if
@@ -307,13 +307,13 @@ IDLE:
               :: seen==0 && settled -> close_open(dead); proven_empty()             /* T8, T9 */
               :: seen==0 && !settled
 #elif CLASS == C
-              :: seen>0 && named               -> line = purchased; close_open(succeeded)   /* T4: the audit log names it */
+              :: seen>0 && proven              -> line = purchased; close_open(succeeded)   /* T4: the audit log names it */
 #ifdef M_NAIVE_ATTR
-              :: seen>0 && !named              -> line = purchased; close_open(succeeded)
+              :: seen>0 && !proven             -> line = purchased; close_open(succeeded)
 #else
-              :: seen==1 && !named && settled && EXCLUSIVE -> line = purchased; close_open(succeeded)   /* T4 */
-              :: seen>0 && !named && settled && !(seen==1 && EXCLUSIVE) -> line = needs_review  /* T12: ours or theirs? */
-              :: seen>0 && !named && !settled
+              :: seen==1 && !proven && settled && EXCLUSIVE -> line = purchased; close_open(succeeded)   /* T4 */
+              :: seen>0 && !proven && settled && !(seen==1 && EXCLUSIVE) -> line = needs_review  /* T12: ours or theirs? */
+              :: seen>0 && !proven && !settled
 #endif
               :: seen==0 && settled            -> close_open(dead); proven_empty()          /* T8, T9 */
               :: seen==0 && !settled
@@ -334,7 +334,7 @@ IDLE:
 #if CLASS == Q
    /* ---- the order: deletable until it fires, then paid or not ----
     * A listing shows whether it was deleted, has fired, and was paid. */
-   :: atomic { line==queued && cancel_requested && !deleted && !fired -> skip };
+   :: atomic { (line==queued || line==recovery) && cancel_requested && !deleted && !fired -> skip };
       atomic {                                      /* the request to delete may be late, or lost */
         if
         :: !fired && !deleted -> deleted = true; live = 0
@@ -356,15 +356,27 @@ IDLE:
 #endif
 
 #ifdef RESTORE
-   /* ---- after a restore: approvals are void; wait, look, close ---- */
-   :: atomic { line==recovery && ALL_QUIET -> my_inc = incarnation; seen = NEW }
+   /* ---- after a restore: approvals are void; wait, look, close ----
+    * A name proves, the audit log proves, and so does an order that was paid. A person may
+    * always be asked: whether the ledger still knows the attempt is not looked at here. */
+   :: atomic { line==recovery && ALL_QUIET ->
+        my_inc = incarnation;
+#if CLASS == Q
+        seen = live; proven = fired }
+#else
+        seen = NEW; proven = TRAIL }
+#endif
       atomic {
         if
         :: line==recovery && incarnation==my_inc ->                     /* T15 */
            if
-           :: seen==1 && NAMED           -> line = purchased
-           :: seen>0 && !(seen==1 && NAMED) -> line = needs_review
-           :: seen==0                    -> line = canceled
+           :: seen==1 && NAMED -> line = purchased; close_open(succeeded)
+           :: seen>0 && proven  -> line = purchased; close_open(succeeded)
+           :: seen>0           -> line = needs_review
+           :: seen==0          -> line = canceled; close_open(dead)
+#if CLASS == Q
+           :: seen>0 && !proven -> ordered = true    /* it waits for its second */
+#endif
            fi
         :: else
         fi;

@@ -220,6 +220,19 @@ func (a Attempt) made(c cloud.Commitment) bool {
 		a.Handle != "" && a.Handle == c.ID
 }
 
+// maker returns the number of the attempt that asked for exactly this commitment:
+// the first open one, for the cloud merges requests of one name, else the last; 0
+// when the ledger knows none.
+func (r *Row) maker(c cloud.Commitment) int {
+	n := 0
+	for _, a := range r.Attempts {
+		if a.made(c) && (n == 0 || r.Attempts[n-1].State.Closed()) {
+			n = a.N
+		}
+	}
+	return n
+}
+
 // Identities returns the identities of all generations of the line up to and
 // including the current one.
 func (r *Row) Identities() []string {

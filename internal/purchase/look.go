@@ -104,14 +104,7 @@ func nextLook(row *Row, now, settled time.Time) time.Time {
 // adopt (T4, T9, T12) takes a commitment found under the line's name as the
 // effect of the attempt that used the name.
 func (rules Rules) adopt(row *Row, found cloud.Evidence, now time.Time) (Change, error) {
-	owner := 0
-	for _, a := range row.Attempts {
-		// Among several requests under one name the first open one is taken: the
-		// cloud merges them.
-		if a.made(*found.Commitment) && (owner == 0 || row.Attempts[owner-1].State.Closed()) {
-			owner = a.N
-		}
-	}
+	owner := row.maker(*found.Commitment)
 	why := mismatch(row, *found.Commitment)
 	switch {
 	case owner == 0:

@@ -116,17 +116,6 @@ func (r *Row) lost(found []cloud.Evidence) []cloud.Evidence {
 	return list
 }
 
-// maker returns the number of the last attempt that asked for exactly this
-// commitment; 0 when the ledger knows none.
-func (r *Row) maker(c cloud.Commitment) int {
-	for i := len(r.Attempts) - 1; i >= 0; i-- {
-		if r.Attempts[i].made(c) {
-			return r.Attempts[i].N
-		}
-	}
-	return 0
-}
-
 // recovered (T15) records what the lost time had bought. n is 0 when the attempt
 // was lost too.
 func (rules Rules) recovered(row *Row, n int, e cloud.Evidence, now time.Time) Change {
