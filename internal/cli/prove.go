@@ -55,7 +55,7 @@ Exit codes: 0 every invariant held, 1 one was violated.`,
 				tellProof(sh.out, p)
 			}
 			if err == nil && p.Violation != nil {
-				return &exit{ExitError, ""}
+				return &exit{ExitError, fmt.Sprintf("an invariant does not hold in the history of seed %d: its trace says how", p.Violation.Seed)}
 			}
 			return err
 		},

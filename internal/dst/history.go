@@ -127,7 +127,7 @@ func (w *world) mix(what uint64) { w.hash = (w.hash ^ what ^ uint64(w.now)) * 10
 func (w *world) say(format string, args ...any) {
 	w.mix(uint64(len(format)) << 32)
 	if w.tracing {
-		w.trace = append(w.trace, fmt.Sprintf("%9s  ", w.now.Round(time.Millisecond))+fmt.Sprintf(format, args...))
+		w.trace = append(w.trace, strings.TrimRight(fmt.Sprintf("%9s  ", w.now.Round(time.Millisecond))+fmt.Sprintf(format, args...), " "))
 	}
 }
 
