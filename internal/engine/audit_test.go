@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -298,22 +299,39 @@ func (w *world) decide(l purchase.Line, d purchase.Decided) {
 	}
 }
 
-// TestHeuristicMixedNotBought: a person closes a line as not bought although its
-// name is in the cloud.
+// TestHeuristicMixedNotBought: the cloud says that the name of a line is taken and
+// lists nothing under it, long after it must. A person closes the line as not
+// bought, and then it is listed.
 func TestHeuristicMixedNotBought(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	p := w.approved(drafts(1)...)
 	l := p.Lines[0]
 	name := purchase.Identity("test", l.ID, 1)
-	w.intruder(name, l.Spec.Offering.ID)
-	w.run(p)
-	if got := w.plan(p).Lines[0]; got.State != purchase.NeedsReview {
+	stale := sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: "DescribeReservedDBInstances", Times: -1, Duration: 1000 * time.Hour}
+	w.fault(sim.Fault{Kind: sim.LoseReply})
+	w.fault(stale)
+	if got := w.settle(p).Lines[0]; got.State != purchase.NeedsReview || got.Reason != "the cloud said that this name exists, and no listing shows it" {
 		t.Fatalf("%s: %s", got.State, got.Reason)
+	}
+	if w.owned(l) != 1 {
+		t.Fatalf("sold %d times", w.owned(l))
+	}
+	if err := w.sim.ClearFaults(); err != nil {
+		t.Fatal(err)
 	}
 	if a := w.audits(true); len(a.Findings) != 0 {
 		t.Errorf("raised although a person is asked about it: %+v", a.Findings)
 	}
-	w.decide(l, purchase.Decided{Choice: purchase.NotBought, By: "ada", Second: "grace", Unexplained: []string{name}})
+	if _, err := w.resolve(l, engine.Resolution{Choice: purchase.NotBought, Second: "ada"}); !errors.Is(err, purchase.ErrStillThere) {
+		t.Errorf("not bought although it is listed: %v, want ErrStillThere", err)
+	}
+	w.fault(stale)
+	if row, err := w.resolve(l, engine.Resolution{Choice: purchase.NotBought}); err != nil || row.Line.State != purchase.Failed || row.Line.DecidedBy != "grace" {
+		t.Fatalf("not bought: %s, %v", row.Line.State, err)
+	}
+	if err := w.sim.ClearFaults(); err != nil {
+		t.Fatal(err)
+	}
 	a := w.audits(true)
 	if kinds(a.Findings) != "heuristic_mixed" || a.Findings[0].Line != l.ID || a.Findings[0].Commitment.ID != name {
 		t.Errorf("findings %+v", a.Findings)

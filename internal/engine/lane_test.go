@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bursar/internal/cloud"
+	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/sim"
@@ -156,6 +157,38 @@ func TestNoPlanWithoutItsLanes(t *testing.T) {
 	if plans, err := w.db.Plans(t.Context()); err != nil || len(plans) != 0 {
 		t.Errorf("%d plans, %v", len(plans), err)
 	}
+}
+
+// TestAPersonKeepsTheLane: where a purchase has no name, what one line may have
+// bought could as well be another's; nothing else of the lane is sent until a
+// person has decided.
+func TestAPersonKeepsTheLane(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	w.clouds.class = cloud.ClassNone
+	first, second := w.approved(lane(1)...), w.approved(lane(1)...)
+	l := first.Lines[0]
+	w.fault(sim.Fault{Kind: sim.LoseReply})
+	if got := w.settle(first).Lines[0]; got.State != purchase.NeedsReview || w.owned(l) != 1 {
+		t.Fatalf("%s: %s, sold %d times", got.State, got.Reason, w.owned(l))
+	}
+	for range 10 {
+		w.run(second)
+		w.advance(time.Minute)
+	}
+	if got := w.plan(second).Lines[0]; got.State != purchase.Ready || got.Armed != 0 || got.Reason != purchase.ErrTaken.Error() {
+		t.Errorf("while a person has the lane: %s, %d armed: %s", got.State, got.Armed, got.Reason)
+	}
+	if row, err := w.resolve(l, engine.Resolution{Choice: purchase.Adopt, Commitment: purchase.Identity("test", l.ID, 1)}); err != nil || row.Line.State != purchase.Purchased {
+		t.Fatalf("adopted: %s, %v", row.Line.State, err)
+	}
+	if got := w.settle(second).Lines[0]; got.State != purchase.Purchased {
+		t.Errorf("when the lane is free: %s: %s", got.State, got.Reason)
+	}
+	if n := w.spent(); n != 2 {
+		t.Errorf("%d purchases were sent", n)
+	}
+	w.audit(first)
+	w.audit(second)
 }
 
 // TestNewsMayBeAnOpenPurchase: where a purchase has no name, what is new may be

@@ -317,14 +317,57 @@ func TestResolveNothingSent(t *testing.T) {
 	if _, err := w.resolve(l, engine.Resolution{Choice: purchase.LookAgain}); !errors.Is(err, purchase.ErrNothingToLook) {
 		t.Errorf("look again: %v, want ErrNothingToLook", err)
 	}
-	if c := w.theCase(l); !c.Settled.IsZero() || !c.Second || len(c.Items) != 1 || !c.Items[0].Adopt {
+	if c := w.theCase(l); !c.Settled.IsZero() || !errors.Is(c.NotBought, purchase.ErrStillThere) || len(c.Items) != 1 || !c.Items[0].Adopt {
 		t.Errorf("the case: %+v", c)
 	}
+	for _, second := range []string{"", "ada"} {
+		if _, err := w.resolve(l, engine.Resolution{Choice: purchase.NotBought, Second: second}); !errors.Is(err, purchase.ErrStillThere) {
+			t.Errorf("not bought with the second person %q: %v, want ErrStillThere", second, err)
+		}
+	}
+	// The name is a stranger's; what else nothing explains takes two people.
+	row, err := w.resolve(l, engine.Resolution{Choice: engine.DeclareForeign, Commitment: name})
+	if err != nil || row.Line.State != purchase.NeedsReview {
+		t.Fatalf("declared foreign: %s, %v", row.Line.State, err)
+	}
+	if c := w.theCase(l); c.NotBought != nil || c.Second {
+		t.Errorf("the case of a name that is foreign: %v, second person %t", c.NotBought, c.Second)
+	}
+	w.stranger(l, "from-the-console", 1)
 	if _, err := w.resolve(l, engine.Resolution{Choice: purchase.NotBought}); !errors.Is(err, purchase.ErrSecondPerson) {
 		t.Errorf("not bought: %v, want ErrSecondPerson", err)
 	}
-	row, err := w.resolve(l, engine.Resolution{Choice: purchase.NotBought, Second: "ada"})
-	if err != nil || row.Line.State != purchase.Failed {
+	row, err = w.resolve(l, engine.Resolution{Choice: purchase.NotBought, Second: "ada"})
+	if err != nil || row.Line.State != purchase.Failed || row.Line.DecidedBy != "grace" {
+		t.Errorf("%s by %q, %v", row.Line.State, row.Line.DecidedBy, err)
+	}
+	w.said(l, "grace declared "+name+" foreign", "grace decided that nothing was bought; ada agreed")
+	if n := w.spent(); n != 0 {
+		t.Errorf("%d purchases were sent", n)
+	}
+	w.check()
+}
+
+// A name of a later generation is the line's too: the ledger may have forgotten
+// that it was used.
+func TestResolveForgottenGeneration(t *testing.T) {
+	w, l, name := collided(t)
+	later := purchase.Identity("test", l.ID, 7)
+	w.stranger(l, later, 1)
+	w.advance(w.theCase(l).Settled.Sub(w.sim.Now()) + time.Second)
+	foreign := func(id string) {
+		t.Helper()
+		if row, err := w.resolve(l, engine.Resolution{Choice: engine.DeclareForeign, Commitment: id}); err != nil || row.Line.State != purchase.NeedsReview {
+			t.Fatalf("declared %s foreign: %s, %v", id, row.Line.State, err)
+		}
+	}
+	notBought := engine.Resolution{Choice: purchase.NotBought, Second: "ada"}
+	foreign(name)
+	if _, err := w.resolve(l, notBought); !errors.Is(err, purchase.ErrStillThere) {
+		t.Errorf("a later name is listed: %v, want ErrStillThere", err)
+	}
+	foreign(later)
+	if row, err := w.resolve(l, notBought); err != nil || row.Line.State != purchase.Failed {
 		t.Errorf("%s, %v", row.Line.State, err)
 	}
 	w.check()

@@ -181,7 +181,8 @@ type fakeCloud struct {
 	onWire   func() // runs while a request is under way
 	seen     map[string]int
 	drift    func(*cloud.Offering)
-	failing  map[string]error // by method: every call fails
+	fills    func(*cloud.Commitment) // what it makes of an order
+	failing  map[string]error        // by method: every call fails
 	// What a process learns that is given the cloud itself and not its ports.
 	news    []string
 	audits  map[string][]cloud.Evidence // by credential
@@ -192,7 +193,7 @@ type fakeCloud struct {
 func newCloud(c *clock) *fakeCloud {
 	return &fakeCloud{
 		clock: c, lag: 30 * time.Second, owned: map[string]cloud.Commitment{}, bound: map[string]time.Time{},
-		onWire: func() {}, seen: map[string]int{}, failing: map[string]error{},
+		onWire: func() {}, fills: func(*cloud.Commitment) {}, seen: map[string]int{}, failing: map[string]error{},
 	}
 }
 
@@ -294,6 +295,7 @@ func (f *fakeCloud) Purchase(_ context.Context, i Intent, sendBy time.Time) Answ
 		ID:   i.Identity, OfferingID: i.Offering.ID, Attributes: i.Offering.Attributes, Term: i.Offering.Term,
 		Payment: i.Offering.Payment, Quantity: i.Quantity, State: cloud.Active, Start: f.clock.now,
 	}
+	f.fills(&c)
 	f.owned[i.Identity], f.bound[i.Identity] = c, f.clock.now
 	if fate == lostReply {
 		return say(cloud.InDoubt)

@@ -3,6 +3,7 @@ package purchase
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -371,7 +372,7 @@ func owning(t *testing.T, row Row, cs ...cloud.Commitment) *world {
 var errNoAnswer = errors.New("no answer from the cloud")
 
 func TestAHandleIsAskedAboutBeforeAnythingElse(t *testing.T) {
-	bought := answered(1, cloud.Bought).Evidence
+	bought, running := answered(1, cloud.Bought).Evidence, answered(1, cloud.Accepted).Evidence
 	two := func(r *Row) {
 		second := attempt(2, 1, AttemptAccepted, cloud.Accepted)
 		second.Handle = "op-2"
@@ -389,12 +390,16 @@ func TestAHandleIsAskedAboutBeforeAnythingElse(t *testing.T) {
 		row     Row
 		handles map[string]cloud.Evidence
 		state   State
+		reason  string // of a line in doubt; "" when it was looked up and not found
 		receipt int
 		asked   []string
 	}{
 		{name: "bought", row: lineIn(Armed, classH, with(following(1))), handles: map[string]cloud.Evidence{"op-1": bought}, state: Purchased, receipt: 1, asked: []string{"poll of op-1"}},
 		{name: "refused", row: lineIn(Armed, classH, with(following(1))), handles: map[string]cloud.Evidence{"op-1": answered(1, cloud.Refused).Evidence}, state: Failed, asked: []string{"poll of op-1"}},
-		{name: "still running", row: lineIn(Armed, classH, with(following(1))), handles: map[string]cloud.Evidence{"op-1": answered(1, cloud.Accepted).Evidence}, state: Armed, asked: []string{"poll of op-1"}},
+		{name: "still running", row: lineIn(Armed, classH, with(following(1))), handles: map[string]cloud.Evidence{"op-1": running}, state: Armed, reason: errRunning.Error(), asked: []string{"poll of op-1"}},
+		{name: "the first of two is still running", row: lineIn(Armed, classH, two), handles: map[string]cloud.Evidence{"op-1": running}, state: Armed, reason: errRunning.Error(), asked: []string{"poll of op-1", "poll of op-2"}},
+		{name: "the second of two has bought, and the first is still running", row: lineIn(Armed, classH, two), handles: map[string]cloud.Evidence{"op-1": running, "op-2": bought},
+			state: Purchased, receipt: 2, asked: []string{"poll of op-1", "poll of op-2"}},
 		{name: "unknown", row: lineIn(Armed, classH, with(following(1))), state: Armed, asked: []string{"poll of op-1"}},
 		{name: "the second of two has bought", row: lineIn(Armed, classH, two), handles: map[string]cloud.Evidence{"op-2": bought}, state: Purchased, receipt: 2, asked: []string{"poll of op-1", "poll of op-2"}},
 		{name: "closed attempts are not asked about", row: lineIn(Armed, classH, closed), handles: map[string]cloud.Evidence{"op-1": bought}, state: Armed, asked: []string{"poll of op-2"}},
@@ -412,8 +417,11 @@ func TestAHandleIsAskedAboutBeforeAnythingElse(t *testing.T) {
 			if err != nil || row.Line.State != c.state {
 				t.Errorf("%s (%s), %v, want %s", row.Line.State, row.Line.Reason, err, c.state)
 			}
-			if c.state == Armed && (!strings.Contains(row.Line.Reason, "not listed") || len(w.ledger.evidence) > 0) {
-				t.Errorf("nothing was looked up: %s, evidence %+v", row.Line.Reason, w.ledger.evidence)
+			if c.reason == "" {
+				c.reason = "not listed"
+			}
+			if c.state == Armed && (!strings.Contains(row.Line.Reason, c.reason) || len(w.ledger.evidence) > 0) {
+				t.Errorf("in doubt: %s, want %s, evidence %+v", row.Line.Reason, c.reason, w.ledger.evidence)
 			}
 			if c.receipt > 0 && (len(w.ledger.receipts) != 1 || w.ledger.receipts[0].Attempt != c.receipt) {
 				t.Errorf("receipts %+v, want attempt %d", w.ledger.receipts, c.receipt)
@@ -423,16 +431,84 @@ func TestAHandleIsAskedAboutBeforeAnythingElse(t *testing.T) {
 	}
 }
 
-func TestAHandleThatCannotBeAskedAboutIsNotGivenUp(t *testing.T) {
-	w := newWorld(t, lineIn(Armed, classH, with(following(1))))
-	row, err := w.advanced(t0.Add(time.Hour), false)
-	w.postponed(row, err, errNoFollower, Armed)
+// Whatever a handle says of itself, what is listed is bought. What is not listed
+// may be what still runs, however long it takes.
+func TestAHandleThatTellsNothingDoesNotHideWhatIsListed(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		able   bool // the market can ask about handles
+		fails  error
+		says   cloud.Outcome
+		reason error
+		err    error
+	}{
+		{name: "still running", able: true, says: cloud.Accepted, reason: errRunning},
+		{name: "cannot be asked about", reason: errNoFollower, err: errNoFollower},
+		{name: "asking fails", able: true, fails: errNoAnswer, says: cloud.Refused, reason: errNoAnswer, err: errNoAnswer},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			start := func(cs ...cloud.Commitment) *world {
+				w := owning(t, lineIn(Armed, classH, with(following(1))), cs...)
+				w.cloud.failing["Poll"] = c.fails
+				w.cloud.handles = map[string]cloud.Evidence{"op-1": answered(1, c.says).Evidence}
+				return w
+			}
+			for after, wait := range map[time.Duration]time.Duration{
+				time.Second: time.Second, time.Minute: 15 * time.Second, settled - 1: time.Minute, settled: time.Minute, time.Hour: time.Minute,
+			} {
+				now := t0.Add(after)
+				w := start()
+				row, err := w.advanced(now, c.able)
+				if !errors.Is(err, c.err) || row.Line.State != Armed || row.Line.Reason != c.reason.Error() || !row.Line.LookAt.Equal(now.Add(wait)) {
+					t.Errorf("nothing is listed after %s: %v, row %+v", after, err, row.Line)
+				}
+				if row.Attempts[0].State != AttemptAccepted || len(w.ledger.evidence) > 0 || len(w.cloud.seen) > 0 {
+					t.Errorf("nothing is listed after %s: attempt %s, evidence %+v, sent %v", after, row.Attempts[0].State, w.ledger.evidence, w.cloud.seen)
+				}
+			}
+			if row, err := start(boughtAs(identity(1))).advanced(t0.Add(time.Second), c.able); err != nil || row.Line.State != Purchased {
+				t.Errorf("it is listed: %s (%s), %v", row.Line.State, row.Line.Reason, err)
+			}
+			if row, err := start(inLane(identity(1), mismatches["quantity"])).advanced(t0.Add(time.Second), c.able); err != nil || row.Line.State != NeedsReview {
+				t.Errorf("something else is listed: %s (%s), %v", row.Line.State, row.Line.Reason, err)
+			}
+			w := start()
+			w.cloud.failing["Find"] = errDown
+			row, err := w.advanced(t0.Add(time.Hour), c.able)
+			w.postponed(row, err, errDown, Armed)
+		})
+	}
+}
 
-	w = newWorld(t, lineIn(Armed, classH, with(following(1))))
-	w.cloud.failing["Poll"] = errNoAnswer
-	w.cloud.handles = map[string]cloud.Evidence{"op-1": answered(1, cloud.Refused).Evidence}
-	row, err = w.advanced(t0.Add(time.Hour), true)
-	w.postponed(row, err, errNoAnswer, Armed)
+// Nothing ends a line of class C as empty but a lane that shows nothing it could
+// have bought.
+func TestALaneThatSoldSomethingElseIsNotEmpty(t *testing.T) {
+	for name, change := range mismatches {
+		switch name {
+		case "account", "region", "offering": // no cloud sells another offering for an order
+			continue
+		}
+		for _, options := range [][]rowOption{{classC}, {classC, exclusive}} {
+			t.Run(fmt.Sprintf("another %s, exclusive %t", name, len(options) > 1), func(t *testing.T) {
+				w := newWorld(t, lineIn(Ready, options...), lostReply)
+				w.cloud.fills = change
+				row := w.settle()
+				if row.Line.State != NeedsReview || row.InDoubt() != 1 || len(w.ledger.receipts) != 0 {
+					t.Errorf("%s (%s), %d in doubt", row.Line.State, row.Line.Reason, row.InDoubt())
+				}
+				if w.cloud.requests != 1 || len(w.cloud.owned) != 1 {
+					t.Errorf("%d requests, the cloud holds %d", w.cloud.requests, len(w.cloud.owned))
+				}
+				w.consistent(row)
+			})
+		}
+	}
+	w := newWorld(t, lineIn(Ready, classC, exclusive), lostReply)
+	w.bought(w.settle())
+	w = newWorld(t, lineIn(Ready, classC), lostRequest)
+	if row := w.settle(); len(row.Attempts) != 2 || len(w.cloud.owned) != 1 {
+		t.Errorf("a lost request: %d attempts, the cloud holds %d", len(row.Attempts), len(w.cloud.owned))
+	}
 }
 
 func TestAnOrderThatMustNotFireIsDeletedAndLookedAtAgain(t *testing.T) {
@@ -570,6 +646,7 @@ func TestALineWhoseLaneIsHeldQueuesUpWithoutAskingTheCloud(t *testing.T) {
 		{"the other is due at once", 2*time.Second - 1, 2 * time.Second},
 		{"a minute at most", time.Minute, time.Minute},
 		{"the other takes long", time.Minute + 1, time.Minute},
+		{"a person has the other", personDwell, time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, lineIn(Ready, classC, func(r *Row) { r.LaneHeld = t0.Add(c.held) }))

@@ -92,7 +92,7 @@ func TestTwoEqualSettledListingsAMinuteApartEndTheDoubt(t *testing.T) {
 	end := t0.Add(settled)
 	later := end.Add(time.Minute)
 	dead := map[int]AttemptState{1: AttemptDead}
-	old, two := inLane("old"), inLane("two", mismatches["quantity"])
+	old, two := inLane("old"), inLane("two", mismatches["offering"])
 	used := func(r *Row) {
 		for n := 2; n <= 5; n++ {
 			r.Attempts = append(r.Attempts, attempt(n, n, AttemptDead, cloud.InDoubt))
@@ -153,8 +153,8 @@ func TestWhatCannotBeOfTheLineIsNoCandidate(t *testing.T) {
 		ends("it was given back", inLane("new", inState(cloud.Returned))),
 		ends("it was deleted", inLane("new", inState(cloud.Deleted))),
 	}
-	for name, change := range mismatches {
-		cases = append(cases, ends("another "+name, inLane("new", change)))
+	for _, name := range []string{"account", "region", "offering"} {
+		cases = append(cases, ends("another "+name, inLane("new", mismatches[name])))
 	}
 	counts := inLane("new", startingAt(t0.Add(-maxSkew)))
 	cases = append(cases, stepCase{name: "it started as long before as clocks may differ", row: laneOnce(shown(end, counts), exclusive), ev: looked(lane(later, counts)), now: later,
@@ -162,20 +162,77 @@ func TestWhatCannotBeOfTheLineIsNoCandidate(t *testing.T) {
 	runSteps(t, cases)
 }
 
+// A cloud may fill an order in part, or show it in other words: what is new of the
+// offering that was asked for may be the line's, whatever else differs.
+func TestWhatIsOfTheOfferingAndNotAsApprovedIsForAPerson(t *testing.T) {
+	end := t0.Add(settled)
+	later := end.Add(time.Minute)
+	var cases []stepCase
+	asks := func(name string, c cloud.Commitment, options ...rowOption) {
+		cases = append(cases, stepCase{name: name, row: laneOnce(append(options, shown(end, c))...), ev: looked(lane(later, c)), now: later,
+			rule: "T12", to: NeedsReview, reason: "1 new commitments could be this line's", evidence: 1})
+	}
+	for _, name := range []string{"quantity", "term", "payment", "attributes", "attributes, fewer"} {
+		asks("another "+name, inLane("new", mismatches[name]))
+		asks("another "+name+", exclusive", inLane("new", mismatches[name]), exclusive)
+		asks("another "+name+", called off and the approval over", inLane("new", mismatches[name]), exclusive, calledOff, approvedUntil(t0))
+	}
+	for name, q := range map[string]int64{"one unit": 1, "more than were asked for": 4} {
+		asks(name, inLane("new", func(c *cloud.Commitment) { c.Quantity = q }), exclusive)
+	}
+	runSteps(t, cases)
+}
+
+func TestALaneThatHidesWhatIsKnownOfThePurchaseIsForAPerson(t *testing.T) {
+	end := t0.Add(settled)
+	later := end.Add(time.Minute)
+	in := func(state AttemptState, outcome cloud.Outcome) rowOption {
+		return func(r *Row) { r.Attempts[0].State, r.Attempts[0].Outcome = state, outcome }
+	}
+	accepted, exists := in(AttemptAccepted, cloud.Accepted), in(AttemptInDoubt, cloud.Exists)
+	old, other, fresh := inLane("old"), inLane("other", mismatches["offering"]), inLane("new")
+	named := "the audit log names elsewhere, and no listing shows it"
+	unseen := "the cloud accepted the request, and no listing shows what came of it"
+	review := func(name string, row Row, ev Looked, reason string, evidence int) stepCase {
+		return stepCase{name: name, row: row, ev: ev, now: later, rule: "T12", to: NeedsReview, reason: reason, evidence: evidence}
+	}
+	empty, held := shown(end), shown(end, old, other)
+	runSteps(t, []stepCase{
+		review("the audit log names something", laneOnce(empty), audited(lane(later), "elsewhere"), named, 1),
+		review("the audit log names two", laneOnce(empty), audited(lane(later), "elsewhere", "nowhere"), named, 2),
+		review("the audit log names something, exclusive", laneOnce(empty, exclusive), audited(lane(later), "elsewhere"), named, 1),
+		review("the audit log names something, called off and the approval over", laneOnce(empty, calledOff, approvedUntil(t0)), audited(lane(later), "elsewhere"), named, 1),
+		review("the audit log names something, next to other goods", laneOnce(held), audited(lane(later, old, other), "elsewhere"), named, 1),
+		review("the audit log names something, and it was accepted", laneOnce(empty, accepted), audited(lane(later), "elsewhere"), named, 1),
+		review("it was accepted", laneOnce(empty, accepted), looked(lane(later)), unseen, 1),
+		review("it was accepted, next to other goods", laneOnce(held, accepted), looked(lane(later, old, other)), unseen, 1),
+		review("it was accepted, called off and the approval over", laneOnce(empty, accepted, calledOff, approvedUntil(t0)), looked(lane(later)), unseen, 1),
+		review("it exists", laneOnce(empty, exists), looked(lane(later)), unseen, 1),
+		{name: "the audit log names something, not settled", row: laneOnce(), ev: audited(lane(t0), "elsewhere"), now: t0, to: Armed, reason: "may still appear"},
+		{name: "it was accepted, not settled", row: laneOnce(accepted), ev: looked(lane(t0)), now: t0, to: Armed, reason: "may still appear"},
+		{name: "the audit log names something, listed once", row: laneOnce(), ev: audited(lane(end), "elsewhere"), now: end, to: Armed, reason: "listing once more", listedAt: end},
+		{name: "it was accepted and is listed", row: laneOnce(shown(end, fresh), exclusive, accepted), ev: looked(lane(later, fresh)), now: later,
+			rule: "T4", to: Purchased, attempts: map[int]AttemptState{1: AttemptSucceeded}, receipt: 1, how: cloud.EvidenceListing, evidence: 1},
+	})
+}
+
 func TestACandidateIsTheLinesWhereNobodyElseBuys(t *testing.T) {
 	end := t0.Add(settled)
 	later := end.Add(time.Minute)
 	won := map[int]AttemptState{1: AttemptSucceeded}
 	seen := func(cs ...cloud.Commitment) (rowOption, Looked) { return shown(end, cs...), looked(lane(later, cs...)) }
-	old, new1, new2, other := inLane("old"), inLane("new-1"), inLane("new-2"), inLane("other", mismatches["attributes"])
+	old, new1, new2, other := inLane("old"), inLane("new-1"), inLane("new-2"), inLane("other", mismatches["offering"])
 	one, lookOne := seen(old, new1)
 	two, lookTwo := seen(old, new1, new2)
 	odd, lookOdd := seen(other, new1)
+	part, lookPart := seen(inLane("part", mismatches["quantity"]), new1)
 	runSteps(t, []stepCase{
 		{name: "one, exclusive", row: laneOnce(one, exclusive), ev: lookOne, now: later, rule: "T4", to: Purchased, attempts: won, receipt: 1, how: cloud.EvidenceListing, evidence: 1},
 		{name: "one, exclusive, called off", row: laneOnce(one, exclusive, calledOff), ev: lookOne, now: later, rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
 		{name: "one, exclusive, approval over", row: laneOnce(one, exclusive, approvedUntil(t0)), ev: lookOne, now: later, rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
-		{name: "one, exclusive, next to other goods", row: laneOnce(odd, exclusive), ev: lookOdd, now: later, rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
+		{name: "one, exclusive, next to another offering", row: laneOnce(odd, exclusive), ev: lookOdd, now: later, rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
+		{name: "one, exclusive, next to its offering in another quantity", row: laneOnce(part, exclusive), ev: lookPart, now: later,
+			rule: "T12", to: NeedsReview, reason: "2 new commitments could be this line's", evidence: 2},
 		{name: "one, shared", row: laneOnce(one), ev: lookOne, now: later, rule: "T12", to: NeedsReview, reason: "1 new commitments could be this line's", evidence: 1},
 		{name: "two, exclusive", row: laneOnce(two, exclusive), ev: lookTwo, now: later, rule: "T12", to: NeedsReview, reason: "2 new commitments could be this line's", evidence: 2},
 		{name: "two, shared, called off", row: laneOnce(two, calledOff), ev: lookTwo, now: later, rule: "T12", to: NeedsReview, reason: "2 new commitments", evidence: 2},

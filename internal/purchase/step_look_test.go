@@ -96,7 +96,9 @@ func TestWhatIsFoundCountsAtOnce(t *testing.T) {
 			rule: "T12", to: NeedsReview, reason: "2 commitments exist", evidence: 2},
 
 		{name: "payment failed", row: armedOnce(), ev: looked(listed(t0, unpaid)), now: now,
-			rule: "T9", to: Failed, attempts: map[int]AttemptState{1: AttemptDead}, reason: "payment failed", evidence: 1},
+			rule: "T9", to: Failed, attempts: map[int]AttemptState{1: AttemptDead}, reason: "was ordered, but its payment failed", evidence: 1},
+		{name: "given back", row: armedOnce(), ev: looked(listed(t0, inLane(identity(1), inState(cloud.Returned)))), now: now,
+			rule: "T9", to: Failed, attempts: map[int]AttemptState{1: AttemptDead}, reason: "was ordered, but it was given back", evidence: 1},
 		{name: "payment failed, two attempts", row: lineIn(Armed, with(lost, attempt(2, 1, AttemptInDoubt, cloud.Exists))), ev: looked(listed(t0, unpaid)), now: now,
 			rule: "T9", to: Failed, attempts: map[int]AttemptState{1: AttemptDead, 2: AttemptDead}, reason: "payment failed", evidence: 1},
 		{name: "payment failed for something else", row: armedOnce(), ev: looked(listed(t0, unpaidWrong)), now: now,

@@ -32,7 +32,7 @@ func order(id string, state cloud.CommitmentState, changes ...func(*cloud.Commit
 	return inLane(id, append([]func(*cloud.Commitment){inState(state), startingAt(fire)}, changes...)...)
 }
 
-func TestTheSecondOfAnOrderIsTwoToTwoAndAHalfHoursAhead(t *testing.T) {
+func TestTheSecondOfAnOrderIsTwoFullHoursToTwoAndAHalfAhead(t *testing.T) {
 	seconds := map[time.Duration]bool{}
 	for i := range 30_000 {
 		at := fireAt(t0, fmt.Sprintf("nonce-%d", i))
@@ -42,16 +42,21 @@ func TestTheSecondOfAnOrderIsTwoToTwoAndAHalfHoursAhead(t *testing.T) {
 		seconds[at.Sub(t0.Add(2*time.Hour))] = true
 	}
 	// Every second of half an hour is picked, and no other.
-	if len(seconds) != 1800 || !seconds[0] || !seconds[1799*time.Second] {
-		t.Errorf("%d seconds are picked; the first: %v, the last: %v", len(seconds), seconds[0], seconds[1799*time.Second])
+	if len(seconds) != 1800 || !seconds[time.Second] || !seconds[1800*time.Second] {
+		t.Errorf("%d seconds are picked; the first: %v, the last: %v", len(seconds), seconds[time.Second], seconds[1800*time.Second])
 	}
 	for off := range seconds {
-		if off < 0 || off > 1799*time.Second || off%time.Second != 0 {
+		if off < time.Second || off > 1800*time.Second || off%time.Second != 0 {
 			t.Errorf("%s after two hours is picked", off)
 		}
 	}
-	if at := fireAt(t0.Add(time.Second-1), "nonce"); at.Nanosecond() != 0 {
-		t.Errorf("%s is not a whole second", at)
+	// A moment within a second is cut, and the second is still two full hours ahead.
+	late := t0.Add(time.Second - 1)
+	for i := range 30_000 {
+		nonce := fmt.Sprintf("nonce-%d", i)
+		if at := fireAt(late, nonce); !at.Equal(fireAt(t0, nonce)) || at.Sub(late) <= 2*time.Hour {
+			t.Fatalf("at %s, %s is picked", late, at)
+		}
 	}
 }
 
@@ -128,6 +133,10 @@ func TestOneOrderForTheSecondIsQueued(t *testing.T) {
 		{name: "of the second generation", row: lineIn(Armed, classQ, with(ordering(1, AttemptDead), ordering(2, AttemptInDoubt))),
 			ev: looked(lane(end.Add(time.Minute), order("r-2", cloud.Queued, startingAt(fire.Add(time.Second))))), now: end.Add(time.Minute),
 			rule: "T5", to: QueuedLine, attempts: map[int]AttemptState{2: AttemptAccepted}, reason: "12:00:18", evidence: 1},
+		{name: "found on the last moment of its time", row: orderedOnce(Armed, AttemptInDoubt), ev: looked(lane(leave, queued)), now: leave,
+			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: after, mustLeaveBy: leave, evidence: 1},
+		{name: "found after its time", row: orderedOnce(Armed, AttemptInDoubt), ev: looked(lane(leave.Add(1), queued)), now: leave.Add(1),
+			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: after, mustLeaveBy: leave.Add(20*time.Minute + 1), evidence: 1},
 		{name: "called off, so looked at now", row: orderedOnce(Armed, AttemptInDoubt, calledOff), ev: looked(lane(end, queued)), now: end,
 			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: end, evidence: 1},
 		{name: "the plan failed elsewhere, so looked at now", row: orderedOnce(Armed, AttemptInDoubt, planFailed), ev: looked(lane(end, queued)), now: end,
@@ -172,7 +181,12 @@ func TestSeveralOrdersForOneSecondAreDeletedButOne(t *testing.T) {
 	end, late := t0.Add(settled), fire.Add(-10*time.Minute)
 	one, two := order("r-1", cloud.Queued), order("r-2", cloud.Queued)
 	other := inLane("other")
-	runSteps(t, []stepCase{
+	doubt, accepted := orderedOnce(Armed, AttemptInDoubt), orderedOnce(QueuedLine, AttemptAccepted)
+	cases := []stepCase{
+		{name: "next to other goods for another second", row: doubt, ev: looked(lane(end, one, two, order("r-3", cloud.Queued, startingAt(fire.Add(time.Second)), mismatches["quantity"]))), now: end,
+			to: Armed, reason: "2 orders for one second", lookAt: end.Add(ReadRetry)},
+		{name: "next to other goods that were deleted", row: doubt, ev: looked(lane(end, one, two, order("r-3", cloud.Deleted, mismatches["quantity"]))), now: end,
+			to: Armed, reason: "2 orders for one second", lookAt: end.Add(ReadRetry)},
 		{name: "settled", row: orderedOnce(Armed, AttemptInDoubt), ev: looked(lane(end, one, two)), now: end, to: Armed, reason: "2 orders for one second; deleting all but one", lookAt: end.Add(ReadRetry)},
 		{name: "queued", row: orderedOnce(QueuedLine, AttemptAccepted), ev: looked(lane(end, one, two)), now: end, to: QueuedLine, reason: "2 orders for one second", lookAt: end.Add(ReadRetry)},
 		{name: "just in time", row: orderedOnce(Armed, AttemptInDoubt), ev: looked(lane(late, one, two)), now: late.Add(-1), to: Armed, reason: "2 orders for one second", lookAt: late.Add(ReadRetry - 1)},
@@ -182,12 +196,31 @@ func TestSeveralOrdersForOneSecondAreDeletedButOne(t *testing.T) {
 			rule: "T12", to: NeedsReview, reason: "not deleted in time", evidence: 2},
 		{name: "too late, behind something else", row: orderedOnce(Armed, AttemptInDoubt), ev: looked(lane(late, other, one, two)), now: late,
 			rule: "T12", to: NeedsReview, reason: "not deleted in time", evidence: 3},
-	})
+	}
+	// Which of them are this line's is not told by the second any more.
+	for name, change := range mismatches {
+		odd := order("r-2", cloud.Queued, change)
+		review := func(when string, row Row, now time.Time, evidence int, cs ...cloud.Commitment) stepCase {
+			return stepCase{name: "another " + name + ", " + when, row: row, ev: looked(lane(now, cs...)), now: now, rule: "T12", to: NeedsReview,
+				reason: "one of several orders for one second is not this line's: the cloud shows ", evidence: evidence}
+		}
+		cases = append(cases,
+			review("settled", doubt, end, 2, one, odd),
+			review("settled, listed first", doubt, end, 2, odd, one),
+			review("settled, and two as approved", doubt, end, 3, one, odd, order("r-3", cloud.Queued)),
+			review("settled, called off", orderedOnce(Armed, AttemptInDoubt, calledOff), end, 2, one, odd),
+			review("settled, too late to delete", doubt, late, 2, one, odd),
+			review("queued", accepted, t0, 2, one, odd),
+			review("queued, called off", orderedOnce(QueuedLine, AttemptAccepted, calledOff), end, 2, one, odd),
+			stepCase{name: "another " + name + ", not settled", row: doubt, ev: looked(lane(t0, one, odd)), now: t0, to: Armed, reason: "may still appear"})
+	}
+	runSteps(t, cases)
 }
 
 func TestWhichOrdersMustNotFire(t *testing.T) {
 	end, late := t0.Add(settled), fire.Add(-10*time.Minute)
 	one, two, three := order("r-1", cloud.Queued), order("r-2", cloud.Queued), order("r-3", cloud.Queued)
+	odd := order("r-4", cloud.Queued, mismatches["quantity"])
 	armed, queued := orderedOnce(Armed, AttemptInDoubt), orderedOnce(QueuedLine, AttemptAccepted)
 	for _, c := range []struct {
 		name  string
@@ -199,6 +232,14 @@ func TestWhichOrdersMustNotFire(t *testing.T) {
 		{name: "the only one", row: armed, found: []cloud.Commitment{one}, now: end},
 		{name: "several, not settled", row: armed, found: []cloud.Commitment{one, two}, now: end.Add(-1)},
 		{name: "several, settled", row: armed, found: []cloud.Commitment{one, two, three}, now: end, want: []string{"r-2", "r-3"}},
+		{name: "several, listed in another order", row: armed, found: []cloud.Commitment{three, one, two}, now: end, want: []string{"r-2", "r-3"}},
+		{name: "several, one of other goods", row: armed, found: []cloud.Commitment{one, two, odd}, now: end},
+		{name: "several, the first of other goods", row: armed, found: []cloud.Commitment{order("r-0", cloud.Queued, mismatches["term"]), one, two}, now: end},
+		{name: "several, one of other goods is for another second", row: armed, found: []cloud.Commitment{one, two, order("r-3", cloud.Queued, startingAt(fire.Add(time.Second)), mismatches["quantity"])}, now: end, want: []string{"r-2"}},
+		{name: "several, one of other goods is deleted", row: armed, found: []cloud.Commitment{one, two, order("r-3", cloud.Deleted, mismatches["quantity"])}, now: end, want: []string{"r-2"}},
+		{name: "called off, of other goods", row: orderedOnce(QueuedLine, AttemptAccepted, calledOff), found: []cloud.Commitment{odd}, now: end},
+		{name: "called off, one of other goods", row: orderedOnce(QueuedLine, AttemptAccepted, calledOff), found: []cloud.Commitment{one, odd}, now: end},
+		{name: "called off in recovery, one of other goods", row: orderedOnce(Recovery, AttemptAccepted, calledOff), found: []cloud.Commitment{one, odd}, now: end},
 		{name: "several, queued", row: queued, found: []cloud.Commitment{one, two}, now: end, want: []string{"r-2"}},
 		{name: "several, just in time", row: armed, found: []cloud.Commitment{one, two}, now: late.Add(-1), want: []string{"r-2"}},
 		{name: "several, too late", row: armed, found: []cloud.Commitment{one, two}, now: late},
@@ -248,7 +289,8 @@ func TestAQueuedLineThatIsCalledOffEndsWhenItsOrderIsShownAsDeleted(t *testing.T
 	now, late := t0.Add(time.Hour), fire.Add(-10*time.Minute)
 	dead := map[int]AttemptState{1: AttemptDead}
 	off, failed, wanted := orderedOnce(QueuedLine, AttemptAccepted, calledOff), orderedOnce(QueuedLine, AttemptAccepted, planFailed), orderedOnce(QueuedLine, AttemptAccepted)
-	queued, gone := order("r-1", cloud.Queued), order("r-1", cloud.Deleted)
+	queued, gone, surplus := order("r-1", cloud.Queued), order("r-1", cloud.Deleted), order("r-2", cloud.Deleted)
+	handled := orderedOnce(QueuedLine, AttemptAccepted, calledOff, func(r *Row) { r.Attempts[0].Handle = "r-1" })
 	runSteps(t, []stepCase{
 		{name: "still queued", row: off, ev: looked(lane(now, queued)), now: now, to: QueuedLine, lookAt: now.Add(ReadRetry)},
 		{name: "still queued, the plan failed elsewhere", row: failed, ev: looked(lane(now, queued)), now: now, to: QueuedLine, lookAt: now.Add(ReadRetry)},
@@ -256,6 +298,10 @@ func TestAQueuedLineThatIsCalledOffEndsWhenItsOrderIsShownAsDeleted(t *testing.T
 		{name: "still queued, too late", row: off, ev: looked(lane(late, queued)), now: late, to: QueuedLine, lookAt: fire.Add(time.Minute)},
 		{name: "deleted", row: off, ev: looked(lane(now, gone)), now: now, rule: "T7", to: Canceled, attempts: dead, reason: "the order was deleted before it fired", evidence: 1},
 		{name: "deleted, the plan failed elsewhere", row: failed, ev: looked(lane(now, gone)), now: now, rule: "T7", to: Canceled, attempts: dead, reason: "called off", evidence: 1},
+		{name: "deleted, known by its handle", row: handled, ev: looked(lane(now, gone)), now: now, rule: "T7", to: Canceled, attempts: dead, reason: "called off", evidence: 1},
+		{name: "deleted, next to one too many", row: handled, ev: looked(lane(now, surplus, gone)), now: now, rule: "T7", to: Canceled, attempts: dead, reason: "called off", evidence: 2},
+		{name: "only one too many is deleted", row: handled, ev: looked(lane(now, surplus)), now: now, rule: "T12", to: NeedsReview, reason: "the order is gone", evidence: 1},
+		{name: "only one too many is deleted, and it is still queued", row: handled, ev: looked(lane(now, surplus, queued)), now: now, to: QueuedLine, lookAt: now.Add(ReadRetry)},
 		{name: "not listed", row: off, ev: looked(lane(now)), now: now, to: QueuedLine, lookAt: now.Add(ReadRetry)},
 		{name: "fired all the same", row: off, ev: looked(lane(fire, order("r-1", cloud.Active))), now: fire,
 			rule: "T6", to: Purchased, attempts: map[int]AttemptState{1: AttemptSucceeded}, receipt: 1, evidence: 1},
@@ -299,10 +345,14 @@ func TestAnOrderThatFiredIsAPurchase(t *testing.T) {
 		}
 	}
 	dead := map[int]AttemptState{1: AttemptDead}
-	unpaid := looked(lane(fire, order("r-1", cloud.Failed)))
+	for state, reason := range map[cloud.CommitmentState]string{cloud.Failed: "the order fired, but its payment failed", cloud.Returned: "the order fired, but it was given back"} {
+		ev := looked(lane(fire, order("r-1", state)))
+		cases = append(cases,
+			stepCase{name: string(state), row: orderedOnce(QueuedLine, AttemptAccepted), ev: ev, now: fire, rule: "T9", to: Failed, attempts: dead, reason: reason, evidence: 1},
+			stepCase{name: string(state) + ", in doubt", row: orderedOnce(Armed, AttemptInDoubt), ev: ev, now: fire, rule: "T9", to: Failed, attempts: dead, reason: reason, evidence: 1},
+			stepCase{name: string(state) + ", called off", row: orderedOnce(QueuedLine, AttemptAccepted, calledOff), ev: ev, now: fire, rule: "T9", to: Failed, attempts: dead, reason: reason, evidence: 1})
+	}
 	cases = append(cases,
-		stepCase{name: "not paid", row: orderedOnce(QueuedLine, AttemptAccepted), ev: unpaid, now: fire, rule: "T9", to: Failed, attempts: dead, reason: "its payment failed", evidence: 1},
-		stepCase{name: "not paid, in doubt", row: orderedOnce(Armed, AttemptInDoubt), ev: unpaid, now: fire, rule: "T9", to: Failed, attempts: dead, reason: "its payment failed", evidence: 1},
 		stepCase{name: "in doubt, in time, and not settled", row: orderedOnce(Armed, AttemptInDoubt), ev: looked(lane(t0, order("r-1", cloud.Active))), now: t0, to: Armed, reason: "may still appear"},
 	)
 	runSteps(t, cases)

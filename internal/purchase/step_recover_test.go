@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bursar/internal/cloud"
 )
 
@@ -144,10 +146,14 @@ func TestALaneInRecoveryIsForAPersonUnlessTheAuditLogNamesThePurchase(t *testing
 	none := func(name string, row Row, ev Looked) stepCase {
 		return stepCase{name: name, row: row, ev: ev, now: foundAgain, rule: "T15", to: Canceled, attempts: dead, reason: voided, evidence: 1}
 	}
-	names := func(name string, row Row, ev Looked) stepCase {
-		return stepCase{name: name, row: row, ev: ev, now: foundAgain, rule: "T15", to: Purchased, receipt: lostAttempt, reason: "found when", evidence: 1}
+	names := func(name string, row Row, ev Looked, receipt int, attempts map[int]AttemptState) stepCase {
+		return stepCase{name: name, row: row, ev: ev, now: foundAgain, rule: "T15", to: Purchased, attempts: attempts,
+			receipt: receipt, how: cloud.EvidenceAuditLog, reason: "found when", evidence: 1}
 	}
-	runSteps(t, []stepCase{
+	unlisted := "the audit log names elsewhere, and no listing shows it"
+	won := map[int]AttemptState{1: AttemptSucceeded}
+	second := with(attempt(1, 1, AttemptDead, cloud.InDoubt), attempt(2, 2, AttemptInDoubt, cloud.InDoubt))
+	cases := []stepCase{
 		review("one since the backup", rolledBack(classC, once), lookedBack(fresh), could, 1),
 		review("one since the backup, exclusive", rolledBack(classC, once, exclusive), lookedBack(fresh), could, 1),
 		review("one since the backup, the attempts lost", rolledBack(classC), lookedBack(fresh), could, 1),
@@ -156,13 +162,41 @@ func TestALaneInRecoveryIsForAPersonUnlessTheAuditLogNamesThePurchase(t *testing
 		none("one older than the margin", rolledBack(classC, once), lookedBack(inLane("new", startingAt(backupAt.Add(-time.Hour-1))))),
 		none("one that something explains", rolledBack(classC, once, explained("new")), lookedBack(fresh)),
 
-		names("named", rolledBack(classC), audited(lane(foundAgain, fresh), "new")),
-		names("named, one of two", rolledBack(classC), audited(lane(foundAgain, inLane("other"), fresh), "new")),
-		names("named behind something not listed", rolledBack(classC), audited(lane(foundAgain, fresh), "elsewhere", "new")),
-		review("something not listed is named", rolledBack(classC), audited(lane(foundAgain, fresh), "elsewhere"), could, 1),
+		names("named", rolledBack(classC, once), audited(lane(foundAgain, fresh), "new"), 1, won),
+		names("named, one of two", rolledBack(classC, once), audited(lane(foundAgain, inLane("other"), fresh), "new"), 1, won),
+		names("named, one of several goods", rolledBack(classC, once), audited(lane(foundAgain, odd, fresh), "new"), 1, won),
+		names("named, of the second generation", rolledBack(classC, second), audited(lane(foundAgain, fresh), "new"), 2, map[int]AttemptState{2: AttemptSucceeded}),
+		names("named, the attempts lost", rolledBack(classC), audited(lane(foundAgain, fresh), "new"), lostAttempt, nil),
+		review("something not listed is named", rolledBack(classC, once), audited(lane(foundAgain), "elsewhere"), unlisted, 1),
+		review("something not listed is named, the attempts lost", rolledBack(classC), audited(lane(foundAgain), "elsewhere"), unlisted, 1),
+		review("something not listed is named, next to one since the backup", rolledBack(classC, once), audited(lane(foundAgain, fresh), "elsewhere"), unlisted, 1),
+		review("named behind something not listed", rolledBack(classC, once), audited(lane(foundAgain, fresh), "elsewhere", "new"), unlisted, 1),
 		review("the audit log shows nothing", rolledBack(classC), Looked{Facts: testFacts, Found: lane(foundAgain, fresh), Trail: nothingListed(foundAgain)}, could, 1),
 		review("named, of other goods", rolledBack(classC, with(handled)), audited(lane(foundAgain, odd), "op-1"), "the cloud shows quantity", 1),
-	})
+	}
+	for name, change := range mismatches {
+		cases = append(cases,
+			review("one of another "+name, rolledBack(classC, once), lookedBack(inLane("new", change)), "the cloud shows ", 1),
+			review("one of another "+name+", the attempts lost", rolledBack(classC), lookedBack(inLane("new", change)), "the cloud shows ", 1),
+			review("two, one of another "+name, rolledBack(classC, once), lookedBack(fresh, inLane("other", change)), "more than one commitment", 2),
+			none("one of another "+name+", older than the margin", rolledBack(classC, once), lookedBack(inLane("new", change, startingAt(backupAt.Add(-time.Hour-1))))),
+			none("one of another "+name+" that something explains", rolledBack(classC, once, explained("new")), lookedBack(inLane("new", change))),
+			review("an order of another "+name, rolledBack(classQ), lookedBack(order("r-1", cloud.Queued, startingAt(laterFire), change)), "the cloud shows ", 1))
+	}
+	runSteps(t, cases)
+}
+
+func TestAReceiptOfALaneInRecoveryHoldsWhatIsListed(t *testing.T) {
+	c, err := DefaultRules.Step(rolledBack(classC, once), audited(lane(foundAgain, inLane("new")), "new"), foundAgain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(inLane("new"), c.Receipt.Commitment); diff != "" {
+		t.Errorf("commitment (-want +got):\n%s", diff)
+	}
+	if got := c.Evidence[0]; got.N != 1 || got.Kind != cloud.EvidenceAuditLog {
+		t.Errorf("evidence %+v", got)
+	}
 }
 
 func TestTheAuditLogDoesNotSettleWhatHasAName(t *testing.T) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ func testLedger(t *testing.T, open func(*testing.T) *engine) {
 		"lines become due":                    testDue,
 		"a line that does not exist":          testMissing,
 		"the protocol's invariants hold":      testInvariants,
+		"a lane without identity is kept":     testLaneIsKept,
 		"a receipt belongs to one line":       testReceiptOnce,
 		"a plan is saved once":                testPlanOnce,
 		"only the nonce of the line is armed": testArmedByNonce,
@@ -287,6 +289,93 @@ func testAtomicity(t *testing.T, e *engine) {
 		t.Errorf("an illegal move: %v, want an error", err)
 	}
 	e.unchanged(before)
+}
+
+// Without an identity, one line of a lane is sent at a time, and no other until
+// nothing of it is in doubt.
+func testLaneIsKept(t *testing.T, e *engine) {
+	for i, c := range []struct {
+		name string
+		hold func(line purchase.LineID, a purchase.Attempt) // what keeps the lane
+		free func(line purchase.LineID)
+	}{
+		{name: "armed", hold: func(purchase.LineID, purchase.Attempt) {}, free: func(line purchase.LineID) {
+			a, now := e.row(line).Attempts[0], t0.Add(time.Second)
+			e.apply(e.step(line, answer(a, cloud.Bought), now), now)
+		}},
+		{name: "with a person, its purchase listed", hold: func(line purchase.LineID, a purchase.Attempt) {
+			e.apply(e.step(line, sold(a, 1), t0.Add(time.Second)), t0.Add(time.Second))
+		}, free: func(line purchase.LineID) {
+			now := t0.Add(time.Minute)
+			seen := e.row(line).Attempts[0]
+			c := commitment(seen)
+			c.Quantity = 1
+			found := absent(now)
+			found[0].Kind, found[0].Commitment = cloud.EvidenceListing, &c
+			e.apply(e.step(line, purchase.Decided{Facts: facts, Choice: purchase.Adopt, By: "ana", Adopt: c.ID, Found: found}, now), now)
+		}},
+		{name: "in recovery", hold: func(line purchase.LineID, a purchase.Attempt) {
+			e.apply(e.step(line, sold(a, 1), t0.Add(time.Second)), t0.Add(time.Second))
+			e.ok(e.exec("UPDATE line SET state = 'recovery' WHERE id = $1", line))
+		}, free: func(line purchase.LineID) {
+			now := t0.Add(time.Hour)
+			e.apply(e.step(line, purchase.Looked{Facts: facts, Found: absent(now)}, now), now)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPlan(t, i+1, 4)
+			for l := range p.Lines {
+				p.Lines[l].Class, p.Lines[l].Spec.Account = cloud.ClassNone, cloud.Account(fmt.Sprintf("11112222%04d", i)) // a lane of its own
+			}
+			p.Lines[2].Class = cloud.ClassName
+			p.Lines[3].Spec.Offering.Region = "us-east-1"
+			e.ok(p.Freeze())
+			e.ok(e.SavePlan(t.Context(), p))
+			e.ok(e.Decide(t.Context(), yes(p), t0.Add(2*time.Hour)))
+			holder, other := p.Lines[0].ID, p.Lines[1].ID
+			nonce := func(n int) string { return fmt.Sprintf("%s %d", c.name, n) }
+
+			if held := e.row(other).LaneHeld; !held.IsZero() {
+				t.Errorf("nothing is open and the lane is held until %s", held)
+			}
+			first := e.step(other, checked(p.Lines[1].Spec.Offering, t0, nonce(1)), t0) // before anybody had the lane
+			c.hold(holder, e.armed(holder, t0, nonce(0)))
+			row := e.row(holder)
+			want := row.Line.LookAt
+			if want.IsZero() {
+				want = row.Line.MustLeaveBy
+			}
+			if held := e.row(other).LaneHeld; !held.Equal(want) || held.IsZero() {
+				t.Errorf("the lane is held until %s, want %s", held, want)
+			}
+			if held := row.LaneHeld; !held.IsZero() {
+				t.Errorf("the holder of the lane waits for itself until %s", held)
+			}
+			before := e.everything()
+			if err := e.Apply(t.Context(), first, t0); !errors.Is(err, purchase.ErrLost) {
+				t.Errorf("a second line of the lane: %v, want ErrLost", err)
+			}
+			e.unchanged(before)
+			e.armed(p.Lines[2].ID, t0, nonce(2)) // another class
+			e.armed(p.Lines[3].ID, t0, nonce(3)) // another lane
+
+			c.free(holder)
+			if state := e.row(holder).Line.State; !state.Terminal() {
+				t.Fatalf("the line that held the lane is %s", state)
+			}
+			if held := e.row(other).LaneHeld; !held.IsZero() {
+				t.Errorf("the lane is free and held until %s", held)
+			}
+			e.armed(other, t0, nonce(1))
+		})
+	}
+}
+
+// sold is the answer that an attempt bought another quantity than it asked for.
+func sold(a purchase.Attempt, quantity int64) purchase.Answered {
+	ev := answer(a, cloud.Bought)
+	ev.Evidence.Commitment.Quantity = quantity
+	return ev
 }
 
 func testReceiptOnce(t *testing.T, e *engine) {
