@@ -36,7 +36,7 @@ func TestTheLedgerInMemoryIsTheLedger(t *testing.T) {
 	for seed := range uint64(60) {
 		run(seed, pairClasses, false)
 	}
-	for seed := range uint64(30) {
+	for seed := range uint64(20) {
 		run(1000+seed, slices.Repeat([]cloud.Class{cloud.ClassQueued}, 4), true)
 	}
 	t.Logf("%d steps: %d applied, %d refused by both", steps, applied, refused)
