@@ -40,7 +40,8 @@ type Plan struct {
 	Progress        string     `json:"progress"`
 	Simulated       bool       `json:"simulated"`
 	Digest          string     `json:"digest"`
-	ToleranceBP     int        `json:"tolerance_bp"` // hundredths of a per cent
+	ToleranceBP     int        `json:"tolerance_bp"`   // hundredths of a per cent
+	AllOrNothing    bool       `json:"all_or_nothing"` // every line is bought, or none
 	ApprovalExpires *time.Time `json:"approval_expires_at,omitempty"`
 	Total           Price      `json:"total"`
 	Bound           Price      `json:"bound"` // of the lines that are purchased

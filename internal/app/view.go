@@ -23,7 +23,7 @@ func (a *App) planView(ctx context.Context, p *purchase.Plan) (api.Plan, error) 
 	}
 	v := api.Plan{
 		ID: string(p.ID), Lineage: string(p.Lineage), Version: p.Version, Name: p.Name, Requester: p.Requester, CreatedAt: p.CreatedAt,
-		State: string(p.State), Progress: string(p.Progress()), Digest: p.Digest, ToleranceBP: int(p.Tolerance),
+		State: string(p.State), Progress: string(p.Progress()), Digest: p.Digest, ToleranceBP: int(p.Tolerance), AllOrNothing: p.AllOrNothing,
 		ApprovalExpires: optional(p.ApprovalExpires), Total: priceView(p.Total),
 		Approvals: api.Approvals{Needed: p.Approvals.Needed, Approvers: p.Approvals.Approvers, RequesterMay: p.Approvals.Self},
 	}

@@ -16,7 +16,8 @@ func (sh *shell) planContinue() *cobra.Command {
 		Short: "Plan what of a plan was not bought, priced anew, as its next version",
 		Long: `Makes the next version of a plan with the lines that failed, expired, were canceled
 with the rest of their plan, or wait for a new approval. Lines that are bought, in
-doubt or waiting for a decision are left to their version. Nothing is bought before
+doubt or waiting for a decision are left to their version; a plan that is all or
+nothing is continued with every line or not at all. Nothing is bought before
 the new version is approved, which supersedes the earlier ones.`,
 		Args: oneID("PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -175,6 +175,9 @@ func printPlan(w io.Writer, p api.Plan) {
 	} else {
 		fmt.Fprintf(w, "tolerance  prices may rise by %s%% until the purchase\n", percent(p.ToleranceBP))
 	}
+	if p.AllOrNothing {
+		fmt.Fprintln(w, "all or nothing: every line is bought, or none")
+	}
 	printBudgets(w, p.Budgets)
 	fmt.Fprintf(w, "digest     %s\n", p.Digest)
 	if p.Version > 1 {

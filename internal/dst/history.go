@@ -235,7 +235,7 @@ func (w *world) build() {
 		}
 	}
 	w.ledger.Cap = lineCost * int64(n-w.c.pick(2))
-	w.ledger.allOrNothing = batch
+	w.ledger.AllOrNothing = batch
 	w.earlier(w.c.pick(3))
 	if !exclusive && w.c.pick(2) == 1 {
 		w.strangers()
@@ -420,6 +420,9 @@ func (w *world) apply(ctx context.Context, c purchase.Change) error {
 	}
 	if err != nil {
 		return err
+	}
+	if w.ledger.AllOrNothing && c.To != c.From && c.To.Unbought() {
+		w.wake() // the other lines are due
 	}
 	i := slices.IndexFunc(w.lines, func(l *lineTruth) bool { return l.id == c.Line })
 	w.applied(i, c)

@@ -19,8 +19,8 @@ type Memory struct {
 	Purchasing bool
 	lines      []*entry
 	receipts   map[string]purchase.LineID // commitment -> line
-	// allOrNothing: one line that ends without a purchase calls off all others.
-	allOrNothing bool
+	// AllOrNothing: one line that ends without a purchase calls off all others.
+	AllOrNothing bool
 	// Cap bounds what is held and spent together, in millionths.
 	Cap, Held, Spent int64
 	// incarnation counts the times that the ledger was found to have gone back; it
@@ -194,7 +194,7 @@ func (m *Memory) Row(_ context.Context, id purchase.LineID) (purchase.Row, error
 	e := m.find(id)
 	row := e.row
 	row.Purchasing, row.Restored, row.Backup = m.Purchasing, m.restored, m.backup
-	row.PlanFailed = m.allOrNothing && m.failed()
+	row.PlanFailed = m.AllOrNothing && m.failedBeside(id)
 	if row.Line.Class == cloud.ClassNone || row.Line.Class == cloud.ClassQueued {
 		row.Explained = m.explained(row.Line.Spec.Lane())
 		row.LaneHeld = m.laneHeld(&row.Line)
@@ -202,11 +202,30 @@ func (m *Memory) Row(_ context.Context, id purchase.LineID) (purchase.Row, error
 	return row, nil
 }
 
-// failed reports whether a line has ended without a purchase.
-func (m *Memory) failed() bool {
+// failedBeside reports whether a line other than this one has ended without a
+// purchase.
+func (m *Memory) failedBeside(id purchase.LineID) bool {
 	return slices.ContainsFunc(m.lines, func(e *entry) bool {
-		return e.row.Line.State.Terminal() && e.row.Line.State != purchase.Purchased
+		return e.row.Line.ID != id && e.row.Line.State.Unbought()
 	})
+}
+
+// callOffBeside makes the other lines due when the first one ends without a
+// purchase, and voids what was decided on them before.
+func (m *Memory) callOffBeside(id purchase.LineID, now time.Time) {
+	if !m.AllOrNothing || m.failedBeside(id) {
+		return
+	}
+	for _, e := range m.lines {
+		l := &e.row.Line
+		if l.ID == id {
+			continue
+		}
+		switch l.State {
+		case purchase.Ready, purchase.Armed, purchase.QueuedLine, purchase.NeedsReapproval, purchase.Recovery:
+			l.LookAt, l.UpdatedAt, l.Version = now, now, l.Version+1
+		}
+	}
 }
 
 // explained lists the commitments of a lane that a receipt names.
@@ -286,6 +305,9 @@ func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) erro
 		m.move(e, spent)
 	case c.To.Terminal():
 		m.move(e, released)
+	}
+	if c.To != c.From && c.To.Unbought() {
+		m.callOffBeside(c.Line, now)
 	}
 	l.Version++
 	l.State, l.Generation, l.Reason, l.Listing = c.To, c.Generation, c.Reason, c.Listing

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bursar/internal/cloud"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -215,6 +216,60 @@ func TestContinue(t *testing.T) {
 	if err != nil || len(third.Lines) != 2 || len(left) != 0 {
 		t.Errorf("expired: %v, %v", left, err)
 	}
+}
+
+// TestAllOrNothing: what is bought whole or not is called off, continued and
+// replaced whole.
+func TestAllOrNothing(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	in := recommend.Input{Drafts: drafts(3), AllOrNothing: new(true)}
+	o := engine.PlanOptions{Name: "test", Requester: "ada"}
+	if _, err := w.engine.Propose(t.Context(), in, o); err == nil || !strings.Contains(err.Error(), "all or nothing cannot hold line 1: orders of rds cannot be deleted") {
+		t.Errorf("of lines that bind at once: %v", err)
+	}
+	w.engine, w.clouds = w.newEngine(w.db)
+	w.clouds.class = cloud.ClassQueued
+	p, err := w.engine.Propose(t.Context(), in, o)
+	if err != nil || !p.AllOrNothing {
+		t.Fatal(p, err)
+	}
+	if err := w.approve(p); err != nil {
+		t.Fatal(err)
+	}
+	proceed := func(p *purchase.Plan) (*purchase.Plan, error) {
+		next, _, err := w.engine.Continue(t.Context(), w.plan(p), engine.PlanOptions{Requester: "ada"})
+		return next, err
+	}
+	if _, err := proceed(p); err == nil || !strings.Contains(err.Error(), "has nothing to continue") {
+		t.Errorf("all open: %v", err)
+	}
+	if _, _, err := w.engine.Cancel(t.Context(), p.Lines[1].ID, "grace", ""); err != nil {
+		t.Fatal(err)
+	}
+	want := "is all or nothing and is continued as a whole or not: line 1 is ready: it is still to be bought"
+	if _, err := proceed(p); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("some open: %v", err)
+	}
+	w.run(p)
+	for i, l := range w.plan(p).Lines {
+		if l.State != purchase.Canceled || i != 1 && !strings.Contains(l.Reason, "all-or-nothing") {
+			t.Errorf("line %d is %s: %s", l.Number, l.State, l.Reason)
+		}
+	}
+	// The line that was called off is asked for again: it took the others with it.
+	next, err := proceed(p)
+	if err != nil || !next.AllOrNothing || len(next.Lines) != 3 {
+		t.Fatal(next, err)
+	}
+	o.Replaces, in.AllOrNothing = next, nil
+	if p, err = w.engine.Propose(t.Context(), in, o); err != nil || !p.AllOrNothing || p.Version != 3 {
+		t.Errorf("a version that does not say: %v, %v", p, err)
+	}
+	in.AllOrNothing = new(false)
+	if p, err = w.engine.Propose(t.Context(), in, o); err != nil || p.AllOrNothing {
+		t.Errorf("a version that says no: %v, %v", p, err)
+	}
+	w.check()
 }
 
 // A new version is not approved while an earlier one may still have bought the

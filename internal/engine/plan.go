@@ -26,7 +26,8 @@ type PlanOptions struct {
 	Caps      recommend.Caps
 	Approvals ApprovalRules
 	// Replaces is a version of the plan that the new one takes the place of, once it
-	// is approved; nil begins a new plan.
+	// is approved; nil begins a new plan. The new version is all or nothing as it is,
+	// unless the input says otherwise.
 	Replaces *purchase.Plan
 }
 
@@ -49,7 +50,10 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 		if err != nil {
 			return nil, err
 		}
-		p.Lineage, p.Version = o.Replaces.Lineage, len(versions)+1
+		p.Lineage, p.Version, p.AllOrNothing = o.Replaces.Lineage, len(versions)+1, o.Replaces.AllOrNothing
+	}
+	if in.AllOrNothing != nil {
+		p.AllOrNothing = *in.AllOrNothing
 	}
 	offerings, err := e.lookUp(ctx, in.Drafts)
 	if err != nil {

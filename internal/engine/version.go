@@ -11,8 +11,8 @@ import (
 
 // Continue proposes the next version of a plan with those lines of it that ended
 // without a purchase, by evidence, or wait for a new approval; each is priced
-// anew. The others stay what they are, and left says of each why. It must be the
-// newest version.
+// anew. The others stay what they are, and left says of each why. Of an
+// all-or-nothing plan it is every line or an error. It must be the newest version.
 func (e *Engine) Continue(ctx context.Context, p *purchase.Plan, o PlanOptions) (next *purchase.Plan, left []recommend.Left, err error) {
 	if p.State == purchase.PlanProposed || p.State == purchase.PlanRejected {
 		return nil, nil, fmt.Errorf("plan %s is %s: only an approved plan is continued", p.ID, p.State)
@@ -29,6 +29,9 @@ func (e *Engine) Continue(ctx context.Context, p *purchase.Plan, o PlanOptions) 
 	in := recommend.Input{Name: p.Name, ToleranceBP: int(p.Tolerance)}
 	for _, l := range p.Lines {
 		at := recommend.Position{File: "plan " + string(p.ID), Line: l.Number}
+		if p.AllOrNothing && l.State == purchase.Canceled {
+			l.CancelRequested = false // the whole plan was called off with it
+		}
 		if why := staysOut(l); why != "" {
 			left = append(left, recommend.Left{At: at, What: fmt.Sprintf("line %d is %s", l.Number, l.State), Why: why})
 			continue
@@ -46,6 +49,10 @@ func (e *Engine) Continue(ctx context.Context, p *purchase.Plan, o PlanOptions) 
 			whys[i] = l.What + ": " + l.Why
 		}
 		return nil, left, fmt.Errorf("plan %s has nothing to continue: %s", p.ID, strings.Join(whys, "; "))
+	}
+	if p.AllOrNothing && len(left) > 0 {
+		return nil, left, fmt.Errorf("plan %s is all or nothing and is continued as a whole or not: %s: %s; plan what is still wanted with bursar plan create",
+			p.ID, left[0].What, left[0].Why)
 	}
 	o.Name, o.Replaces = p.Name, p
 	next, err = e.Propose(ctx, in, o)

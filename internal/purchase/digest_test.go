@@ -107,6 +107,7 @@ func TestEveryApprovedFieldChangesTheDigest(t *testing.T) {
 	}
 	check("name", func(p *Plan) { p.Name += "!" })
 	check("tolerance", func(p *Plan) { p.Tolerance++ })
+	check("all or nothing", func(p *Plan) { p.AllOrNothing = true })
 	check("order", func(p *Plan) { slices.Reverse(p.Lines) })
 	check("one line fewer", func(p *Plan) { p.Lines = p.Lines[:1] })
 	check("one line more", func(p *Plan) { p.Lines = append(p.Lines, p.Lines[1]) })
@@ -183,7 +184,7 @@ func mutate(t *testing.T, v reflect.Value) {
 
 func TestEveryFieldOfAPlanIsApprovedOrNot(t *testing.T) {
 	want := map[string][]string{
-		"Plan": {"ID", "Lineage", "Version", "Name", "Requester", "CreatedAt", "Tolerance", "Approvals", "Lines", "Total", "Digest", "State", "ApprovalExpires"},
+		"Plan": {"ID", "Lineage", "Version", "Name", "Requester", "CreatedAt", "Tolerance", "AllOrNothing", "Approvals", "Lines", "Total", "Digest", "State", "ApprovalExpires"},
 		"Line": {"ID", "Plan", "Number", "Spec", "Class", "State", "Generation", "Armed", "Version", "CancelRequested", "Listing", "DecidedBy", "Reason", "MustLeaveBy", "LookAt", "UpdatedAt"},
 	}
 	for _, kind := range []reflect.Type{reflect.TypeFor[Plan](), reflect.TypeFor[Line]()} {
@@ -238,10 +239,13 @@ func TestFreezeRefusesWhatCannotBeApproved(t *testing.T) {
 		"no lines":                  {change: func(p *Plan) { p.Lines = nil }},
 		"negative tolerance":        {change: func(p *Plan) { p.Tolerance = -1 }},
 		"a tolerance above the all": {change: func(p *Plan) { p.Tolerance = 10_001 }},
-		"no quantity":               {change: func(p *Plan) { p.Lines[0].Spec.Quantity = 0 }},
-		"two currencies":            {change: func(p *Plan) { p.Lines[1].Spec = other }, is: ErrCurrencies},
-		"two currencies in a line":  {change: func(p *Plan) { p.Lines[0].Spec.Offering.Hourly = money.MustParse("1", "EUR") }, is: money.ErrCurrency},
-		"a line too dear to write":  {change: func(p *Plan) { p.Lines[0].Spec.Offering.Hourly = usd("9999999999999999") }, is: money.ErrOverflow},
+		"all or nothing with a line that binds at once": {change: func(p *Plan) {
+			p.AllOrNothing, p.Lines[0].Class, p.Lines[1].Class = true, cloud.ClassQueued, cloud.ClassName
+		}},
+		"no quantity":              {change: func(p *Plan) { p.Lines[0].Spec.Quantity = 0 }},
+		"two currencies":           {change: func(p *Plan) { p.Lines[1].Spec = other }, is: ErrCurrencies},
+		"two currencies in a line": {change: func(p *Plan) { p.Lines[0].Spec.Offering.Hourly = money.MustParse("1", "EUR") }, is: money.ErrCurrency},
+		"a line too dear to write": {change: func(p *Plan) { p.Lines[0].Spec.Offering.Hourly = usd("9999999999999999") }, is: money.ErrOverflow},
 		"a total too dear to write": {change: func(p *Plan) {
 			p.Lines[0].Spec.Offering.Upfront, p.Lines[0].Spec.Quantity = usd("9999999999999999"), 1
 			p.Lines[1].Spec.Offering.Upfront = usd("9999999999999999999")
@@ -256,6 +260,24 @@ func TestFreezeRefusesWhatCannotBeApproved(t *testing.T) {
 		}
 		if p.Digest != "" {
 			t.Errorf("%s: refused and given the digest %s", name, p.Digest)
+		}
+	}
+}
+
+func TestOnlyLinesThatCanBeTakenBackAreAllOrNothing(t *testing.T) {
+	for _, c := range []cloud.Class{cloud.ClassName, cloud.ClassToken, cloud.ClassNone, cloud.ClassHandle, cloud.ClassQueued} {
+		p := frozenPlan(t)
+		p.AllOrNothing, p.Lines[0].Class, p.Lines[1].Class = true, cloud.ClassQueued, c
+		err := p.Freeze()
+		if c == cloud.ClassQueued {
+			if form, _ := p.Canonical(); err != nil || p.Digest == frozenDigest || !strings.HasPrefix(string(form), `{"all_or_nothing":true,"form":"bursar-plan-1","lines":[`) {
+				t.Errorf("all of class Q: %v, %s", err, form)
+			}
+			continue
+		}
+		want := "a plan that is all or nothing cannot hold line 2: orders of rds cannot be deleted before they bind; plan the line apart, or without all_or_nothing"
+		if err == nil || err.Error() != want {
+			t.Errorf("class %s: %v, want %s", c, err, want)
 		}
 	}
 }

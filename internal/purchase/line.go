@@ -142,8 +142,7 @@ type Row struct {
 	Tolerance       Tolerance
 	// Purchasing is false while a person has stopped the installation.
 	Purchasing bool
-	// PlanFailed: the plan is all or nothing, and another line of it has ended
-	// without a purchase.
+	// PlanFailed: the plan is all or nothing, and another line of it is Unbought.
 	PlanFailed bool
 	// Explained are the ids in the line's lane that a receipt or a person's word
 	// explains, for classes C and Q.

@@ -45,11 +45,14 @@ type Plan struct {
 	Requester string
 	CreatedAt time.Time
 	Tolerance Tolerance
-	Approvals Approvals
-	Lines     []Line
-	Total     cloud.Price // over all lines
-	Digest    string      // "sha256:" and 64 hex digits
-	State     PlanState
+	// AllOrNothing: every line is bought, or none. Only lines of class Q can promise
+	// it: their orders can be deleted until they fire.
+	AllOrNothing bool
+	Approvals    Approvals
+	Lines        []Line
+	Total        cloud.Price // over all lines
+	Digest       string      // "sha256:" and 64 hex digits
+	State        PlanState
 	// ApprovalExpires is when the approval ends; zero unless approved. From then
 	// on nothing new is sent.
 	ApprovalExpires time.Time
@@ -110,8 +113,8 @@ func (s Spec) Lane() cloud.Lane {
 var ErrCurrencies = errors.New("a plan has one currency")
 
 // Freeze numbers the lines, sums them and sets the digest. It fails on a plan
-// without lines, on mixed currencies, and on a line whose price is not that of
-// its offering and quantity.
+// without lines, on mixed currencies, on a line whose price is not that of its
+// offering and quantity, and on one that an all-or-nothing plan cannot take back.
 func (p *Plan) Freeze() error {
 	if len(p.Lines) == 0 {
 		return errors.New("a plan needs at least one line")
@@ -123,6 +126,10 @@ func (p *Plan) Freeze() error {
 	for i := range p.Lines {
 		l := &p.Lines[i]
 		l.Plan, l.Number = p.ID, i+1
+		if p.AllOrNothing && l.Class != cloud.ClassQueued {
+			return fmt.Errorf("a plan that is all or nothing cannot hold line %d: orders of %s cannot be deleted before they bind; plan the line apart, or without all_or_nothing",
+				l.Number, l.Spec.Offering.Service)
+		}
 		price, err := l.Spec.Offering.Price(l.Spec.Quantity)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", l.Number, err)
@@ -148,11 +155,13 @@ func (p *Plan) Freeze() error {
 // neither ids nor times, so that the same input has the same digest. Changing it
 // voids every approval: it carries its own version.
 type digestDoc struct {
-	Form        string       `json:"form"`
-	Name        string       `json:"name"`
-	ToleranceBP int          `json:"tolerance_bp"`
-	Lines       []digestLine `json:"lines"`
-	Total       cloud.Price  `json:"total"`
+	Form        string `json:"form"`
+	Name        string `json:"name"`
+	ToleranceBP int    `json:"tolerance_bp"`
+	// Present only when true, so that the digests of all other plans stay.
+	AllOrNothing bool         `json:"all_or_nothing,omitempty"`
+	Lines        []digestLine `json:"lines"`
+	Total        cloud.Price  `json:"total"`
 }
 
 type digestLine struct {
@@ -170,7 +179,7 @@ type digestLine struct {
 // Canonical returns the plan in the fixed form that is hashed: RFC 8785 JSON
 // with every price as text. No number in it is anything but a small integer.
 func (p *Plan) Canonical() ([]byte, error) {
-	doc := digestDoc{Form: "bursar-plan-1", Name: p.Name, ToleranceBP: int(p.Tolerance), Total: p.Total}
+	doc := digestDoc{Form: "bursar-plan-1", Name: p.Name, ToleranceBP: int(p.Tolerance), AllOrNothing: p.AllOrNothing, Total: p.Total}
 	for _, l := range p.Lines {
 		doc.Lines = append(doc.Lines, digestLine{
 			Number: l.Number, Account: l.Spec.Account, Offering: l.Spec.Offering,

@@ -36,6 +36,11 @@ func (s State) Terminal() bool {
 	return false
 }
 
+// Unbought reports whether a line in this state has ended without a purchase, and
+// no newer version of the plan has it instead. One such line ends an
+// all-or-nothing plan.
+func (s State) Unbought() bool { return s == Failed || s == Canceled || s == Expired }
+
 // AttemptState is the state of an attempt.
 type AttemptState string
 

@@ -15,7 +15,7 @@ const (
 )
 
 var (
-	planKeys = []string{"version", "name", "tolerance", "lines"}
+	planKeys = []string{"version", "name", "tolerance", "all_or_nothing", "lines"}
 	// lineKeys are the keys of every line; those of the service come on top.
 	lineKeys = []string{"account", "region", "service", "term", "payment", "quantity", "provider", "offering", "currency", "note"}
 	// examples follow "is missing: write for example".
@@ -53,6 +53,13 @@ func readPlan(file, text string) (Input, error) {
 	}
 	if in.ToleranceBP, err = optional(p, top, "tolerance", tolerance); err != nil {
 		return Input{}, err
+	}
+	if n := top.values["all_or_nothing"]; n != nil {
+		all, err := p.boolean("all_or_nothing", n)
+		if err != nil {
+			return Input{}, err
+		}
+		in.AllOrNothing = &all
 	}
 	lines, err := p.need(top, "lines")
 	if err != nil {
@@ -163,7 +170,7 @@ func (p planReader) attributes(m mapping, s service) (cloud.Attributes, error) {
 		}
 		text, err := p.text(a.key, n)
 		if a.boolean {
-			text, err = p.scalar(a.key, n, "!!bool", "must be true or false, without quotes")
+			text, err = p.scalar(a.key, n, "!!bool", notBoolean)
 		}
 		if err != nil {
 			return nil, err

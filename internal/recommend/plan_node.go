@@ -90,6 +90,17 @@ func (p planReader) text(key string, n *yaml.Node) (string, error) {
 	return p.scalar(key, n, "!!str", "must be text: put "+p.brief(n)+" in quotes")
 }
 
+// boolean knows one spelling of each.
+func (p planReader) boolean(key string, n *yaml.Node) (bool, error) {
+	text, err := p.scalar(key, n, "!!bool", notBoolean)
+	if err == nil && text != "true" && text != "false" {
+		err = p.errorf(n.Line, key, "%s is not true or false", show(text))
+	}
+	return text == "true", err
+}
+
+const notBoolean = "must be true or false, without quotes"
+
 func (p planReader) scalar(key string, n *yaml.Node, tag, problem string) (string, error) {
 	switch {
 	case n.Kind != yaml.ScalarNode:

@@ -59,6 +59,8 @@ var planCases = []planCase{
 	{name: "name", text: "name: Databases\n" + plan()},
 	{name: "tolerance", text: "tolerance: 0.25%\n" + plan()},
 	{name: "tolerance at most", text: "tolerance: 10%\n" + plan()},
+	{name: "all or nothing", text: "all_or_nothing: true\n" + plan()},
+	{name: "not all or nothing", text: "all_or_nothing: false\n" + plan()},
 	{name: "account unquoted", text: plan("account", "111122223333")},
 	{name: "whole with decimals", text: plan("quantity", "3.0")},
 	{name: "most", text: plan("quantity", "10000")},
@@ -77,7 +79,7 @@ var planCases = []planCase{
 	{name: "lines null", text: "version: 1\nlines:\n", want: "p.yaml:2: lines: must be a list of at least one line, each beginning with a hyphen"},
 	{name: "line null", text: "version: 1\nlines:\n  -\n", want: "p.yaml:3: a line must be keys with values, but here is nothing"},
 	{name: "list", text: "- a\n", want: "p.yaml:1: the plan must be keys with values, but here is a list"},
-	{name: "unknown top key", text: plan() + "owner: me\n", want: "p.yaml:12: owner: is not a key of the plan: the keys are version, name, tolerance, lines"},
+	{name: "unknown top key", text: plan() + "owner: me\n", want: "p.yaml:12: owner: is not a key of the plan: the keys are version, name, tolerance, all_or_nothing, lines"},
 	{name: "unknown line key", text: plan("owner", "me"), want: "p.yaml:12: owner: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, engine, class, multi_az"},
 	{name: "key in capitals", text: plan("Note", "x"), want: "p.yaml:12: Note: is not a key of a line: did you mean note?"},
 	{name: "name blank", text: "name: ' '\n" + plan(), want: "p.yaml:1: name: is empty: write something or remove it"},
@@ -89,6 +91,13 @@ var planCases = []planCase{
 	{name: "tolerance number", text: "tolerance: 0.5\n" + plan(), want: "p.yaml:1: tolerance: 0.5 lacks the per cent sign: write 0.5%"},
 	{name: "tolerance too much", text: "tolerance: 10.01%\n" + plan(), want: "p.yaml:1: tolerance: \"10.01%\" is more than 10%, the most that a price may rise after approval"},
 	{name: "tolerance negative", text: "tolerance: -1%\n" + plan(), want: "p.yaml:1: tolerance: \"-1%\" is not a percentage from 0% to 10% with at most two decimals, such as 0.5%"},
+	{name: "all or nothing text", text: "all_or_nothing: \"true\"\n" + plan(), want: "p.yaml:1: all_or_nothing: must be true or false, without quotes"},
+	{name: "all or nothing yes", text: "all_or_nothing: yes\n" + plan(), want: "p.yaml:1: all_or_nothing: must be true or false, without quotes"},
+	{name: "all or nothing number", text: "all_or_nothing: 1\n" + plan(), want: "p.yaml:1: all_or_nothing: must be true or false, without quotes"},
+	{name: "all or nothing null", text: "all_or_nothing:\n" + plan(), want: "p.yaml:1: all_or_nothing: is empty: write a value or remove the key"},
+	{name: "all or nothing list", text: "all_or_nothing: [true]\n" + plan(), want: "p.yaml:1: all_or_nothing: must be a single value, but here is a list"},
+	{name: "all or nothing in capitals", text: "all_or_nothing: True\n" + plan(), want: `p.yaml:1: all_or_nothing: "True" is not true or false`, onlyDecoder: true},
+	{name: "all or nothing in a line", text: plan("all_or_nothing", "true"), want: "p.yaml:12: all_or_nothing: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, engine, class, multi_az"},
 	{name: "no account", text: plan("account", "-"), want: `p.yaml:3: account: is missing: write for example account: "111122223333"`},
 	{name: "account short", text: plan("account", `"1234"`), want: "p.yaml:3: account: 1234 has 4 digits and an AWS account id has 12: if zeros in front were lost, write them, in quotes"},
 	{name: "account words", text: plan("account", "production"), want: `p.yaml:3: account: "production" is not an AWS account id of 12 digits`},
@@ -173,6 +182,14 @@ func TestPlanValues(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, in); diff != "" {
 		t.Errorf("input (-want +got):\n%s", diff)
+	}
+}
+
+func TestPlanSaysWhetherItIsAllOrNothing(t *testing.T) {
+	for text, want := range map[string]*bool{"": nil, "all_or_nothing: true\n": new(true), "all_or_nothing: false\n": new(false)} {
+		if diff := cmp.Diff(want, accepted(t, "p.yaml", text+plan()).AllOrNothing); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
 	}
 }
 

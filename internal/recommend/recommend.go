@@ -106,8 +106,10 @@ type Input struct {
 	// ToleranceBP is how far the price may rise between approval and purchase, in
 	// hundredths of a per cent.
 	ToleranceBP int
-	Drafts      []Draft // no two of the same goods on the same terms for the same account
-	Left        []Left
+	// AllOrNothing: every line is bought, or none; nil when the file does not say.
+	AllOrNothing *bool
+	Drafts       []Draft // no two of the same goods on the same terms for the same account
+	Left         []Left
 }
 
 // Read reads one file to its end. The name is used in messages, and as a hint

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,9 +21,9 @@ import (
 // is then true of the other.
 func TestTheLedgerInMemoryIsTheLedger(t *testing.T) {
 	steps, applied, refused := 0, 0, 0
-	for seed := range uint64(60) {
+	run := func(seed uint64, classes []cloud.Class, allOrNothing bool) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			d := newPair(t, seed)
+			d := newPair(t, seed, classes, allOrNothing)
 			for range 80 {
 				d.step()
 			}
@@ -31,6 +32,12 @@ func TestTheLedgerInMemoryIsTheLedger(t *testing.T) {
 				reachedByAll[s] = true
 			}
 		})
+	}
+	for seed := range uint64(60) {
+		run(seed, pairClasses, false)
+	}
+	for seed := range uint64(20) {
+		run(1000+seed, slices.Repeat([]cloud.Class{cloud.ClassQueued}, 4), true)
 	}
 	t.Logf("%d steps: %d applied, %d refused by both", steps, applied, refused)
 	if applied < 1000 || refused < 300 {
@@ -62,15 +69,17 @@ type pair struct {
 
 var pairClasses = []cloud.Class{cloud.ClassName, cloud.ClassNone, cloud.ClassNone, cloud.ClassQueued, cloud.ClassQueued, cloud.ClassToken, cloud.ClassHandle}
 
-func newPair(t *testing.T, seed uint64) *pair {
+func newPair(t *testing.T, seed uint64, classes []cloud.Class, allOrNothing bool) *pair {
 	p := &pair{
 		t: t, rand: rand.New(rand.NewPCG(seed, 7)), sql: openSQLite(t), memory: dst.NewMemory("k7f2"), now: t0,
 		reached: map[purchase.State]bool{},
 	}
-	p.plan = newPlan(t, 1, len(pairClasses))
-	for i, c := range pairClasses {
+	p.plan = newPlan(t, 1, len(classes))
+	for i, c := range classes {
 		p.plan.Lines[i].Class = c
 	}
+	p.plan.AllOrNothing, p.memory.AllOrNothing = allOrNothing, allOrNothing
+	p.sql.ok(p.plan.Freeze())
 	p.sql.ok(p.sql.SavePlan(t.Context(), p.plan))
 	p.memory.Cap = 1 << 62
 	for _, l := range p.plan.Lines {
@@ -210,10 +219,10 @@ func (p *pair) commitment(a purchase.Attempt) cloud.Commitment {
 	c := commitment(a)
 	c.State = []cloud.CommitmentState{cloud.Pending, cloud.Active, cloud.Active, cloud.Failed}[p.rand.IntN(4)]
 	c.Start = a.ArmedAt
-	class := pairClasses[0]
-	for i, l := range p.plan.Lines {
+	class := p.plan.Lines[0].Class
+	for _, l := range p.plan.Lines {
 		if l.ID == a.Line {
-			class = pairClasses[i]
+			class = l.Class
 		}
 	}
 	switch class {

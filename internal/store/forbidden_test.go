@@ -314,7 +314,7 @@ func TestADecisionIsMadeOncePerPerson(t *testing.T) {
 	for _, to := range []string{"proposed", "approved", "rejected"} {
 		e.refuses("UPDATE plan SET state = $1 WHERE id = $2", to, approved.ID)
 	}
-	e.refuses("INSERT INTO plan SELECT '01PNEW', '01PNEW', 1, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total, digest, 'approved', approvals_needed, self_approval, approvers, 9 FROM plan LIMIT 1")
+	e.refuses("INSERT INTO plan SELECT '01PNEW', '01PNEW', 1, name, requester, requester_key, created_at, tolerance_bp, all_or_nothing, currency, upfront, hourly, total, digest, 'approved', approvals_needed, self_approval, approvers, 9 FROM plan LIMIT 1")
 	e.refuses("INSERT INTO installation VALUES (2, 'zzzz', 1, 'purchasing', 1)")
 	e.refuses("INSERT INTO installation VALUES (1, 'zzzz', 1, 'purchasing', 1)")
 	e.refuses("UPDATE installation SET state = 'asleep'")

@@ -60,6 +60,13 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 				return err
 			}
 		}
+		if p.AllOrNothing == 1 {
+			failed, err := q.FailedBeside(ctx, rows.FailedBesideParams{PlanID: r.PlanID, ID: r.ID})
+			if err != nil {
+				return err
+			}
+			row.PlanFailed = failed > 0
+		}
 		attempts, err := q.ListAttempts(ctx, string(line))
 		if err != nil {
 			return err
@@ -91,12 +98,19 @@ func laneHeld(ctx context.Context, q *rows.Queries, l purchase.Line) (time.Time,
 	return fromMicros(holder.LookAt), nil
 }
 
-// Apply performs a change under its guards, whole or not at all. See
-// purchase.Ledger for what its errors mean.
+// Apply performs a change under its guards, whole or not at all. A line of an
+// all-or-nothing plan that ends without a purchase makes the others due at once:
+// an order that is not looked at would fire. See purchase.Ledger for what its
+// errors mean.
 func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error {
 	err := db.write(ctx, func(q *rows.Queries) error {
 		if err := moveLine(ctx, q, c, now); err != nil {
 			return err
+		}
+		if c.To != c.From && c.To.Unbought() {
+			if err := q.CallOffBeside(ctx, rows.CallOffBesideParams{LookAt: micros(now), ID: string(c.Line)}); err != nil {
+				return err
+			}
 		}
 		if c.Arm != nil {
 			if err := insertAttempt(ctx, q, c.Arm); err != nil {

@@ -25,7 +25,8 @@ func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan, base ...LaneListin
 		err = q.InsertPlan(ctx, rows.InsertPlanParams{
 			ID: string(p.ID), Lineage: string(p.Lineage), Version: int64(p.Version), Name: p.Name,
 			Requester: p.Requester, RequesterKey: purchase.PersonKey(p.Requester), CreatedAt: micros(p.CreatedAt), ToleranceBp: int64(p.Tolerance),
-			Currency: p.Total.Total.Currency(), Upfront: p.Total.Upfront.Canonical(),
+			AllOrNothing: flag(p.AllOrNothing),
+			Currency:     p.Total.Total.Currency(), Upfront: p.Total.Upfront.Canonical(),
 			Hourly: p.Total.Hourly.Canonical(), Total: p.Total.Total.Canonical(), Digest: p.Digest,
 			ApprovalsNeeded: int64(p.Approvals.Needed), SelfApproval: flag(p.Approvals.Self), Approvers: approvers,
 		})
@@ -167,7 +168,7 @@ func toPlan(r rows.Plan) (*purchase.Plan, error) {
 	p := &purchase.Plan{
 		ID: purchase.PlanID(r.ID), Lineage: purchase.PlanID(r.Lineage), Version: int(r.Version), Name: r.Name,
 		Requester: r.Requester, CreatedAt: fromMicros(r.CreatedAt), Tolerance: purchase.Tolerance(r.ToleranceBp),
-		Digest: r.Digest, State: purchase.PlanState(r.State), ApprovalExpires: fromMicros(r.ApprovalExpiresAt),
+		AllOrNothing: r.AllOrNothing == 1, Digest: r.Digest, State: purchase.PlanState(r.State), ApprovalExpires: fromMicros(r.ApprovalExpiresAt),
 	}
 	var err error
 	if p.Approvals, err = toApprovals(r); err != nil {

@@ -34,6 +34,8 @@ func testLedger(t *testing.T, open func(*testing.T) *engine) {
 		"a person closes a line":              testDecidedLine,
 		"ids may be shortened":                testPrefixes,
 		"a line can be called off":            testCancel,
+		"all or nothing":                      testAllOrNothing,
+		"a line can be taken back or not":     testTakenBack,
 		"lines become due":                    testDue,
 		"a line that does not exist":          testMissing,
 		"the protocol's invariants hold":      testInvariants,
@@ -77,10 +79,20 @@ func testRoundTrip(t *testing.T, e *engine) {
 	if digest, err := got.ComputeDigest(); err != nil || digest != p.Digest {
 		t.Errorf("what is read back has the digest %s, %v", digest, err)
 	}
-	other := e.approve(2, 1)
+	batch := allOrNothing(t, 3, 2)
+	e.ok(e.SavePlan(t.Context(), batch))
+	got, err = e.Plan(t.Context(), string(batch.ID))
+	e.ok(err)
+	if diff := cmp.Diff(batch, got); diff != "" {
+		t.Errorf("all-or-nothing plan (-saved +read):\n%s", diff)
+	}
+	if digest, err := got.ComputeDigest(); err != nil || digest != batch.Digest {
+		t.Errorf("what is read back has the digest %s, %v", digest, err)
+	}
+	other := e.approve(4, 1)
 	all, err := e.Plans(t.Context())
 	e.ok(err)
-	if len(all) != 2 || all[0].ID != other.ID || len(all[0].Lines) != 1 || len(all[1].Lines) != 3 {
+	if len(all) != 3 || all[0].ID != other.ID || len(all[0].Lines) != 1 || len(all[1].Lines) != 2 || len(all[2].Lines) != 3 {
 		t.Errorf("plans, newest first: %v", all)
 	}
 	if all[0].State != purchase.PlanApproved || !all[0].ApprovalExpires.Equal(t0.Add(2*time.Hour)) || all[0].ApprovalExpires.Location() != time.UTC {

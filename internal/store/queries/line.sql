@@ -53,3 +53,16 @@ ORDER BY state LIMIT 1;
 
 -- name: LookNow :execrows
 UPDATE line SET look_at = $1 WHERE state IN ('ready', 'armed') AND look_at > $1;
+
+-- name: FailedBeside :one
+-- The other lines of a plan that ended without a purchase.
+SELECT count(*) FROM line WHERE plan_id = $1 AND id <> $2 AND state IN ('failed', 'canceled', 'expired');
+
+-- name: CallOffBeside :exec
+-- The first line of an all-or-nothing plan that ends without a purchase makes all
+-- others due, and void what was decided on them before.
+UPDATE line SET look_at = $1, updated_at = $1, version = line.version + 1
+WHERE line.id <> $2 AND line.plan_id = (SELECT l.plan_id FROM line l WHERE l.id = $2)
+  AND line.state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery')
+  AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.all_or_nothing = 1)
+  AND NOT EXISTS (SELECT 1 FROM line f WHERE f.plan_id = line.plan_id AND f.id <> $2 AND f.state IN ('failed', 'canceled', 'expired'));

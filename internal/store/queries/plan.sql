@@ -5,9 +5,9 @@ INSERT INTO installation (id, install, incarnation, state, created_at) VALUES (1
 SELECT * FROM installation WHERE id = 1;
 
 -- name: InsertPlan :exec
-INSERT INTO plan (id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total,
+INSERT INTO plan (id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, all_or_nothing, currency, upfront, hourly, total,
   digest, approvals_needed, self_approval, approvers, state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'proposed');
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 'proposed');
 
 -- name: GetPlan :one
 SELECT * FROM plan WHERE id = $1;

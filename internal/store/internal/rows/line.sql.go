@@ -96,6 +96,26 @@ func (q *Queries) ArmLine(ctx context.Context, arg ArmLineParams) (int64, error)
 	return result.RowsAffected()
 }
 
+const callOffBeside = `-- name: CallOffBeside :exec
+UPDATE line SET look_at = $1, updated_at = $1, version = line.version + 1
+WHERE line.id <> $2 AND line.plan_id = (SELECT l.plan_id FROM line l WHERE l.id = $2)
+  AND line.state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery')
+  AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.all_or_nothing = 1)
+  AND NOT EXISTS (SELECT 1 FROM line f WHERE f.plan_id = line.plan_id AND f.id <> $2 AND f.state IN ('failed', 'canceled', 'expired'))
+`
+
+type CallOffBesideParams struct {
+	LookAt int64
+	ID     string
+}
+
+// The first line of an all-or-nothing plan that ends without a purchase makes all
+// others due, and void what was decided on them before.
+func (q *Queries) CallOffBeside(ctx context.Context, arg CallOffBesideParams) error {
+	_, err := q.db.ExecContext(ctx, callOffBeside, arg.LookAt, arg.ID)
+	return err
+}
+
 const cancelDraftLines = `-- name: CancelDraftLines :execrows
 UPDATE line SET state = 'canceled', reason = $1, updated_at = $2
 WHERE plan_id = $3 AND state = 'draft'
@@ -113,6 +133,23 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const failedBeside = `-- name: FailedBeside :one
+SELECT count(*) FROM line WHERE plan_id = $1 AND id <> $2 AND state IN ('failed', 'canceled', 'expired')
+`
+
+type FailedBesideParams struct {
+	PlanID string
+	ID     string
+}
+
+// The other lines of a plan that ended without a purchase.
+func (q *Queries) FailedBeside(ctx context.Context, arg FailedBesideParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, failedBeside, arg.PlanID, arg.ID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const getLine = `-- name: GetLine :one

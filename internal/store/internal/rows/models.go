@@ -204,6 +204,7 @@ type Plan struct {
 	RequesterKey      string
 	CreatedAt         int64
 	ToleranceBp       int64
+	AllOrNothing      int64
 	Currency          string
 	Upfront           string
 	Hourly            string

@@ -207,7 +207,7 @@ func (q *Queries) SupersedePlan(ctx context.Context, id string) (int64, error) {
 }
 
 const versionsOf = `-- name: VersionsOf :many
-SELECT id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total, digest, state, approvals_needed, self_approval, approvers, approval_expires_at FROM plan WHERE lineage = $1 ORDER BY version
+SELECT id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, all_or_nothing, currency, upfront, hourly, total, digest, state, approvals_needed, self_approval, approvers, approval_expires_at FROM plan WHERE lineage = $1 ORDER BY version
 `
 
 func (q *Queries) VersionsOf(ctx context.Context, lineage string) ([]Plan, error) {
@@ -228,6 +228,7 @@ func (q *Queries) VersionsOf(ctx context.Context, lineage string) ([]Plan, error
 			&i.RequesterKey,
 			&i.CreatedAt,
 			&i.ToleranceBp,
+			&i.AllOrNothing,
 			&i.Currency,
 			&i.Upfront,
 			&i.Hourly,

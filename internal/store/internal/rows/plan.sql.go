@@ -67,7 +67,7 @@ func (q *Queries) GetInstallation(ctx context.Context) (Installation, error) {
 }
 
 const getPlan = `-- name: GetPlan :one
-SELECT id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total, digest, state, approvals_needed, self_approval, approvers, approval_expires_at FROM plan WHERE id = $1
+SELECT id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, all_or_nothing, currency, upfront, hourly, total, digest, state, approvals_needed, self_approval, approvers, approval_expires_at FROM plan WHERE id = $1
 `
 
 func (q *Queries) GetPlan(ctx context.Context, id string) (Plan, error) {
@@ -82,6 +82,7 @@ func (q *Queries) GetPlan(ctx context.Context, id string) (Plan, error) {
 		&i.RequesterKey,
 		&i.CreatedAt,
 		&i.ToleranceBp,
+		&i.AllOrNothing,
 		&i.Currency,
 		&i.Upfront,
 		&i.Hourly,
@@ -126,9 +127,9 @@ func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) 
 }
 
 const insertPlan = `-- name: InsertPlan :exec
-INSERT INTO plan (id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total,
+INSERT INTO plan (id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, all_or_nothing, currency, upfront, hourly, total,
   digest, approvals_needed, self_approval, approvers, state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'proposed')
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 'proposed')
 `
 
 type InsertPlanParams struct {
@@ -140,6 +141,7 @@ type InsertPlanParams struct {
 	RequesterKey    string
 	CreatedAt       int64
 	ToleranceBp     int64
+	AllOrNothing    int64
 	Currency        string
 	Upfront         string
 	Hourly          string
@@ -160,6 +162,7 @@ func (q *Queries) InsertPlan(ctx context.Context, arg InsertPlanParams) error {
 		arg.RequesterKey,
 		arg.CreatedAt,
 		arg.ToleranceBp,
+		arg.AllOrNothing,
 		arg.Currency,
 		arg.Upfront,
 		arg.Hourly,
@@ -209,7 +212,7 @@ func (q *Queries) ListDecisions(ctx context.Context, planID string) ([]Decision,
 }
 
 const listPlans = `-- name: ListPlans :many
-SELECT id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, currency, upfront, hourly, total, digest, state, approvals_needed, self_approval, approvers, approval_expires_at FROM plan ORDER BY id DESC
+SELECT id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, all_or_nothing, currency, upfront, hourly, total, digest, state, approvals_needed, self_approval, approvers, approval_expires_at FROM plan ORDER BY id DESC
 `
 
 func (q *Queries) ListPlans(ctx context.Context) ([]Plan, error) {
@@ -230,6 +233,7 @@ func (q *Queries) ListPlans(ctx context.Context) ([]Plan, error) {
 			&i.RequesterKey,
 			&i.CreatedAt,
 			&i.ToleranceBp,
+			&i.AllOrNothing,
 			&i.Currency,
 			&i.Upfront,
 			&i.Hourly,

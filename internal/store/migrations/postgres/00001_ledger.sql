@@ -33,6 +33,8 @@ CREATE TABLE plan (
   requester_key       TEXT NOT NULL CHECK (requester_key <> ''),
   created_at          BIGINT NOT NULL,
   tolerance_bp        BIGINT NOT NULL,
+  -- Every line is bought, or none.
+  all_or_nothing      BIGINT NOT NULL CHECK (all_or_nothing IN (0, 1)),
   currency            TEXT NOT NULL,
   upfront             TEXT NOT NULL,
   hourly              TEXT NOT NULL,

@@ -51,6 +51,8 @@ CREATE TABLE plan (
   requester_key       TEXT NOT NULL CHECK (requester_key <> ''),
   created_at          INTEGER NOT NULL,
   tolerance_bp        INTEGER NOT NULL,
+  -- Every line is bought, or none.
+  all_or_nothing      INTEGER NOT NULL CHECK (all_or_nothing IN (0, 1)),
   currency            TEXT NOT NULL,
   upfront             TEXT NOT NULL,
   hourly              TEXT NOT NULL,
@@ -94,7 +96,7 @@ BEGIN SELECT RAISE(ABORT, 'rows of decision are never changed'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER plan_frozen BEFORE UPDATE ON plan
-  WHEN NEW.id IS NOT OLD.id OR NEW.lineage IS NOT OLD.lineage OR NEW.version IS NOT OLD.version OR NEW.name IS NOT OLD.name OR NEW.requester IS NOT OLD.requester OR NEW.requester_key IS NOT OLD.requester_key OR NEW.approvals_needed IS NOT OLD.approvals_needed OR NEW.self_approval IS NOT OLD.self_approval OR NEW.approvers IS NOT OLD.approvers OR NEW.created_at IS NOT OLD.created_at OR NEW.tolerance_bp IS NOT OLD.tolerance_bp OR NEW.currency IS NOT OLD.currency OR NEW.upfront IS NOT OLD.upfront OR NEW.hourly IS NOT OLD.hourly OR NEW.total IS NOT OLD.total OR NEW.digest IS NOT OLD.digest
+  WHEN NEW.id IS NOT OLD.id OR NEW.lineage IS NOT OLD.lineage OR NEW.version IS NOT OLD.version OR NEW.name IS NOT OLD.name OR NEW.requester IS NOT OLD.requester OR NEW.requester_key IS NOT OLD.requester_key OR NEW.approvals_needed IS NOT OLD.approvals_needed OR NEW.self_approval IS NOT OLD.self_approval OR NEW.approvers IS NOT OLD.approvers OR NEW.created_at IS NOT OLD.created_at OR NEW.tolerance_bp IS NOT OLD.tolerance_bp OR NEW.all_or_nothing IS NOT OLD.all_or_nothing OR NEW.currency IS NOT OLD.currency OR NEW.upfront IS NOT OLD.upfront OR NEW.hourly IS NOT OLD.hourly OR NEW.total IS NOT OLD.total OR NEW.digest IS NOT OLD.digest
 BEGIN SELECT RAISE(ABORT, 'a plan is frozen'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
@@ -236,6 +238,11 @@ BEGIN SELECT RAISE(ABORT, 'attempts and generations only count up'); END;
 CREATE TRIGGER line_starts_as_draft BEFORE INSERT ON line
   WHEN NEW.state <> 'draft' OR NEW.armed <> 0
 BEGIN SELECT RAISE(ABORT, 'a line starts as a draft'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_can_be_taken_back BEFORE INSERT ON line
+  WHEN NEW.class <> 'Q' AND EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.all_or_nothing = 1)
+BEGIN SELECT RAISE(ABORT, 'an all-or-nothing plan holds lines whose orders can be deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER line_decided_once BEFORE UPDATE ON line
