@@ -96,6 +96,8 @@ func TestALineInRecoveryFindsItsNamesOfEveryGeneration(t *testing.T) {
 			map[int]AttemptState{1: AttemptSucceeded, 2: AttemptDead}, boughtAs(identity(1))),
 		finds("of the open one, though the later was refused", rolledBack(with(attempt(1, 1, AttemptInDoubt, cloud.InDoubt), attempt(2, 1, AttemptRejected, cloud.Throttled))), 1,
 			won, boughtAs(identity(1))),
+		finds("of an open attempt behind a closed one", rolledBack(with(attempt(1, 1, AttemptUnsent, cloud.Unsent), attempt(2, 1, AttemptInDoubt, cloud.InDoubt))), 2,
+			map[int]AttemptState{2: AttemptSucceeded}, boughtAs(identity(1))),
 		finds("of an attempt that succeeded", rolledBack(with(attempt(1, 1, AttemptSucceeded, cloud.Bought))), 1, nil, boughtAs(identity(1))),
 		finds("of a later generation", rolledBack(once), lostAttempt, dead, boughtAs(identity(2))),
 		finds("of a much later generation, in other case", rolledBack(once), lostAttempt, dead, folded),

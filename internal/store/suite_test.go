@@ -335,12 +335,13 @@ func testLaneIsKept(t *testing.T, e *engine) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newPlan(t, i+1, 4)
+			p := newPlan(t, i+1, 5)
 			for l := range p.Lines {
 				p.Lines[l].Class, p.Lines[l].Spec.Account = cloud.ClassNone, cloud.Account(fmt.Sprintf("11112222%04d", i)) // a lane of its own
 			}
 			p.Lines[2].Class = cloud.ClassName
 			p.Lines[3].Spec.Offering.Region = "us-east-1"
+			p.Lines[4].Class = cloud.ClassQueued
 			e.ok(p.Freeze())
 			e.ok(e.SavePlan(t.Context(), p))
 			e.ok(e.Decide(t.Context(), yes(p), t0.Add(2*time.Hour)))
@@ -359,6 +360,11 @@ func testLaneIsKept(t *testing.T, e *engine) {
 			}
 			if held := e.row(other).LaneHeld; !held.Equal(want) || held.IsZero() {
 				t.Errorf("the lane is held until %s, want %s", held, want)
+			}
+			for _, free := range []int{2, 3, 4} {
+				if held := e.row(p.Lines[free].ID).LaneHeld; !held.IsZero() {
+					t.Errorf("line %d has its own identity or lane, and is held until %s", free+1, held)
+				}
 			}
 			if held := row.LaneHeld; !held.IsZero() {
 				t.Errorf("the holder of the lane waits for itself until %s", held)
