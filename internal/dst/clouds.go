@@ -167,6 +167,7 @@ func (c *clouds) fire(s *sold) {
 	}
 	s.State = cloud.Pending
 	c.w.say("cloud: order %s fires", s.ID)
+	c.w.checkTogether(s)
 	c.settlePayment(s)
 	c.w.touched(s.line)
 }

@@ -50,6 +50,7 @@ type world struct {
 	mutant   Mutant
 	scripted map[int]script
 	drowsy   bool // the ledger fails or goes back for long
+	together bool // all orders of the plan fire, or none
 	awake    bool // nobody sleeps for long from now on
 	calm     bool // no random faults: only scripted ones
 	only     cloud.Class
@@ -94,6 +95,7 @@ type lineTruth struct {
 	closed  bool          // negatively, by evidence
 	refused bool          // never approved: the budget was spent
 	over    bool          // its plan was superseded
+	alone   time.Duration // since when the line is neither ordered nor bought
 	wronged bool          // a person decided against the truth
 }
 
@@ -250,6 +252,9 @@ func (w *world) build() {
 		w.drowsy = true
 		w.rollback()
 	}
+	if w.ledger.AllOrNothing && !w.drowsy && w.ofClass(cloud.ClassQueued) {
+		w.together, w.awake = true, true
+	}
 	for i := range w.workers {
 		w.hire(workerNames[i], 0)
 	}
@@ -292,6 +297,11 @@ func (w *world) wentBack() {
 // skews of worker clocks. With the last ones nothing may be armed, but everything
 // must be resolved.
 var skews = []time.Duration{0, 0, 0, 0, -45 * time.Second, 45 * time.Second, -45 * time.Second, 45 * time.Second, -10 * time.Minute, 10 * time.Minute}
+
+// ofClass reports whether all lines are of one class.
+func (w *world) ofClass(c cloud.Class) bool {
+	return !slices.ContainsFunc(w.lines, func(l *lineTruth) bool { return l.class != c })
+}
 
 var lineNames = []string{"line 1 (", "line 2 (", "line 3 ("}
 

@@ -32,6 +32,9 @@ func (w *world) applied(i int, c purchase.Change) {
 	if c.Rule != "" && !purchase.Legal(c.Rule, c.From, c.To) {
 		w.violate("T", "%s from %s to %s is not in the table", c.Rule, c.From, c.To)
 	}
+	if c.From.Ordered() && !c.To.Ordered() {
+		l.alone = w.now
+	}
 	if c.Arm != nil {
 		w.rights[c.Arm.Intent.Attempt] = right{c.Arm.Intent.Identity, c.Arm.Intent.Deadline, w.clock(0)}
 		w.armed(i, l)
@@ -165,6 +168,24 @@ func (w *world) checkReceipt(i int, l *lineTruth) {
 		return
 	}
 	w.violate("I2", "%s is purchased without a receipt", w.lineName(i))
+}
+
+// checkTogether looks at an order of an all-or-nothing plan that fires: no other line
+// was left behind long before (I18). One that falls out in the last minutes may be.
+func (w *world) checkTogether(s *sold) {
+	if !w.together || s.line < 0 {
+		return
+	}
+	e := w.ledger.find(w.lines[s.line].id)
+	if e.heuristic || e.row.Line.State == purchase.NeedsReview {
+		return // a person has it
+	}
+	for i, l := range w.lines {
+		state := w.ledger.find(l.id).row.Line.State
+		if i != s.line && !state.Ordered() && w.now-l.alone > 28*time.Minute {
+			w.violate("I18", "%s fires alone: %s is %s", w.lineName(s.line), w.lineName(i), state)
+		}
+	}
 }
 
 // conclude looks at a world that has come to rest (I3, I4, I6).

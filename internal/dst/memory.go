@@ -194,7 +194,15 @@ func (m *Memory) Row(_ context.Context, id purchase.LineID) (purchase.Row, error
 	e := m.find(id)
 	row := e.row
 	row.Purchasing, row.Restored, row.Backup = m.Purchasing, m.restored, m.backup
-	row.PlanFailed = m.AllOrNothing && m.failedBeside(id)
+	if row.Together = m.AllOrNothing; m.AllOrNothing {
+		row.PlanFailed, row.PlanShort = false, false
+		for _, o := range m.lines {
+			if s := o.row.Line.State; o.row.Line.ID != id {
+				row.PlanFailed = row.PlanFailed || s.Unbought()
+				row.PlanShort = row.PlanShort || !s.Ordered()
+			}
+		}
+	}
 	if row.Line.Class == cloud.ClassNone || row.Line.Class == cloud.ClassQueued {
 		row.Explained = m.explained(row.Line.Spec.Lane())
 		row.LaneHeld = m.laneHeld(&row.Line)

@@ -134,5 +134,10 @@ var Mutants = []Mutant{
 			r.PlanState = purchase.PlanApproved
 			return r
 		}},
+	{Name: "no-verify", Guard: "an order of an all-or-nothing plan is deleted in time unless all others are there",
+		row: func(r purchase.Row) purchase.Row {
+			r.PlanShort = false
+			return r
+		}},
 	{Name: "no-gate", Guard: "an attempt is not sent long after it was armed", noGate: true},
 }

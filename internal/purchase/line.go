@@ -144,6 +144,9 @@ type Row struct {
 	Purchasing bool
 	// PlanFailed: the plan is all or nothing, and another line of it is Unbought.
 	PlanFailed bool
+	// Together: the plan is all or nothing. PlanShort: and another line of it is
+	// neither ordered nor bought.
+	Together, PlanShort bool
 	// Explained are the ids in the line's lane that a receipt or a person's word
 	// explains, for classes C and Q.
 	Explained []string

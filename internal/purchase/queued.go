@@ -19,6 +19,9 @@ const (
 	lead = 2 * time.Hour
 	// lastCall is when an order can no longer be deleted safely.
 	lastCall = 10 * time.Minute
+	// verify is how long before its second an order of an all-or-nothing plan is
+	// deleted unless every other line of the plan is ordered too.
+	verify = 30 * time.Minute
 	// fired is how long after its second an order must have become something else.
 	fired = 30 * time.Minute
 )
@@ -65,7 +68,7 @@ func (rules Rules) unwanted(row *Row, found []cloud.Evidence, now time.Time) []c
 			return nil // somebody else's, perhaps: a person decides
 		}
 		surplus := i > 0 && !now.Before(a.SettledAt)
-		off := (row.Line.State == QueuedLine || row.Line.State == Recovery) && row.calledOff()
+		off := (row.Line.State == QueuedLine || row.Line.State == Recovery) && row.takenBack(a.FireAt, now)
 		if f.Commitment.State == cloud.Queued && now.Before(a.FireAt.Add(-lastCall)) && (surplus || off) {
 			list = append(list, *f.Commitment)
 		}
@@ -76,6 +79,26 @@ func (rules Rules) unwanted(row *Row, found []cloud.Evidence, now time.Time) []c
 // calledOff reports whether the line is not wanted any more: somebody canceled
 // it, or its all-or-nothing plan has failed elsewhere.
 func (r *Row) calledOff() bool { return r.Line.CancelRequested || r.PlanFailed }
+
+// takenBack reports whether an order of the line has to be deleted before its
+// second: the line was called off, or its all-or-nothing plan is short of another
+// line when it has to be whole.
+func (r *Row) takenBack(fireAt, now time.Time) bool {
+	return r.calledOff() || r.PlanShort && !now.Before(fireAt.Add(-verify))
+}
+
+// nextOfOrder is when a queued order is looked at next.
+func (r *Row) nextOfOrder(fireAt, now time.Time) time.Time {
+	switch check := fireAt.Add(-verify); {
+	case r.takenBack(fireAt, now) && now.Before(fireAt.Add(-lastCall)):
+		return now.Add(ReadRetry)
+	case r.Together && now.Before(check):
+		return check
+	case now.After(fireAt):
+		return now.Add(ReadRetry)
+	}
+	return fireAt.Add(time.Minute)
+}
 
 // lookQueued (T5, T6, T7, T8, T9, T12) follows an order from in doubt to queued to
 // fired.
@@ -115,21 +138,18 @@ func (rules Rules) lookQueued(row *Row, ev Looked, now time.Time) (Change, error
 	case cloud.Queued:
 		if row.Line.State == QueuedLine {
 			c := stay(row)
-			c.LookAt = a.FireAt.Add(time.Minute)
-			if row.calledOff() && now.Before(a.FireAt.Add(-lastCall)) || now.After(a.FireAt) {
-				c.LookAt = now.Add(ReadRetry)
-			}
+			c.LookAt = row.nextOfOrder(a.FireAt, now)
 			if now.After(a.FireAt.Add(fired)) {
 				return review("the order is still queued long after its second", order)
 			}
 			return c, nil
 		}
 		c := move(row, "T5", QueuedLine, "queued for "+a.FireAt.UTC().Format("2006-01-02 15:04:05 MST")+", deletable until 10 minutes before", now)
-		c.LookAt, c.MustLeaveBy = a.FireAt.Add(time.Minute), a.FireAt.Add(fired)
+		c.LookAt, c.MustLeaveBy = row.nextOfOrder(a.FireAt, now), a.FireAt.Add(fired)
 		if c.MustLeaveBy.Before(now) {
 			c.MustLeaveBy = now.Add(rules.Grace)
 		}
-		if row.calledOff() {
+		if row.takenBack(a.FireAt, now) {
 			c.LookAt = now
 		}
 		c.Attempts = []AttemptChange{{N: a.N, To: AttemptAccepted, Outcome: a.Outcome, Code: a.Code, Handle: order.Commitment.ID, EndedAt: a.EndedAt}}
@@ -150,11 +170,18 @@ func (rules Rules) lookQueued(row *Row, ev Looked, now time.Time) (Change, error
 
 // noOrder concludes from a settled listing without an order for the second.
 func (rules Rules) noOrder(row *Row, a Attempt, deleted []cloud.Evidence, ev Looked, now time.Time) (Change, error) {
+	// What an all-or-nothing plan has taken back stays so, if the line that it was
+	// short of came in between.
+	off := row.takenBack(a.FireAt, now) || row.Together && !now.Before(a.FireAt.Add(-verify))
 	switch {
-	case row.Line.State == QueuedLine && row.calledOff() && slices.ContainsFunc(deleted, func(e cloud.Evidence) bool {
+	case row.Line.State == QueuedLine && off && slices.ContainsFunc(deleted, func(e cloud.Evidence) bool {
 		return a.Handle == "" || e.Commitment.ID == a.Handle
 	}):
-		c := move(row, "T7", Canceled, "called off; the order was deleted before it fired", now)
+		why := "called off"
+		if !row.calledOff() {
+			why = "the all-or-nothing plan was not whole in time"
+		}
+		c := move(row, "T7", Canceled, why+"; the order was deleted before it fired", now)
 		c.Attempts = closeOthers(row, 0, AttemptDead, now)
 		c.Evidence = about(a.N, deleted)
 		return c, nil

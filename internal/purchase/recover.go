@@ -44,11 +44,17 @@ func (rules Rules) lookBack(row *Row, ev Looked, now time.Time) (Change, error) 
 		return c
 	}
 	if !row.named() {
-		for _, t := range commitments(ev.Trail) {
-			i := slices.IndexFunc(found, func(e cloud.Evidence) bool { return e.Commitment.ID == t.Commitment.ID })
-			if i < 0 {
-				return end(NeedsReview, "the audit log names "+t.Commitment.ID+", and no listing shows it", t), nil
+		trail := commitments(ev.Trail)
+		listed := func(t cloud.Evidence) int {
+			return slices.IndexFunc(found, func(e cloud.Evidence) bool { return e.Commitment.ID == t.Commitment.ID })
+		}
+		for _, t := range trail {
+			if listed(t) < 0 {
+				return end(NeedsReview, "the audit log names "+t.Commitment.ID+", which no listing shows as new", t), nil
 			}
+		}
+		if len(trail) == 1 {
+			t, i := trail[0], listed(trail[0])
 			if mismatch(row, *found[i].Commitment) == "" {
 				n := 0 // the log was asked about the credential of the open attempt
 				for a := range row.Open() {
@@ -99,19 +105,24 @@ func (rules Rules) lookBack(row *Row, ev Looked, now time.Time) (Change, error) 
 // whatever the ledger still knows of it. What was never paid is left out.
 func (r *Row) lost(found []cloud.Evidence) []cloud.Evidence {
 	prefix := identityPrefix(r.Install, r.Line.ID)
-	var list []cloud.Evidence
+	var list, ordered []cloud.Evidence
 	for _, f := range commitments(found) {
 		c := f.Commitment
 		switch {
 		case !c.State.Binding():
+		case !r.named() && slices.Contains(r.Explained, c.ID):
+		case r.Line.Class == cloud.ClassQueued && r.maker(*c) > 0:
+			ordered = append(ordered, f)
 		case r.named():
 			if hasPrefix(c.ID, prefix) || hasPrefix(c.Name, prefix) || r.maker(*c) > 0 {
 				list = append(list, f)
 			}
-		case slices.Contains(r.Explained, c.ID):
 		case r.maker(*c) > 0, !c.Start.Before(r.Backup.Add(-backupMargin)):
 			list = append(list, f)
 		}
+	}
+	if len(ordered) > 0 {
+		return ordered // the second is the line's own
 	}
 	return list
 }

@@ -41,6 +41,10 @@ func (s State) Terminal() bool {
 // all-or-nothing plan.
 func (s State) Unbought() bool { return s == Failed || s == Canceled || s == Expired }
 
+// Ordered reports whether a line in this state is bought or ordered for a later
+// second.
+func (s State) Ordered() bool { return s == QueuedLine || s == Purchased }
+
 // AttemptState is the state of an attempt.
 type AttemptState string
 

@@ -191,7 +191,7 @@ func TestALaneThatHidesWhatIsKnownOfThePurchaseIsForAPerson(t *testing.T) {
 	}
 	accepted, exists := in(AttemptAccepted, cloud.Accepted), in(AttemptInDoubt, cloud.Exists)
 	old, other, fresh := inLane("old"), inLane("other", mismatches["offering"]), inLane("new")
-	named := "the audit log names elsewhere, and no listing shows it"
+	named := "the audit log names elsewhere, which no listing shows as new"
 	unseen := "the cloud accepted the request, and no listing shows what came of it"
 	review := func(name string, row Row, ev Looked, reason string, evidence int) stepCase {
 		return stepCase{name: name, row: row, ev: ev, now: later, rule: "T12", to: NeedsReview, reason: reason, evidence: evidence}
@@ -249,7 +249,9 @@ func TestTheAuditLogNamesThePurchaseAtOnce(t *testing.T) {
 		{name: "names one", row: laneOnce(), ev: audited(lane(t0, old, new1), "new-1"), now: now, rule: "T4", to: Purchased, attempts: won, receipt: 1, how: cloud.EvidenceAuditLog, evidence: 1},
 		{name: "names one of two", row: laneOnce(), ev: audited(lane(t0, new1, new2), "new-2"), now: now, rule: "T4", to: Purchased, attempts: won, receipt: 1, how: cloud.EvidenceAuditLog, evidence: 1},
 		{name: "names one, called off", row: laneOnce(calledOff), ev: audited(lane(t0, new1), "new-1"), now: now, rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
-		{name: "names one behind something not listed", row: laneOnce(), ev: audited(lane(t0, new1), "elsewhere", "new-1"), now: now, rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
+		{name: "names one behind something not listed", row: laneOnce(), ev: audited(lane(t0, new1), "elsewhere", "new-1"), now: now, to: Armed, reason: doubt},
+		{name: "names something not listed before one", row: laneOnce(exclusive), ev: audited(lane(t0, new1), "new-1", "elsewhere"), now: now, to: Armed, reason: doubt},
+		{name: "names two", row: laneOnce(exclusive), ev: audited(lane(t0, new1, new2), "new-1", "new-2"), now: now, to: Armed, reason: doubt},
 		{name: "names something not listed", row: laneOnce(), ev: audited(lane(t0, new1), "elsewhere"), now: now, to: Armed, reason: doubt},
 		{name: "names what was there before", row: laneOnce(), ev: audited(lane(t0, old), "old"), now: now, to: Armed, reason: doubt},
 		{name: "names what something explains", row: laneOnce(explained("new-1")), ev: audited(lane(t0, new1), "new-1"), now: now, to: Armed, reason: doubt},

@@ -119,11 +119,11 @@ func TestOneOrderForTheSecondIsQueued(t *testing.T) {
 	end := t0.Add(settled)
 	queued := order("r-1", cloud.Queued)
 	kept := map[int]AttemptState{1: AttemptAccepted}
-	after, leave := fire.Add(time.Minute), fire.Add(30*time.Minute)
+	leave := fire.Add(fired)
 	second := "queued for 2026-03-02 12:00:17 UTC"
 	runSteps(t, []stepCase{
 		{name: "accepted", row: orderedOnce(Armed, AttemptAccepted), ev: looked(lane(end, queued)), now: end,
-			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: after, mustLeaveBy: leave, evidence: 1},
+			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: fire.Add(time.Minute), mustLeaveBy: leave, evidence: 1},
 		{name: "no answer", row: orderedOnce(Armed, AttemptArmed), ev: looked(lane(end, queued)), now: end, rule: "T5", to: QueuedLine, attempts: kept, reason: second, evidence: 1},
 		{name: "approval over", row: orderedOnce(Armed, AttemptInDoubt, approvedUntil(t0)), ev: looked(lane(end, queued)), now: end, rule: "T5", to: QueuedLine, attempts: kept, reason: second, evidence: 1},
 		{name: "next to a deleted one", row: orderedOnce(Armed, AttemptInDoubt), ev: looked(lane(end, order("r-0", cloud.Deleted), queued)), now: end,
@@ -134,9 +134,9 @@ func TestOneOrderForTheSecondIsQueued(t *testing.T) {
 			ev: looked(lane(end.Add(time.Minute), order("r-2", cloud.Queued, startingAt(fire.Add(time.Second))))), now: end.Add(time.Minute),
 			rule: "T5", to: QueuedLine, attempts: map[int]AttemptState{2: AttemptAccepted}, reason: "12:00:18", evidence: 1},
 		{name: "found on the last moment of its time", row: orderedOnce(Armed, AttemptInDoubt), ev: looked(lane(leave, queued)), now: leave,
-			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: after, mustLeaveBy: leave, evidence: 1},
+			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: leave.Add(ReadRetry), mustLeaveBy: leave, evidence: 1},
 		{name: "found after its time", row: orderedOnce(Armed, AttemptInDoubt), ev: looked(lane(leave.Add(1), queued)), now: leave.Add(1),
-			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: after, mustLeaveBy: leave.Add(20*time.Minute + 1), evidence: 1},
+			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: leave.Add(1 + ReadRetry), mustLeaveBy: leave.Add(20*time.Minute + 1), evidence: 1},
 		{name: "called off, so looked at now", row: orderedOnce(Armed, AttemptInDoubt, calledOff), ev: looked(lane(end, queued)), now: end,
 			rule: "T5", to: QueuedLine, attempts: kept, reason: second, lookAt: end, evidence: 1},
 		{name: "the plan failed elsewhere, so looked at now", row: orderedOnce(Armed, AttemptInDoubt, planFailed), ev: looked(lane(end, queued)), now: end,
@@ -369,5 +369,40 @@ func TestAnAllOrNothingPlanThatFailedElsewhereSendsNothing(t *testing.T) {
 		{name: "checked again under its name", row: armedOnce(planFailed), ev: checkedAt(after), now: after, none: true},
 		{name: "in doubt and found", row: armedOnce(planFailed), ev: looked(listed(t0, boughtAs(identity(1)))), now: t0,
 			rule: "T4", to: Purchased, attempts: map[int]AttemptState{1: AttemptSucceeded}, receipt: 1, evidence: 1},
+	})
+}
+
+func TestAnOrderOfAnAllOrNothingPlanIsTakenBackUnlessAllOthersAreThere(t *testing.T) {
+	check, call := fire.Add(-verify), fire.Add(-lastCall)
+	together := func(r *Row) { r.Together = true }
+	short := func(r *Row) { r.Together, r.PlanShort = true, true }
+	one := order("r-1", cloud.Queued)
+	row := func(options ...rowOption) Row { return orderedOnce(QueuedLine, AttemptAccepted, options...) }
+	for _, c := range []struct {
+		name string
+		row  Row
+		now  time.Time
+		want int // orders deleted
+	}{
+		{"short, long before", row(short), check.Add(-1), 0},
+		{"short, when it has to be whole", row(short), check, 1},
+		{"short, at the last call", row(short), call, 0},
+		{"whole", row(together), check, 0},
+		{"not all or nothing", row(), check, 0},
+	} {
+		if got := DefaultRules.unwanted(&c.row, lane(c.now, one), c.now); len(got) != c.want {
+			t.Errorf("%s: %d orders are deleted, want %d", c.name, len(got), c.want)
+		}
+	}
+	gone := order("r-1", cloud.Deleted)
+	dead := map[int]AttemptState{1: AttemptDead}
+	runSteps(t, []stepCase{
+		{name: "looked at when it has to be whole", row: row(together), ev: looked(lane(t0, one)), now: t0, to: QueuedLine, lookAt: check},
+		{name: "whole then, looked at when it has fired", row: row(together), ev: looked(lane(check, one)), now: check, to: QueuedLine, lookAt: fire.Add(time.Minute)},
+		{name: "short then, looked at until it is gone", row: row(short), ev: looked(lane(check, one)), now: check, to: QueuedLine, lookAt: check.Add(ReadRetry)},
+		{name: "short and gone", row: row(short), ev: looked(lane(check, gone)), now: check, rule: "T7", to: Canceled, attempts: dead, reason: "not whole in time", evidence: 1},
+		{name: "gone, and the other line came in between", row: row(together), ev: looked(lane(check, gone)), now: check, rule: "T7", to: Canceled, attempts: dead, reason: "not whole in time", evidence: 1},
+		{name: "gone before it had to be whole", row: row(together), ev: looked(lane(check.Add(-time.Minute), gone)), now: check.Add(-time.Minute),
+			rule: "T12", to: NeedsReview, reason: "nobody here deleted it", evidence: 1},
 	})
 }

@@ -154,7 +154,7 @@ func TestALaneInRecoveryIsForAPersonUnlessTheAuditLogNamesThePurchase(t *testing
 		return stepCase{name: name, row: row, ev: ev, now: foundAgain, rule: "T15", to: Purchased, attempts: attempts,
 			receipt: receipt, how: cloud.EvidenceAuditLog, reason: "found when", evidence: 1}
 	}
-	unlisted := "the audit log names elsewhere, and no listing shows it"
+	unlisted := "the audit log names elsewhere, which no listing shows as new"
 	won := map[int]AttemptState{1: AttemptSucceeded}
 	second := with(attempt(1, 1, AttemptDead, cloud.InDoubt), attempt(2, 2, AttemptInDoubt, cloud.InDoubt))
 	cases := []stepCase{

@@ -61,11 +61,16 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 			}
 		}
 		if p.AllOrNothing == 1 {
-			failed, err := q.FailedBeside(ctx, rows.FailedBesideParams{PlanID: r.PlanID, ID: r.ID})
+			beside, err := q.StatesBeside(ctx, rows.StatesBesideParams{PlanID: r.PlanID, ID: r.ID})
 			if err != nil {
 				return err
 			}
-			row.PlanFailed = failed > 0
+			row.Together = true
+			for _, s := range beside {
+				s := purchase.State(s)
+				row.PlanFailed = row.PlanFailed || s.Unbought()
+				row.PlanShort = row.PlanShort || !s.Ordered()
+			}
 		}
 		attempts, err := q.ListAttempts(ctx, string(line))
 		if err != nil {

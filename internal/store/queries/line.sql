@@ -54,9 +54,8 @@ ORDER BY state LIMIT 1;
 -- name: LookNow :execrows
 UPDATE line SET look_at = $1 WHERE state IN ('ready', 'armed') AND look_at > $1;
 
--- name: FailedBeside :one
--- The other lines of a plan that ended without a purchase.
-SELECT count(*) FROM line WHERE plan_id = $1 AND id <> $2 AND state IN ('failed', 'canceled', 'expired');
+-- name: StatesBeside :many
+SELECT state FROM line WHERE plan_id = $1 AND id <> $2;
 
 -- name: CallOffBeside :exec
 -- The first line of an all-or-nothing plan that ends without a purchase makes all

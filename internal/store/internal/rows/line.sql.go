@@ -135,23 +135,6 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 	return result.RowsAffected()
 }
 
-const failedBeside = `-- name: FailedBeside :one
-SELECT count(*) FROM line WHERE plan_id = $1 AND id <> $2 AND state IN ('failed', 'canceled', 'expired')
-`
-
-type FailedBesideParams struct {
-	PlanID string
-	ID     string
-}
-
-// The other lines of a plan that ended without a purchase.
-func (q *Queries) FailedBeside(ctx context.Context, arg FailedBesideParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, failedBeside, arg.PlanID, arg.ID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const getLine = `-- name: GetLine :one
 SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
 `
@@ -417,6 +400,38 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (i
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const statesBeside = `-- name: StatesBeside :many
+SELECT state FROM line WHERE plan_id = $1 AND id <> $2
+`
+
+type StatesBesideParams struct {
+	PlanID string
+	ID     string
+}
+
+func (q *Queries) StatesBeside(ctx context.Context, arg StatesBesideParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, statesBeside, arg.PlanID, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var state string
+		if err := rows.Scan(&state); err != nil {
+			return nil, err
+		}
+		items = append(items, state)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const workableLines = `-- name: WorkableLines :many
