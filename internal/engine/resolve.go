@@ -93,7 +93,7 @@ func (e *Engine) Case(ctx context.Context, id purchase.LineID) (*Case, error) {
 	for _, f := range sight.lane {
 		id := store.Fold(f.Commitment.ID)
 		item := CaseItem{
-			Commitment: *f.Commitment, Named: sight.named(f.Commitment.ID), Differs: row.Mismatch(*f.Commitment),
+			Commitment: *f.Commitment, Named: row.Ours(*f.Commitment), Differs: row.Mismatch(*f.Commitment),
 			Receipt: books.Receipts[id].Line, Imported: books.Imported[id],
 		}
 		for i := range declared {
@@ -212,11 +212,6 @@ func (e *Engine) see(ctx context.Context, row *purchase.Row) (*sight, error) {
 	return s, nil
 }
 
-// named reports whether a commitment carries one of the line's own names.
-func (s *sight) named(id string) bool {
-	return slices.ContainsFunc(s.names, func(name string) bool { return strings.EqualFold(name, id) })
-}
-
 // decided is a decision about a line with what is seen.
 func (s *sight) decided(r Resolution) purchase.Decided {
 	d := purchase.Decided{
@@ -248,8 +243,8 @@ func (e *Engine) declare(ctx context.Context, row *purchase.Row, r Resolution) (
 	if err != nil {
 		return purchase.Row{}, err
 	}
-	listed := slices.ContainsFunc(s.lane, func(f cloud.Evidence) bool { return f.Commitment.ID == r.Commitment })
-	if !listed || slices.Contains(row.Explained, r.Commitment) {
+	i := slices.IndexFunc(s.lane, func(f cloud.Evidence) bool { return f.Commitment.ID == r.Commitment })
+	if i < 0 || slices.Contains(row.Explained, r.Commitment) {
 		return purchase.Row{}, purchase.ErrNotListed
 	}
 	err = e.DB.DeclareForeign(ctx, store.Foreign{
@@ -258,7 +253,7 @@ func (e *Engine) declare(ctx context.Context, row *purchase.Row, r Resolution) (
 	if err != nil {
 		return purchase.Row{}, err
 	}
-	if s.named(r.Commitment) {
+	if row.Ours(*s.lane[i].Commitment) {
 		return e.DB.Row(ctx, row.Line.ID)
 	}
 	again, err := e.lookAgain(ctx, row, r)

@@ -86,7 +86,7 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 		switch {
 		case len(ev.Found) == 0 || now.Before(settled) || first.Started.Before(settled) || first.CloudTime.Before(settled):
 			return Change{}, fmt.Errorf("%w until %s", ErrTooEarly, settled.UTC().Format(time.RFC3339))
-		case row.Line.Class != cloud.ClassNone && slices.ContainsFunc(commitments(ev.Found), func(e cloud.Evidence) bool { return e.Commitment.State.Binding() && row.ours(e) }):
+		case row.Line.Class != cloud.ClassNone && slices.ContainsFunc(commitments(ev.Found), func(e cloud.Evidence) bool { return e.Commitment.State.Binding() && row.Ours(*e.Commitment) }):
 			return Change{}, ErrStillThere
 		case len(ev.Unexplained) > 0 && (PersonKey(ev.Second) == "" || PersonKey(ev.Second) == PersonKey(ev.By)):
 			return Change{}, ErrSecondPerson
@@ -141,9 +141,10 @@ func (r *Row) SettledSince() time.Time {
 // that it is what was approved.
 func (r *Row) Mismatch(c cloud.Commitment) string { return mismatch(r, c) }
 
-// ours reports whether evidence is about a name or a second of this line.
-func (r *Row) ours(e cloud.Evidence) bool {
+// Ours reports whether a commitment carries a name, of whatever generation, or a
+// second of this line.
+func (r *Row) Ours(c cloud.Commitment) bool {
 	prefix := identityPrefix(r.Install, r.Line.ID)
-	return hasPrefix(e.Commitment.ID, prefix) || hasPrefix(e.Commitment.Name, prefix) ||
-		slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.made(*e.Commitment) })
+	return hasPrefix(c.ID, prefix) || hasPrefix(c.Name, prefix) ||
+		slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.made(c) })
 }
