@@ -51,6 +51,7 @@ type world struct {
 	scripted map[int]script
 	drowsy   bool // the ledger fails or goes back for long
 	together bool // all orders of the plan fire, or none
+	doubled  bool // an order was doubled by the cloud
 	awake    bool // nobody sleeps for long from now on
 	calm     bool // no random faults: only scripted ones
 	only     cloud.Class

@@ -341,7 +341,7 @@ func (o *ports) Purchase(_ context.Context, i purchase.Intent, sendBy time.Time)
 	if reply.Outcome == cloud.InDoubt {
 		second = 60
 	}
-	if w.fault(faultSecond, second) {
+	if !w.doubled && w.fault(faultSecond, second) {
 		w.say("%s: a second request of %s was stopped", o.p.name, i.Attempt)
 		return purchase.Answered{Evidence: *reply, SecondRequest: true}
 	}
