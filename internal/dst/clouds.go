@@ -101,7 +101,7 @@ func (c *clouds) receive(r wire) cloud.Evidence {
 	// That an order can be doubled by the cloud is harmless only while a worker is
 	// awake to delete it before it fires; longer sleeps, and lines that a person has,
 	// are for other histories.
-	watched := !w.drowsy && w.ledger.find(w.lines[r.line].id).row.Line.State == purchase.Armed
+	watched := !w.drowsy && w.now >= w.away && w.ledger.find(w.lines[r.line].id).row.Line.State == purchase.Armed
 	if class == cloud.ClassQueued && watched && s.Quantity == r.intent.Quantity && w.fault(faultDouble, 30) {
 		w.awake, w.doubled = true, true
 		w.say("cloud: %s is ordered twice", r.attempt)

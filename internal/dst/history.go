@@ -49,11 +49,12 @@ type world struct {
 	c        *choices
 	mutant   Mutant
 	scripted map[int]script
-	drowsy   bool // the ledger fails or goes back for long
-	together bool // all orders of the plan fire, or none
-	doubled  bool // an order was doubled by the cloud
-	awake    bool // nobody sleeps for long from now on
-	calm     bool // no random faults: only scripted ones
+	drowsy   bool          // the ledger fails or goes back for long
+	together bool          // all orders of the plan fire, or none
+	away     time.Duration // until then a worker is down
+	doubled  bool          // an order was doubled by the cloud
+	awake    bool          // nobody sleeps for long from now on
+	calm     bool          // no random faults: only scripted ones
 	only     cloud.Class
 
 	clouds  *clouds
@@ -369,6 +370,7 @@ func (w *world) crash(p *process) {
 	if w.c.pick(12) == 1 && !w.awake {
 		downtime = time.Duration(1+w.c.pick(6)) * 30 * time.Minute
 	}
+	w.away = max(w.away, w.now+downtime)
 	w.hire(p.name, downtime)
 	panic(killed{})
 }
