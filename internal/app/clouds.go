@@ -29,8 +29,8 @@ type clouds struct {
 
 var _ engine.Clouds = (*clouds)(nil)
 
-// rds is the service that can be bought today.
-const rds cloud.Service = "rds"
+// rds is the service that inventory watches everywhere.
+const rds = aws.RDS
 
 // Simulated is the same for all lanes.
 func (c *clouds) Simulated(cloud.Lane) bool { return c.simulator != nil }
@@ -71,8 +71,12 @@ func (c *clouds) Service(lane cloud.Lane) (driver.Service, error) {
 }
 
 func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
-	if lane.Provider != cloud.AWS || lane.Service != rds {
-		return nil, fmt.Errorf("%s %s cannot be bought yet: aws rds can", lane.Provider, lane.Service)
+	if lane.Provider != cloud.AWS || !slices.Contains(aws.Services, lane.Service) {
+		names := make([]string, len(aws.Services))
+		for i, s := range aws.Services {
+			names[i] = "aws " + string(s)
+		}
+		return nil, fmt.Errorf("%s %s cannot be bought yet: use %s", lane.Provider, lane.Service, strings.Join(names, ", "))
 	}
 	cfg := aws.Config{Account: lane.Account, Region: lane.Region, Now: c.now}
 	if c.simulator != nil {
@@ -91,7 +95,7 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 		cfg.Endpoint = c.simulator.url
 		cfg.Credentials = aws.StaticKeys(string(lane.Account), simSecret)
 		cfg.RoleARN = "arn:aws:iam::" + string(lane.Account) + ":role/bursar"
-		return aws.NewRDS(cfg)
+		return aws.Open(lane.Service, cfg)
 	}
 	a, ok := c.live[lane.Account]
 	if !ok {
@@ -102,7 +106,7 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 		return nil, fmt.Errorf("credentials for account %s: %w", lane.Account, err)
 	}
 	cfg.Credentials, cfg.RoleARN, cfg.ExternalID = base, a.RoleARN, a.ExternalID
-	return aws.NewRDS(cfg)
+	return aws.Open(lane.Service, cfg)
 }
 
 func openClouds(ctx context.Context, cfg Config, endpoint, statePath string) (*clouds, error) {

@@ -117,7 +117,7 @@ type Commitment struct {
 	ID         string          `json:"id"`                 // as the cloud spells it
 	Name       string          `json:"name,omitempty"`     // the token or name we gave, where it is not the id
 	ARN        string          `json:"arn,omitempty"`      // full resource name where there is one
-	OfferingID string          `json:"offering,omitempty"` // the offering it was bought from
+	OfferingID string          `json:"offering,omitempty"` // it was bought from; empty where the cloud does not say
 	Attributes Attributes      `json:"attributes"`
 	Term       Term            `json:"term_months"`
 	Payment    Payment         `json:"payment"`

@@ -39,7 +39,7 @@ type world struct {
 	clouds *simulated
 }
 
-// simulated opens the real RDS driver for every lane of the simulator.
+// simulated opens the real drivers for the lanes of the simulator.
 type simulated struct {
 	url    string
 	now    func() time.Time
@@ -74,9 +74,13 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 	if !s.keys {
 		cfg.RoleARN = "arn:aws:iam::" + string(l.Account) + ":role/bursar"
 	}
-	svc, err := aws.NewRDS(cfg)
+	svc, err := aws.Open(l.Service, cfg)
 	if err != nil {
 		return nil, err
+	}
+	if l.Service != aws.RDS { // with all its powers
+		s.open[l] = svc
+		return svc, nil
 	}
 	s.open[l] = watched{svc, s}
 	if s.class != "" {

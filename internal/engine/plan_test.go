@@ -2,10 +2,13 @@ package engine_test
 
 import (
 	"errors"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"bursar/internal/cloud"
+	"bursar/internal/driver/aws"
 	"bursar/internal/engine"
 	"bursar/internal/money"
 	"bursar/internal/purchase"
@@ -110,3 +113,39 @@ func TestNotFromSimulationToReality(t *testing.T) {
 type reality struct{ *simulated }
 
 func (reality) Simulated(cloud.Lane) bool { return false }
+
+// TestProposeServices reads a line of each service from a file and finds its one
+// offering through the real drivers.
+func TestProposeServices(t *testing.T) {
+	for _, file := range []string{"plan-services.yaml", "services.csv"} {
+		t.Run(file, func(t *testing.T) {
+			w := newWorld(t, sim.Options{})
+			f, err := os.Open("../../testdata/" + file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			in, err := recommend.Read(file, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := w.engine.Propose(t.Context(), in, engine.PlanOptions{Name: "test", Requester: "ada"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sold []cloud.Service
+			for i, l := range p.Lines {
+				sold = append(sold, l.Spec.Lane().Service)
+				if o, d := l.Spec.Offering, in.Drafts[i]; o.ID == "" || o.Attributes.String() != d.Attributes.String() || o.Term != d.Term || o.Payment != d.Payment {
+					t.Errorf("%v: offering %s %s, %s %s", d.At, o.ID, o.Attributes, o.Term, o.Payment)
+				}
+				if l.Spec.Price.Total.Sign() <= 0 || l.Spec.Price.Total.Currency() != "USD" {
+					t.Errorf("line %d costs %s", i+1, l.Spec.Price.Total)
+				}
+			}
+			if want := aws.Services; !slices.Equal(sold, want) {
+				t.Errorf("lines of %v, want %v", sold, want)
+			}
+		})
+	}
+}

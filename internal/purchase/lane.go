@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -103,11 +104,18 @@ func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) 
 	return c, nil
 }
 
-// kin reports whether a commitment is of the offering that the line asked for. In
-// another quantity it may still be the line's: a cloud can fill an order in part.
+// kin reports whether a commitment is of the offering that the line asked for, by
+// its id or, where the cloud does not say that, by its goods. In another quantity
+// it may still be the line's: a cloud can fill an order in part.
 func kin(row *Row, c cloud.Commitment) bool {
 	want := row.Line.Spec
-	return c.Account == want.Account && c.Region == want.Offering.Region && c.OfferingID == want.Offering.ID
+	if c.Account != want.Account || c.Region != want.Offering.Region {
+		return false
+	}
+	if c.OfferingID == "" {
+		return maps.Equal(c.Attributes, want.Offering.Attributes) && c.Term == want.Offering.Term && c.Payment == want.Offering.Payment
+	}
+	return c.OfferingID == want.Offering.ID
 }
 
 // take (T4) records a commitment as the effect of attempt n.

@@ -141,7 +141,7 @@ func mismatch(row *Row, got cloud.Commitment) string {
 		return differs("account", got.Account, want.Account)
 	case got.Region != want.Offering.Region:
 		return differs("region", got.Region, want.Offering.Region)
-	case got.OfferingID != want.Offering.ID:
+	case got.OfferingID != "" && got.OfferingID != want.Offering.ID:
 		return differs("offering", got.OfferingID, want.Offering.ID)
 	case got.Quantity != want.Quantity:
 		return differs("quantity", got.Quantity, want.Quantity)

@@ -226,12 +226,20 @@ func TestACandidateIsTheLinesWhereNobodyElseBuys(t *testing.T) {
 	two, lookTwo := seen(old, new1, new2)
 	odd, lookOdd := seen(other, new1)
 	part, lookPart := seen(inLane("part", mismatches["quantity"]), new1)
+	unsaid := func(c *cloud.Commitment) { c.OfferingID = "" }
+	silent, lookSilent := seen(inLane("silent", unsaid), inLane("other-goods", unsaid, mismatches["attributes"]),
+		inLane("other-term", unsaid, mismatches["term"]), inLane("other-payment", unsaid, mismatches["payment"]))
+	silentTwo, lookSilentTwo := seen(inLane("silent", unsaid), inLane("silent-part", unsaid, mismatches["quantity"]))
 	runSteps(t, []stepCase{
 		{name: "one, exclusive", row: laneOnce(one, exclusive), ev: lookOne, now: later, rule: "T4", to: Purchased, attempts: won, receipt: 1, how: cloud.EvidenceListing, evidence: 1},
 		{name: "one, exclusive, called off", row: laneOnce(one, exclusive, calledOff), ev: lookOne, now: later, rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
 		{name: "one, exclusive, approval over", row: laneOnce(one, exclusive, approvedUntil(t0)), ev: lookOne, now: later, rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
 		{name: "one, exclusive, next to another offering", row: laneOnce(odd, exclusive), ev: lookOdd, now: later, rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
 		{name: "one, exclusive, next to its offering in another quantity", row: laneOnce(part, exclusive), ev: lookPart, now: later,
+			rule: "T12", to: NeedsReview, reason: "2 new commitments could be this line's", evidence: 2},
+		{name: "one, exclusive, of a cloud that does not say the offering", row: laneOnce(silent, exclusive), ev: lookSilent, now: later,
+			rule: "T4", to: Purchased, attempts: won, receipt: 1, evidence: 1},
+		{name: "two, exclusive, of a cloud that does not say the offering", row: laneOnce(silentTwo, exclusive), ev: lookSilentTwo, now: later,
 			rule: "T12", to: NeedsReview, reason: "2 new commitments could be this line's", evidence: 2},
 		{name: "one, shared", row: laneOnce(one), ev: lookOne, now: later, rule: "T12", to: NeedsReview, reason: "1 new commitments could be this line's", evidence: 1},
 		{name: "two, exclusive", row: laneOnce(two, exclusive), ev: lookTwo, now: later, rule: "T12", to: NeedsReview, reason: "2 new commitments could be this line's", evidence: 2},

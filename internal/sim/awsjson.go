@@ -1,10 +1,163 @@
 package sim
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
 
-// jsonFailure is an error of the json-1.1 and rest-json protocols, for requests
-// to services the simulator does not have.
-func jsonFailure(err *apiError) reply {
+const jsonType = "application/x-amz-json-1.1"
+
+// awsJSON is the json-1.1 protocol of MemoryDB and CloudTrail: one JSON object in,
+// one out, the operation in a header.
+var awsJSON = &protocol{parse: parseJSON, result: jsonResult, failure: jsonFailure}
+
+// jsonCodes are what services of that protocol call the errors that all share
+// (API references, "Common Errors"; the codes without a page are those AWS
+// services answer when a body or a target cannot be read).
+func jsonCodes(own map[string]string) map[string]string {
+	codes := map[string]string{
+		"AccessDenied":               "AccessDeniedException",
+		"ExpiredToken":               "ExpiredTokenException",
+		"IncompleteSignature":        "IncompleteSignatureException",
+		"InvalidAction":              "UnknownOperationException",
+		"InvalidClientTokenId":       "UnrecognizedClientException",
+		"MalformedInput":             "SerializationException",
+		"MissingAction":              "UnknownOperationException",
+		"MissingAuthenticationToken": "MissingAuthenticationTokenException",
+		"SignatureDoesNotMatch":      "InvalidSignatureException",
+		"Throttling":                 "ThrottlingException",
+	}
+	for generic, code := range own {
+		codes[generic] = code
+	}
+	return codes
+}
+
+// parseJSON flattens the body into members named as in the query protocol:
+// "Tags.1.Key".
+func parseJSON(s *service, r *http.Request, body []byte) (*operation, params, *apiError) {
+	if r.Method != http.MethodPost || r.URL.Path != "/" || r.URL.RawQuery != "" {
+		return nil, nil, fail("MalformedInput", "The request must be POST / without a query, not %s %s", r.Method, r.URL.RequestURI())
+	}
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != jsonType {
+		return nil, nil, fail("MalformedInput", "Content-Type must be %s, not %q", jsonType, r.Header.Get("Content-Type"))
+	}
+	target := r.Header.Get("X-Amz-Target")
+	prefix, name := target, ""
+	if i := strings.LastIndexByte(target, '.'); i >= 0 {
+		prefix, name = target[:i], target[i+1:]
+	}
+	op := s.operations[name]
+	if op == nil || !slices.Contains(s.targets, prefix) {
+		return nil, nil, fail("InvalidAction", "Unknown operation %q", target)
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var object map[string]any
+	err := dec.Decode(&object)
+	if err == nil && object == nil {
+		err = errors.New("null")
+	}
+	if _, more := dec.Token(); err != nil || !errors.Is(more, io.EOF) {
+		return op, nil, fail("MalformedInput", "The body is not one JSON object")
+	}
+	in := params{}
+	if err := flatten(in, op, "", object); err != nil {
+		return op, nil, err
+	}
+	return op, in, in.check(op)
+}
+
+func flatten(in params, op *operation, name string, value any) *apiError {
+	generic := listIndex.ReplaceAllString(name, ".N$1")
+	number := slices.Contains(op.numbers, generic)
+	under := func(part string) string {
+		if name == "" {
+			return part
+		}
+		return name + "." + part
+	}
+	switch v := value.(type) {
+	case nil: // as if it were not there
+	case map[string]any:
+		for key, member := range v {
+			if err := flatten(in, op, under(key), member); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, member := range v {
+			if err := flatten(in, op, under(strconv.Itoa(i+1)), member); err != nil {
+				return err
+			}
+		}
+	case string:
+		if number {
+			return fail("MalformedInput", "%s is a string where a number is wanted", name)
+		}
+		in[name] = v
+	case json.Number:
+		if !number && slices.Contains(op.members, generic) {
+			return fail("MalformedInput", "%s is a number where a string is wanted", name)
+		}
+		in[name] = v.String()
+	case bool:
+		if slices.Contains(op.members, generic) {
+			return fail("MalformedInput", "%s is a boolean", name)
+		}
+		in[name] = boolText(v)
+	}
+	return nil
+}
+
+func jsonResult(_ *service, _ *operation, _ string, out node) reply {
+	out.kind = isGroup
+	var b bytes.Buffer
+	writeNode(&b, out)
+	return reply{status: 200, contentType: jsonType, body: b.Bytes()}
+}
+
+// writeNode writes a node as JSON, without its name.
+func writeNode(b *bytes.Buffer, n node) {
+	switch n.kind {
+	case isText:
+		text, _ := json.Marshal(n.text) // strings always encode
+		b.Write(text)
+	case isLiteral:
+		b.WriteString(n.text)
+	case isGroup:
+		b.WriteByte('{')
+		for i, k := range n.kids {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			writeNode(b, leaf("", k.name))
+			b.WriteByte(':')
+			writeNode(b, k)
+		}
+		b.WriteByte('}')
+	case isList:
+		b.WriteByte('[')
+		for i, k := range n.kids {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			writeNode(b, k)
+		}
+		b.WriteByte(']')
+	}
+}
+
+// jsonFailure is an error of the json-1.1 and rest-json protocols. Its code is the
+// name of the shape.
+func jsonFailure(_ *service, _ string, err *apiError) reply {
 	body, _ := json.Marshal(map[string]string{"__type": err.code, "message": err.message}) // strings always encode
-	return reply{status: err.status(), code: err.code, contentType: "application/x-amz-json-1.1", body: body}
+	return reply{status: err.status(), code: err.code, contentType: jsonType, body: body}
 }

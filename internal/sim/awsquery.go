@@ -14,7 +14,7 @@ type protocol struct {
 	// returns the operation if it was recognized.
 	parse   func(s *service, r *http.Request, body []byte) (*operation, params, *apiError)
 	result  func(s *service, op *operation, requestID string, out node) reply
-	failure func(xmlns, requestID string, err *apiError) reply
+	failure func(s *service, requestID string, err *apiError) reply
 }
 
 // reply is an answer before any fault touches it.
@@ -70,15 +70,15 @@ func queryResult(s *service, op *operation, requestID string, out node) reply {
 	return reply{status: 200, contentType: "text/xml", body: []byte(b.String())}
 }
 
-func queryFailure(xmlns, requestID string, err *apiError) reply {
+func queryFailure(s *service, requestID string, err *apiError) reply {
 	kind := "Sender"
 	if err.status() >= 500 {
 		kind = "Receiver"
 	}
 	var b strings.Builder
 	b.WriteString(`<ErrorResponse`)
-	if xmlns != "" {
-		b.WriteString(` xmlns="` + xmlns + `"`)
+	if s.xmlns != "" {
+		b.WriteString(` xmlns="` + s.xmlns + `"`)
 	}
 	b.WriteString(`>`)
 	writeXML(&b, group("Error", leaf("Type", kind), leaf("Code", err.code), leaf("Message", err.message)))

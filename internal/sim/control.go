@@ -30,6 +30,15 @@ var controlRoutes = map[string]map[string]func(*Sim, *http.Request) (any, error)
 			return s.ledger()
 		},
 	},
+	"/_sim/existing": {
+		"POST": func(s *Sim, r *http.Request) (any, error) {
+			var in []Existing
+			if err := decode(r, &in); err != nil {
+				return nil, err
+			}
+			return map[string]string{}, s.Add(in...)
+		},
+	},
 	"/_sim/requests": {"GET": (*Sim).controlRequests},
 	"/_sim/faults": {
 		"GET": func(s *Sim, _ *http.Request) (any, error) { return s.faultViews() },

@@ -51,7 +51,7 @@ func TestControl(t *testing.T) {
 		{"POST", "/_sim/faults", `{"kind":"slow","duration":"90s","times":2}`, 200, `{"id":"f-1"}`},
 		{"POST", "/_sim/faults", `{"kind":"slow"}{}`, 400, `{"error":"thebodyholdsmorethanoneJSONvalue"}`},
 		{"POST", "/_sim/faults", `{"kind":"slow","foo":1}`, 400, `{"error":"thebodyisnottheJSONthiswants:json:unknownfield\"foo\""}`},
-		{"POST", "/_sim/faults", `{"kind":"chaos"}`, 400, `{"error":"nofaultkind\"chaos\";thekindsaredelay,error-after,error-before,lose-reply,lose-request,payment-failed,redirect,slow,stale-listing,throttle,torn-body,truncated-page,wrong-caller"}`},
+		{"POST", "/_sim/faults", `{"kind":"chaos"}`, 400, `{"error":"nofaultkind\"chaos\";thekindsaredelay,error-after,error-before,lose-reply,lose-request,no-trail,payment-failed,redirect,slow,stale-listing,throttle,torn-body,truncated-page,wrong-caller"}`},
 		{"GET", "/_sim/faults", "", 200, `[{"fault":{"id":"f-1","kind":"slow","times":2,"duration":"1m30s"},"matched":0,"struck":0,"spent":false}]`},
 		{"DELETE", "/_sim/faults", "", 200, `{}`},
 		{"GET", "/_sim/faults", "", 200, `[]`},
@@ -62,6 +62,9 @@ func TestControl(t *testing.T) {
 		{"POST", "/_sim/prices", `{"offering_id":"` + anOffering().id + `","fixed":"1200.00","hourly":"0.05"}`, 200, `{}`},
 		{"POST", "/_sim/prices", `{"offering_id":"` + anOffering().id + `","fixed":"1e3","hourly":"0.05"}`, 400, `{"error":"fixed:\"1e3\"isnotaplaindecimalamountsuchas1234.56"}`},
 		{"POST", "/_sim/prices", `{"offering_id":"x","fixed":"1","hourly":"0.05"}`, 400, `{"error":"nooffering\"x\"inthecatalog"}`},
+		{"POST", "/_sim/existing", `[{"account":"111122223333","region":"us-east-1","id":"x","offering_id":"` + anOffering().id + `","count":1}]`, 200, `{}`},
+		{"POST", "/_sim/existing", `[{"account":"111122223333","region":"us-east-1","id":"X","offering_id":"` + anOffering().id + `","count":1}]`, 400, `{"error":"reservation1(\"X\"):theidisalreadytakeninthisaccountandregion"}`},
+		{"POST", "/_sim/existing", `{"id":"x"}`, 400, `{"error":"thebodyisnottheJSONthiswants:json:cannotunmarshalobjectintoGovalueoftype[]sim.Existing"}`},
 		{"POST", "/_sim/reset", "", 200, `{}`},
 		{"GET", "/_sim/nothing", "", 404, `{"error":"no/_sim/nothing;GET/_sim/listswhatthereis"}`},
 		{"DELETE", "/_sim/clock", "", 405, `{"error":"/_sim/clocktakesGETorPOST,notDELETE"}`},
@@ -117,6 +120,11 @@ func TestHelp(t *testing.T) {
 	for _, kind := range faultKinds() {
 		if !strings.Contains(Help, `{"kind":"`+kind+`"`) {
 			t.Errorf("the help lacks the kind %s", kind)
+		}
+	}
+	for name := range services {
+		if !strings.Contains(Help, "\n  "+name+" ") {
+			t.Errorf("the help lacks the service %s", name)
 		}
 	}
 	for r := range s.catalog.regions {

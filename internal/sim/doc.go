@@ -4,18 +4,25 @@
 // store, so it cannot share their bugs. The official SDKs and command-line
 // clients are its test.
 //
-//	signed request ─▶ awsquery.go ─▶ rds.go, sts.go ─▶ change ─▶ journal ─▶ world
+//	signed request ─▶ awsquery.go ─▶ rds.go, ec2.go ─▶ change ─▶ journal ─▶ world
 //	                  one file per    functions over    one JSON   a fold over
 //	                  wire protocol   the world         line       all changes
 //
+// A file of a service holds what is special about it. What they share is in
+// catalog.go (what is for sale), reservation.go (what was bought, and its states),
+// node_services.go (the three operations that most of them have), queued.go
+// (orders for later), rate.go and pages.go.
+//
 // One port serves every service: a request is routed by the service name in its
 // credential scope, so AWS_ENDPOINT_URL alone is enough for any SDK and for the
-// AWS CLI (whose version 1 wants --endpoint-url for rds in us-east-1). The access key id is the 12-digit account id (or "test" for the
-// first account) and the secret is always "test".
+// AWS CLI (whose version 1 wants --endpoint-url for rds in us-east-1). The access
+// key id is the 12-digit account id (or "test" for the first account) and the
+// secret is always "test".
 //
 // The simulator is hostile unless told otherwise: pages are small and of
 // unpredictable size, lists are shuffled, a new commitment is hidden from
-// listings for a while, and request members it does not know are refused.
+// listings for a while, CloudTrail is late, rates are limited, and request members
+// it does not know are refused.
 //
 // The world is a pure fold over the journal. Several processes may run a Sim
 // over one state file at the same time; each request is one transaction under a

@@ -24,7 +24,7 @@ func fail(code, format string, args ...any) *apiError {
 }
 
 // vendorErrors is every error code the simulator answers and its HTTP status.
-// Sources: botocore 1.43.67 service models of RDS and STS (the operations' own
+// Sources: botocore 1.43.67 service models (the operations' own
 // errors), the "Common Errors" page of the RDS API reference (the rest).
 var vendorErrors = map[string]int{
 	// RDS
@@ -32,6 +32,49 @@ var vendorErrors = map[string]int{
 	"ReservedDBInstanceNotFound":          404,
 	"ReservedDBInstanceQuotaExceeded":     400,
 	"ReservedDBInstancesOfferingNotFound": 404,
+
+	// ElastiCache
+	"ReservedCacheNodeAlreadyExists":     404,
+	"ReservedCacheNodeNotFound":          404,
+	"ReservedCacheNodeQuotaExceeded":     400,
+	"ReservedCacheNodesOfferingNotFound": 404,
+	"TagQuotaPerResourceExceeded":        400,
+
+	// CloudTrail
+	"InvalidLookupAttributesException": 400,
+	"InvalidMaxResultsException":       400,
+	"InvalidNextTokenException":        400,
+	"InvalidTimeRangeException":        400,
+	"UnsupportedOperationException":    400,
+
+	// EC2 ("Error codes for the Amazon EC2 API"; the model declares none)
+	"AuthFailure":                        401,
+	"DryRunOperation":                    412,
+	"InternalError":                      500,
+	"InvalidPaginationToken":             400,
+	"InvalidReservedInstancesId":         400,
+	"InvalidReservedInstancesOfferingId": 400,
+	"RequestExpired":                     400,
+	"RequestLimitExceeded":               503,
+	"ReservedInstancesLimitExceeded":     400,
+	"Unavailable":                        503,
+	"UnauthorizedOperation":              403,
+	"UnknownParameter":                   400,
+
+	// MemoryDB. The code is the shape's name. Models of 2025 said 404 for some; the
+	// API reference of 2026 says 400.
+	"InvalidParameterCombinationException": 400,
+	"InvalidParameterValueException":       400,
+	"ReservedNodeAlreadyExistsFault":       400,
+	"ReservedNodeNotFoundFault":            400,
+	"ReservedNodeQuotaExceededFault":       400,
+	"ReservedNodesOfferingNotFoundFault":   400,
+
+	// Redshift
+	"ReservedNodeAlreadyExists":    404,
+	"ReservedNodeNotFound":         404,
+	"ReservedNodeOfferingNotFound": 404,
+	"ReservedNodeQuotaExceeded":    400,
 
 	// STS
 	"MalformedPolicyDocument": 400,
@@ -53,6 +96,17 @@ var vendorErrors = map[string]int{
 	"ServiceUnavailable":          503,
 	"SignatureDoesNotMatch":       403,
 	"Throttling":                  400,
+
+	// Common to the JSON services
+	"AccessDeniedException":               400,
+	"ExpiredTokenException":               400,
+	"IncompleteSignatureException":        400,
+	"InvalidSignatureException":           400,
+	"MissingAuthenticationTokenException": 400,
+	"SerializationException":              400,
+	"ThrottlingException":                 400,
+	"UnknownOperationException":           400,
+	"UnrecognizedClientException":         400,
 
 	// UnknownService is the simulator's own: a real cloud has another host for
 	// every service, so no real service can answer for one it is not.

@@ -24,6 +24,7 @@ const (
 	StaleListing  = "stale-listing"  // listings show the world as it was Duration ago
 	TruncatedPage = "truncated-page" // a listing ends after a page although there is more
 	PaymentFailed = "payment-failed" // applied; the payment fails later
+	NoTrail       = "no-trail"       // applied; CloudTrail never shows the call
 	WrongCaller   = "wrong-caller"   // GetCallerIdentity answers for another account
 )
 
@@ -44,8 +45,9 @@ var kindTable = map[string]struct {
 	Throttle:      {reply: true, duration: -1},
 	Redirect:      {reply: true, duration: -1},
 	StaleListing:  {duration: 1, matches: func(op *operation) bool { return op.lists }},
-	TruncatedPage: {duration: -1, matches: func(op *operation) bool { return op.pages }},
+	TruncatedPage: {duration: -1, matches: func(op *operation) bool { return op.pages != nil }},
 	PaymentFailed: {duration: -1, matches: func(op *operation) bool { return op.spends }},
+	NoTrail:       {duration: -1},
 	WrongCaller:   {duration: -1, matches: func(op *operation) bool { return op.name == "GetCallerIdentity" }},
 }
 

@@ -74,6 +74,11 @@ func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *ht
 		return a, commit(change{At: now, Request: &log})
 	}
 
+	if c.limited() {
+		a.reply = s.failure(c, throttled)
+		log.Status, log.Code = a.status, a.code
+		return a, commit(change{At: now, Request: &log})
+	}
 	hits, matches := w.strike(c)
 	var kinds []string
 	for _, f := range hits {
@@ -90,7 +95,7 @@ func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *ht
 	case Redirect:
 		a.reply = reply{status: http.StatusTemporaryRedirect}
 	case Throttle:
-		a.reply = s.failure(c, fail("Throttling", "Rate exceeded"))
+		a.reply = s.failure(c, throttled)
 	case ErrorBefore:
 		a.reply = s.breakdown(c, a.fault.Status)
 	case Delay:
@@ -143,7 +148,9 @@ func (s *Sim) admit(w *world, now time.Time, r *http.Request, body []byte, log *
 	if err != nil {
 		return nil, until, err
 	}
-	return s.call(w, now, who, service, op, sig.region, in, log.ID), until, nil
+	c = s.call(w, now, who, service, op, sig.region, in, log.ID)
+	c.userAgent = r.UserAgent()
+	return c, until, nil
 }
 
 func (s *Sim) call(w *world, now time.Time, who caller, service *service, op *operation, region string, in params, requestID string) *call {
@@ -157,14 +164,16 @@ func (s *Sim) call(w *world, now time.Time, who caller, service *service, op *op
 func (s *Sim) carryOut(c *call) (r reply, applied bool) {
 	out, err := c.execute()
 	if err != nil {
-		c.out.Bought, c.out.Session = nil, nil
+		c.out.Bought, c.out.Deleted, c.out.Session = nil, nil, nil
+		c.record(node{}, err)
 		return s.failure(c, err), false
 	}
+	c.record(out, nil)
 	return c.service.protocol.result(c.service, c.op, c.requestID, out), true
 }
 
 func (s *Sim) failure(c *call, err *apiError) reply {
-	return c.service.protocol.failure(c.service.xmlns, c.requestID, err)
+	return c.service.protocol.failure(c.service, c.requestID, c.service.code(err))
 }
 
 // breakdown is an answer of the service's front end. Gateways (502, 504) do not
@@ -187,12 +196,12 @@ func (s *Sim) breakdown(c *call, status int) reply {
 // to speak.
 func (s *Sim) refuse(r *http.Request, log Request, err *apiError) reply {
 	if service := services[log.Service]; service != nil {
-		return service.protocol.failure(service.xmlns, log.ID, err)
+		return service.protocol.failure(service, log.ID, service.code(err))
 	}
 	if t := r.Header.Get("Content-Type"); r.Header.Get("X-Amz-Target") != "" || strings.Contains(t, "json") {
-		return jsonFailure(err)
+		return jsonFailure(nil, log.ID, err)
 	}
-	return awsQuery.failure("", log.ID, err)
+	return awsQuery.failure(&service{}, log.ID, err)
 }
 
 // attempt reads "attempt=2; max=3".

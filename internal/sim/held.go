@@ -17,6 +17,7 @@ type held struct {
 	Account   string    `json:"account"`
 	Region    string    `json:"region"`
 	AccessKey string    `json:"access_key"`
+	UserAgent string    `json:"user_agent,omitempty"`
 	In        params    `json:"in"`
 	Hits      []Fault   `json:"hits,omitempty"` // those that bear on its effect
 	Until     time.Time `json:"until"`          // its signature is stale after that
@@ -43,7 +44,7 @@ type heldReply struct {
 func newHeld(c *call, until, due time.Time) *held {
 	h := &held{
 		RequestID: c.requestID, Service: c.service.name, Operation: c.op.name, Account: c.who.account,
-		Region: c.region, AccessKey: c.who.accessKey, In: c.in, Until: until, Due: due,
+		Region: c.region, AccessKey: c.who.accessKey, UserAgent: c.userAgent, In: c.in, Until: until, Due: due,
 	}
 	for _, kind := range slices.Sorted(maps.Keys(c.hits)) {
 		if !kindTable[kind].reply {
@@ -53,42 +54,51 @@ func newHeld(c *call, until, due time.Time) *held {
 	return h
 }
 
-// settle applies the held requests that are due by now, each at its own time
-// and only if it is still authorized then.
+// settle applies what is due by now, each at its own time: queued orders fire, and
+// held requests are carried out if they are still authorized then.
 func (s *Sim) settle(now time.Time) error {
-	for _, h := range s.world.heldInOrder() {
-		if h.Due.After(now) {
-			break
-		}
-		who := caller{account: h.Account, accessKey: h.AccessKey, session: s.world.sessions[h.AccessKey]}
-		service := services[h.Service]
-		if service == nil || service.operations[h.Operation] == nil {
-			continue // held by a program that has more services than this one
-		}
-		c := s.call(s.world, h.Due, who, service, service.operations[h.Operation], h.Region, h.In, h.RequestID)
-		for _, f := range h.Hits {
-			c.hits[f.Kind] = f
-		}
-		var r reply
-		applied := false
-		switch refusal := who.expired(h.Due); {
-		case h.Due.After(h.Until):
-			r = s.failure(c, s.signatureExpired(h.Until.Add(-s.opts.SignatureAge), h.Due))
-		case refusal != nil:
-			r = s.failure(c, refusal)
+	for {
+		h, r := s.world.nextHeld(now), s.world.nextQueued(now)
+		var err error
+		switch {
+		case r != nil && (h == nil || !h.Due.Before(r.StartsAt)):
+			err = s.fire(r)
+		case h != nil:
+			err = s.release(h)
 		default:
-			r, applied = s.carryOut(c)
+			return nil
 		}
-		c.out.At = h.Due
-		c.out.Release = &release{
-			RequestID: h.RequestID, Status: r.status, Code: r.code, Applied: applied,
-			ContentType: r.contentType, Body: string(r.body),
-		}
-		if err := s.commit(c.out); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// release carries out a held request.
+func (s *Sim) release(h *held) error {
+	who := caller{account: h.Account, accessKey: h.AccessKey, session: s.world.sessions[h.AccessKey]}
+	service := services[h.Service]
+	c := s.call(s.world, h.Due, who, service, service.operations[h.Operation], h.Region, h.In, h.RequestID)
+	c.userAgent = h.UserAgent
+	for _, f := range h.Hits {
+		c.hits[f.Kind] = f
+	}
+	var r reply
+	applied := false
+	switch refusal := who.expired(h.Due); {
+	case h.Due.After(h.Until):
+		r = s.failure(c, s.signatureExpired(h.Until.Add(-s.opts.SignatureAge), h.Due))
+	case refusal != nil:
+		r = s.failure(c, refusal)
+	default:
+		r, applied = s.carryOut(c)
+	}
+	c.out.At = h.Due
+	c.out.Release = &release{
+		RequestID: h.RequestID, Status: r.status, Code: r.code, Applied: applied,
+		ContentType: r.contentType, Body: string(r.body),
+	}
+	return s.commit(c.out)
 }
 
 // wake gives the handlers of this process the replies of held requests that

@@ -2,7 +2,15 @@ package sim
 
 // Help describes the simulator and its control surface for people; GET /_sim/
 // answers it.
-const Help = `The simulator answers for RDS reservations and STS on this one port.
+const Help = `The simulator answers for these services on this one port:
+
+  rds          reserved DB instances
+  elasticache  reserved cache nodes
+  memorydb     reserved nodes
+  cloudtrail   LookupEvents, about five minutes late
+  ec2          Reserved Instances, queued ones too
+  redshift     reserved nodes
+  sts          who am I, and sessions of a role
 
   export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test
@@ -10,6 +18,8 @@ const Help = `The simulator answers for RDS reservations and STS on this one por
 
 (The AWS CLI version 1 ignores AWS_ENDPOINT_URL for rds in us-east-1: give it
 --endpoint-url.)
+
+EC2 and CloudTrail limit the rate of requests as AWS says it does.
 
 The access key id is an account id of GET /_sim/accounts, or "test" for the
 first one; the secret is always "test". AssumeRole works for any role of these
@@ -30,6 +40,9 @@ Control surface, JSON, no credentials:
   DELETE /_sim/faults      no more faults
   POST   /_sim/prices      {"offering_id":"...","fixed":"1200.00","hourly":"0.05"}
                            a new price, USD per instance
+  POST   /_sim/existing    [{"account":"...","region":"...","id":"...","count":2,
+                           "offering_id":"..."}] commitments that are already
+                           there
   POST   /_sim/reset       an empty world; the clock stays
 
 A fault strikes requests that fit its "service", "operation", "account" and
@@ -52,6 +65,7 @@ Applied, and then:
                                                   without duration until the
                                                   client hangs up
   {"kind":"payment-failed","times":-1}            the payment fails later
+  {"kind":"no-trail","service":"redshift"}        CloudTrail never shows it
 
 Applied late:
   {"kind":"delay","duration":"10m"}               once the simulated clock has

@@ -108,8 +108,8 @@ func stsClient(endpoint string) *sts.Client { return sts.NewFromConfig(operator(
 
 // anOffering is a fixed offering of us-east-1.
 func anOffering() *offering {
-	for _, o := range builtin().byRegion["us-east-1"] {
-		if o.class == "db.r6g.large" && o.product == "postgresql" && !o.multiAZ && o.seconds == oneYear && o.payment == partialUpfront {
+	for _, o := range builtin().byShop[shop{"rds", "us-east-1"}] {
+		if o.Class == "db.r6g.large" && o.Attributes["product"] == "postgresql" && o.Attributes["multi_az"] == "false" && o.Seconds == oneYear && o.Payment == partialUpfront {
 			return o
 		}
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// stateVersion is the version of the journal's format; a higher one in a file
-// is refused.
-const stateVersion = 1
+// stateVersion is the version of the journal's format; any other in a file is
+// refused.
+const stateVersion = 2
 
 // header is the first line of a state file.
 type header struct {
@@ -118,8 +118,11 @@ func (j *journal) header(line []byte) (header, error) {
 	if err := json.Unmarshal(line, &h); err != nil || h.Version < 1 {
 		return h, j.foreign()
 	}
-	if h.Version > stateVersion {
-		return h, fmt.Errorf("the simulator state %s is of version %d, but this program reads up to version %d", j.path, h.Version, stateVersion)
+	switch {
+	case h.Version > stateVersion:
+		return h, fmt.Errorf("the simulator state %s is of version %d, but this program reads version %d; use the newer program, or name another path", j.path, h.Version, stateVersion)
+	case h.Version < stateVersion:
+		return h, fmt.Errorf("the simulator state %s is of the old version %d, and this program reads version %d; remove it or name another path", j.path, h.Version, stateVersion)
 	}
 	if j.seed != 0 && j.seed != h.Seed {
 		return h, fmt.Errorf("the simulator state %s was made with seed %d, not %d", j.path, h.Seed, j.seed)

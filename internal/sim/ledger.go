@@ -13,34 +13,40 @@ type Tag struct {
 }
 
 // Entry is one commitment as the simulator knows it, listed or hidden. All
-// times are simulated, UTC. Prices are per instance, as RDS quotes them: the
-// whole costs Count times as much.
+// times are simulated, UTC. Prices are per instance, as AWS quotes them: the whole
+// costs Count times as much. Attributes are what the service has besides:
+//
+//	rds          product, multi_az, lease_id
+//	elasticache  product
+//	ec2          product, offering_class, tenancy, scope, zone, failed_word (how a
+//	             failed payment shows on the wire)
+//	redshift     pending_word (how its first state is spelled on the wire)
 type Entry struct {
-	Service    string       `json:"service"`
-	Account    string       `json:"account"`
-	Region     string       `json:"region"`
-	ID         string       `json:"id"`      // as listings show it
-	SentID     string       `json:"sent_id"` // as the buyer sent it; "" if the service chose it
-	ARN        string       `json:"arn"`
-	OfferingID string       `json:"offering_id"`
-	Class      string       `json:"class"`
-	Product    string       `json:"product"`
-	Payment    string       `json:"payment"` // "All Upfront", "Partial Upfront", "No Upfront"
-	MultiAZ    bool         `json:"multi_az"`
-	Seconds    int64        `json:"seconds"` // length of the term
-	Count      int          `json:"count"`
-	Fixed      money.Amount `json:"fixed"`
-	Hourly     money.Amount `json:"hourly"`
-	Tags       []Tag        `json:"tags"`
-	State      string       `json:"state"`
-	BoughtAt   time.Time    `json:"bought_at"`
-	VisibleAt  time.Time    `json:"visible_at"` // listings show it from then on
-	SettlesAt  time.Time    `json:"settles_at"` // the payment succeeds or fails then
-	EndsAt     time.Time    `json:"ends_at"`
-	Existing   bool         `json:"existing"` // put there by Add, not bought here
-	AccessKey  string       `json:"access_key"`
-	Session    string       `json:"session"` // role session name
-	RequestID  string       `json:"request_id"`
+	Service    string            `json:"service"`
+	Account    string            `json:"account"`
+	Region     string            `json:"region"`
+	ID         string            `json:"id"`      // as listings show it
+	SentID     string            `json:"sent_id"` // as the buyer sent it; "" if the service chose it
+	ARN        string            `json:"arn"`     // "" if the service has none
+	OfferingID string            `json:"offering_id"`
+	Class      string            `json:"class"`
+	Attributes map[string]string `json:"attributes"`
+	Payment    string            `json:"payment"` // "All Upfront", "Partial Upfront", "No Upfront"
+	Seconds    int64             `json:"seconds"` // length of the term
+	Count      int               `json:"count"`
+	Fixed      money.Amount      `json:"fixed"`
+	Hourly     money.Amount      `json:"hourly"`
+	Tags       []Tag             `json:"tags"`
+	State      string            `json:"state"`
+	BoughtAt   time.Time         `json:"bought_at"`
+	StartsAt   time.Time         `json:"starts_at"`  // the term; after BoughtAt if it was queued
+	VisibleAt  time.Time         `json:"visible_at"` // listings show it from then on
+	SettlesAt  time.Time         `json:"settles_at"` // the payment succeeds or fails then
+	EndsAt     time.Time         `json:"ends_at"`
+	Existing   bool              `json:"existing"` // put there by Add, not bought here
+	AccessKey  string            `json:"access_key"`
+	Session    string            `json:"session"` // role session name
+	RequestID  string            `json:"request_id"`
 }
 
 // Request is one line of the request log.

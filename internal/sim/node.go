@@ -5,12 +5,27 @@ package sim
 type node struct {
 	name string
 	text string
+	kind kind
 	kids []node
 }
 
+// kind matters to protocols that have types.
+type kind int
+
+const (
+	isText    kind = iota
+	isLiteral      // a number or a boolean
+	isGroup
+	isList // its kids are its records
+)
+
 func leaf(name, text string) node { return node{name: name, text: text} }
 
-func group(name string, kids ...node) node { return node{name: name, kids: kids} }
+func number(name, text string) node { return node{name: name, text: text, kind: isLiteral} }
+
+func group(name string, kids ...node) node { return node{name: name, kind: isGroup, kids: kids} }
+
+func list(name string, kids ...node) node { return node{name: name, kind: isList, kids: kids} }
 
 // maybe is leaf, or nothing when text is empty.
 func (n node) maybe(name, text string) node {

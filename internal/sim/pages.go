@@ -12,6 +12,25 @@ import (
 	"time"
 )
 
+// pager is how an operation pages.
+type pager struct {
+	token, size string // request members
+	low, high   int    // of size; high is the default
+	invalid     string // error code of a bad token
+	answer      string // the token in the answer, if it is not called token
+	events      bool   // pages hold events, in order; otherwise they are shuffled
+}
+
+func (p *pager) out() string {
+	if p.answer != "" {
+		return p.answer
+	}
+	return p.token
+}
+
+// byMarker is how RDS, ElastiCache and Redshift page.
+var byMarker = &pager{token: "Marker", size: "MaxRecords", low: 20, high: 100, invalid: "InvalidParameterValue"}
+
 // A chain is the pages of one listing. Its first page fixes what the listing
 // holds and in which order, and every marker carries that: the pages of a chain
 // never show a record twice and never miss one that was visible at the start.
@@ -27,7 +46,7 @@ type chain struct {
 // paginate picks the page of records that the call asks for. born tells when a
 // record became visible and its position in the world.
 func paginate[T any](c *call, records []T, born func(T) (time.Time, int)) (page []T, marker string, err *apiError) {
-	most, err := c.in.integer("MaxRecords", 100, 20, 100)
+	most, err := c.in.integer(c.op.pages.size, c.op.pages.high, c.op.pages.low, c.op.pages.high)
 	if err != nil {
 		return nil, "", err
 	}
@@ -39,9 +58,11 @@ func paginate[T any](c *call, records []T, born func(T) (time.Time, int)) (page 
 		at, seq := born(r)
 		return at.After(ch.AsOf) || seq >= ch.Len && !at.IsZero()
 	})
-	order := digest(c.world.seed, "order", ch.Nonce)
-	rng := rand.New(rand.NewChaCha8(order))
-	rng.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+	if !c.op.pages.events {
+		order := digest(c.world.seed, "order", ch.Nonce)
+		rng := rand.New(rand.NewChaCha8(order))
+		rng.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+	}
 
 	start := min(ch.Offset, len(records))
 	size := 1 + int(draw(uint64(min(most, c.opts.PageSize)), c.world.seed, "page", ch.Nonce, strconv.Itoa(start)))
@@ -56,9 +77,13 @@ func paginate[T any](c *call, records []T, born func(T) (time.Time, int)) (page 
 // chain starts a chain, or continues the one of the call's marker.
 func (c *call) chain() (chain, *apiError) {
 	query := c.query()
-	marker, ok := c.in["Marker"]
+	marker, ok := c.in[c.op.pages.token]
 	if !ok {
-		return chain{Query: query, Nonce: c.requestID, AsOf: c.asOf(), Len: len(c.world.reservations)}, nil
+		ch := chain{Query: query, Nonce: c.requestID, AsOf: c.asOf(), Len: len(c.world.reservations)}
+		if c.op.pages.events {
+			ch.Len = len(c.world.events)
+		}
+		return ch, nil
 	}
 	var ch chain
 	raw, err := base64.RawURLEncoding.DecodeString(marker)
@@ -67,7 +92,7 @@ func (c *call) chain() (chain, *apiError) {
 	}
 	sealed := c.seal(ch)
 	if err != nil || subtle.ConstantTimeCompare([]byte(sealed), []byte(marker)) != 1 || ch.Query != query {
-		return chain{}, fail("InvalidParameterValue", "The parameter Marker is invalid: it is not from a previous response to the same request")
+		return chain{}, fail(c.op.pages.invalid, "The parameter %s is invalid: it is not from a previous response to the same request", c.op.pages.token)
 	}
 	return ch, nil
 }
@@ -84,9 +109,9 @@ func (c *call) seal(ch chain) string {
 
 // query identifies what is listed and for whom, apart from the page.
 func (c *call) query() string {
-	parts := []string{strconv.Itoa(c.world.generation), c.op.name, c.who.account, c.region}
+	parts := []string{strconv.Itoa(c.world.generation), c.service.name, c.op.name, c.who.account, c.region}
 	for _, name := range slices.Sorted(maps.Keys(c.in)) {
-		if name != "Marker" && name != "MaxRecords" {
+		if name != c.op.pages.token && name != c.op.pages.size {
 			parts = append(parts, name, c.in[name])
 		}
 	}

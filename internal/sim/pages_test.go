@@ -32,7 +32,7 @@ func allOfferings(t *testing.T, c *rds.Client, in *rds.DescribeReservedDBInstanc
 
 func TestPagesHoldEachOfferingOnce(t *testing.T) {
 	var want []string
-	for _, o := range builtin().byRegion["us-east-1"] {
+	for _, o := range builtin().byShop[shop{"rds", "us-east-1"}] {
 		want = append(want, o.id)
 	}
 	slices.Sort(want)

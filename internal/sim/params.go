@@ -57,6 +57,28 @@ func (p params) integer(name string, otherwise, low, high int) (int, *apiError) 
 	return n, nil
 }
 
+// list reads the members NAME.1, NAME.2 and so on.
+func (p params) list(name string) ([]string, *apiError) {
+	var values []string
+	for {
+		v, ok := p[name+"."+strconv.Itoa(len(values)+1)]
+		if !ok {
+			break
+		}
+		values = append(values, v)
+	}
+	given := 0
+	for member := range p {
+		if rest, ok := strings.CutPrefix(member, name+"."); ok && !strings.Contains(rest, ".") {
+			given++
+		}
+	}
+	if given != len(values) {
+		return nil, fail("MalformedInput", "The list %s has a gap; its members are numbered from 1", name)
+	}
+	return values, nil
+}
+
 // tags reads the list NAME.Tag.1.Key, NAME.Tag.1.Value and so on.
 func (p params) tags(prefix string) ([]Tag, *apiError) {
 	var tags []Tag
@@ -87,7 +109,7 @@ func (p params) tags(prefix string) ([]Tag, *apiError) {
 	case given != len(tags):
 		return nil, fail("MalformedInput", "The list %s has a gap; its members are numbered from 1", prefix)
 	case len(tags) > 50:
-		return nil, fail("InvalidParameterValue", "%d tags; a resource has at most 50", len(tags))
+		return nil, fail("TagQuotaPerResourceExceeded", "%d tags; a resource has at most 50", len(tags))
 	}
 	return tags, nil
 }

@@ -10,25 +10,39 @@ import (
 // service is one cloud service: a name in credential scopes and operations.
 type service struct {
 	name       string
-	version    string // of its API
+	version    string // of its API, in the query protocols
 	xmlns      string
-	regional   bool // only in the regions of the catalog
+	targets    []string // prefixes of X-Amz-Target, in the JSON protocol
+	regional   bool     // only in the regions of the catalog
 	protocol   *protocol
 	operations map[string]*operation
+	// codes are the service's own for errors that the simulator shares.
+	codes map[string]string
+	sells *seller // nil if it sells nothing
+}
+
+// code is what the service calls an error.
+func (s *service) code(err *apiError) *apiError {
+	if s == nil || s.codes[err.code] == "" {
+		return err
+	}
+	return &apiError{code: s.codes[err.code], message: err.message}
 }
 
 // operation is a function over the world. It knows nothing of HTTP.
 type operation struct {
 	name    string
 	spends  bool // a success is a commitment that cannot be undone
+	rate    rate
 	lists   bool // answers what commitments there are
-	pages   bool // answers in pages
+	pages   *pager
 	members []string
+	numbers []string // members that are numbers, in the JSON protocol
 	// unserved are members the real operation has and this one refuses, with
 	// the reason.
 	unserved map[string]string
-	// resource is the ARN that permissions are checked on; nil means "*".
-	resource func(*call) string
+	// resources are the ARNs that permissions are checked on; nil means "*".
+	resources func(*call) []string
 	// public operations need no permission, not even with an explicit deny.
 	public bool
 	run    func(*call) (node, *apiError)
@@ -76,6 +90,7 @@ type call struct {
 	region    string
 	in        params
 	requestID string
+	userAgent string
 	hits      map[string]Fault // by kind
 	out       change           // what the call does to the world
 }
@@ -88,12 +103,14 @@ func (c *call) asOf() time.Time { return c.now.Add(-c.hits[StaleListing].Duratio
 // execute checks the permission and runs the operation.
 func (c *call) execute() (node, *apiError) {
 	if !c.op.public {
-		resource := "*"
-		if c.op.resource != nil {
-			resource = c.op.resource(c)
+		resources := []string{"*"}
+		if c.op.resources != nil {
+			resources = c.op.resources(c)
 		}
-		if err := c.permit(c.service.name+":"+c.op.name, resource); err != nil {
-			return node{}, err
+		for _, resource := range resources {
+			if err := c.permit(c.service.name+":"+c.op.name, resource); err != nil {
+				return node{}, err
+			}
 		}
 	}
 	return c.op.run(c)

@@ -12,14 +12,14 @@ import (
 	"bursar/internal/money"
 )
 
-// IDCase says what the simulated RDS does with the case of a reservation id,
-// which AWS does not document.
+// IDCase says what the simulated services do with the case of a reservation id
+// that its buyer chose, which AWS does not document.
 type IDCase int
 
 const (
 	// FoldCase compares ids without case and lists them in lower case, while
-	// the reply to a purchase echoes the id as it was sent (RDS API reference,
-	// samples of both operations).
+	// the reply to a purchase echoes the id as it was sent (API references of
+	// RDS, samples of both operations, and of ElastiCache, user guide).
 	FoldCase IDCase = iota
 	// PreserveCase keeps ids as sent; two ids that differ in case are two ids.
 	PreserveCase
@@ -51,10 +51,21 @@ type Options struct {
 	Latency time.Duration
 	// IDCase says whether reservation ids are folded.
 	IDCase IDCase
-	// Quota is how many reserved DB instances (sum of the counts of all that
-	// are pending or active) an account may hold per region. 0 means 40, the
-	// default of Service Quotas L-78E853F4.
+	// Quota is how much of each service an account may hold per region, as the
+	// service counts: most sum the counts of all that are pending or active. 0
+	// means the default of each service.
 	Quota int
+	// QueueLead is how far ahead a queued order must at least be, which EC2 does
+	// not publish. 0 accepts any later second.
+	QueueLead time.Duration
+	// FireAtAnyPrice lets a queued order go through at the price of its second if
+	// that changed; otherwise the order fails then.
+	FireAtAnyPrice bool
+	// TrailDelay is how long it takes CloudTrail to show a call, give or take half
+	// of it. 0 means 5m, negative means none.
+	TrailDelay time.Duration
+	// Unthrottled lifts the rates of the services, for a clock that stands still.
+	Unthrottled bool
 }
 
 func (o Options) withDefaults() Options {
@@ -64,14 +75,14 @@ func (o Options) withDefaults() Options {
 	if o.Visibility == 0 {
 		o.Visibility = 2 * time.Second
 	}
+	if o.TrailDelay == 0 {
+		o.TrailDelay = 5 * time.Minute
+	}
 	if o.PageSize <= 0 {
 		o.PageSize = 20
 	}
 	if o.SignatureAge <= 0 {
 		o.SignatureAge = 5 * time.Minute
-	}
-	if o.Quota <= 0 {
-		o.Quota = 40
 	}
 	return o
 }
@@ -261,11 +272,12 @@ func must[T any](v T, err error) T {
 }
 
 // Existing is a reservation that is already there, bought earlier or by somebody
-// else. Its prices are those of the catalog.
+// else. Its service, what it is of and its prices are those of the offering in
+// the catalog.
 type Existing struct {
 	Account    string    `json:"account"`
 	Region     string    `json:"region"`
-	ID         string    `json:"id"`
+	ID         string    `json:"id"` // "" for a service that names what it sells
 	OfferingID string    `json:"offering_id"`
 	Count      int       `json:"count"`
 	BoughtAt   time.Time `json:"bought_at"` // zero: an hour ago
@@ -280,7 +292,7 @@ func (s *Sim) Add(list ...Existing) error {
 		c := change{At: now}
 		taken := map[resourceKey]bool{}
 		for i, e := range list {
-			r, err := s.existing(w, now, e)
+			r, err := s.existing(w, now, i, e)
 			if err != nil {
 				return fmt.Errorf("reservation %d (%q): %w", i+1, e.ID, err)
 			}

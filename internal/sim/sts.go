@@ -24,8 +24,8 @@ func init() {
 					"TransitiveTagKeys.member.N": later, "SerialNumber": later, "TokenCode": later, "MinimumSessionTokenSize": later,
 					"ProvidedContexts.member.N.ProviderArn": later, "ProvidedContexts.member.N.ContextAssertion": later,
 				},
-				resource: func(c *call) string { return c.in["RoleArn"] },
-				run:      stsAssumeRole,
+				resources: func(c *call) []string { return []string{c.in["RoleArn"]} },
+				run:       stsAssumeRole,
 			},
 		},
 	})

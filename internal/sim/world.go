@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,10 +17,13 @@ type change struct {
 	Request  *Request      `json:"request,omitempty"`
 	Matches  []match       `json:"matches,omitempty"`
 	Bought   []reservation `json:"bought,omitempty"`
+	Event    *event        `json:"event,omitempty"`
 	Session  *session      `json:"session,omitempty"`
 	Fault    *Fault        `json:"fault,omitempty"`
 	NoFaults bool          `json:"no_faults,omitempty"`
 	Price    *price        `json:"price,omitempty"`
+	Deleted  []ref         `json:"deleted,omitempty"` // queued orders
+	Fired    *fired        `json:"fired,omitempty"`
 	Hold     *held         `json:"hold,omitempty"`
 	Release  *release      `json:"release,omitempty"`
 }
@@ -50,7 +51,8 @@ type session struct {
 // scope is where a name is unique and a quota holds.
 type scope struct{ service, account, region string }
 
-// resourceKey identifies a commitment; id is folded unless case is preserved.
+// resourceKey identifies a commitment; an id its buyer chose is folded unless
+// case is preserved.
 type resourceKey struct {
 	scope
 	id string
@@ -70,6 +72,9 @@ type world struct {
 	reservations []*reservation
 	byKey        map[resourceKey]*reservation
 	byScope      map[scope][]*reservation
+	queued       map[*reservation]bool // orders that will fire
+	buckets      map[bucketKey]bucket
+	events       []*event
 	sessions     map[string]*session // by access key id
 	issued       int                 // sessions, for the next one's secrets
 	faults       []*faultState
@@ -93,6 +98,9 @@ func (w *world) clear() {
 	w.reservations = nil
 	w.byKey = map[resourceKey]*reservation{}
 	w.byScope = map[scope][]*reservation{}
+	w.queued = map[*reservation]bool{}
+	w.events = nil
+	w.buckets = map[bucketKey]bucket{}
 	w.sessions, w.issued = map[string]*session{}, 0
 	w.faults, w.faultsAdded = nil, 0
 	w.prices = map[string]price{}
@@ -126,6 +134,11 @@ func (w *world) fold(c change) {
 	for i := range c.Bought {
 		w.add(&c.Bought[i])
 	}
+	w.foldQueued(c)
+	if c.Event != nil {
+		c.Event.seq = len(w.events)
+		w.events = append(w.events, c.Event)
+	}
 	if c.Session != nil {
 		s := *c.Session
 		if s.Policy != "" {
@@ -144,6 +157,7 @@ func (w *world) fold(c change) {
 	if c.Request != nil {
 		w.requestIndex[c.Request.ID] = len(w.requests)
 		w.requests = append(w.requests, *c.Request)
+		w.drain(c.Request)
 	}
 	if c.Hold != nil {
 		w.held[c.Hold.RequestID] = c.Hold
@@ -167,23 +181,37 @@ func (w *world) add(r *reservation) {
 	w.reservations = append(w.reservations, r)
 	w.byKey[w.key(r.scope(), r.ID)] = r
 	w.byScope[r.scope()] = append(w.byScope[r.scope()], r)
+	if r.StartsAt.After(r.BoughtAt) {
+		w.queued[r] = true
+	}
+}
+
+// folds reports whether ids of a service are compared without case.
+func (w *world) folds(service string) bool {
+	s := services[service]
+	return w.ids == FoldCase && s != nil && s.sells != nil && s.sells.ids != nil
 }
 
 func (w *world) key(in scope, id string) resourceKey {
-	if w.ids == FoldCase {
+	if w.folds(in.service) {
 		id = strings.ToLower(id)
 	}
 	return resourceKey{in, id}
 }
 
-// heldInOrder returns the held requests, the first to become due first.
-func (w *world) heldInOrder() []*held {
-	return slices.SortedFunc(maps.Values(w.held), func(a, b *held) int {
-		if c := a.Due.Compare(b.Due); c != 0 {
-			return c
+// nextHeld is the first held request that is due by now, nil if there is none.
+// One that a program with more services holds is not for this one.
+func (w *world) nextHeld(now time.Time) *held {
+	var first *held
+	for _, h := range w.held {
+		if s := services[h.Service]; h.Due.After(now) || s == nil || s.operations[h.Operation] == nil {
+			continue
 		}
-		return strings.Compare(a.RequestID, b.RequestID)
-	})
+		if first == nil || h.Due.Before(first.Due) || h.Due.Equal(first.Due) && strings.Compare(h.RequestID, first.RequestID) < 0 {
+			first = h
+		}
+	}
+	return first
 }
 
 // nextRequestID is the id of the request being answered, the same in every

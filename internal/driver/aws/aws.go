@@ -174,6 +174,15 @@ func partitionOf(r cloud.Region) string {
 	return "aws"
 }
 
+// currency is what AWS bills in where an answer does not say: yuan in China,
+// which two other companies run, and dollars.
+func (c *core) currency() string {
+	if c.partition == "aws-cn" {
+		return "CNY"
+	}
+	return "USD"
+}
+
 // now returns Config.Now in UTC, with its monotonic reading if it has one.
 func (c *core) now() time.Time { return c.Now().UTC() }
 

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -29,11 +30,40 @@ type verdict struct {
 // not 4xx, or under 408, or in a document that is not an error document from
 // its first to its last byte. Each entry has a sample in testdata/errors.
 //
-// Codes: service models of 2026 and the common errors of the Query API.
+// Codes: service models of 2026, the error codes of the EC2 API Reference, and
+// the common errors of the Query and JSON protocols.
 var verdicts = []verdict{
 	{"PurchaseReservedDBInstancesOffering", "ReservedDBInstanceAlreadyExists", cloud.Exists},
 	{"PurchaseReservedDBInstancesOffering", "ReservedDBInstancesOfferingNotFound", cloud.Refused},
 	{"PurchaseReservedDBInstancesOffering", "ReservedDBInstanceQuotaExceeded", cloud.Refused},
+
+	{"PurchaseReservedCacheNodesOffering", "ReservedCacheNodeAlreadyExists", cloud.Exists},
+	{"PurchaseReservedCacheNodesOffering", "ReservedCacheNodesOfferingNotFound", cloud.Refused},
+	{"PurchaseReservedCacheNodesOffering", "ReservedCacheNodeQuotaExceeded", cloud.Refused},
+	{"PurchaseReservedCacheNodesOffering", "TagQuotaPerResourceExceeded", cloud.Refused},
+
+	{"PurchaseReservedNodesOffering", "ReservedNodeAlreadyExistsFault", cloud.Exists},
+	{"PurchaseReservedNodesOffering", "ReservedNodesOfferingNotFoundFault", cloud.Refused},
+	{"PurchaseReservedNodesOffering", "ReservedNodeQuotaExceededFault", cloud.Refused},
+	{"PurchaseReservedNodesOffering", "ServiceLinkedRoleNotFoundFault", cloud.Refused},
+	{"PurchaseReservedNodesOffering", "TagQuotaPerResourceExceeded", cloud.Refused},
+	{"PurchaseReservedNodesOffering", "InvalidParameterValueException", cloud.Refused},
+	{"PurchaseReservedNodesOffering", "InvalidParameterCombinationException", cloud.Refused},
+	{"PurchaseReservedNodesOffering", "UnrecognizedClientException", cloud.Refused},
+	{"PurchaseReservedNodesOffering", "InvalidSignatureException", cloud.Refused},
+	{"PurchaseReservedNodesOffering", "ExpiredTokenException", cloud.Refused},
+
+	{"PurchaseReservedNodeOffering", "ReservedNodeOfferingNotFound", cloud.Refused},
+	{"PurchaseReservedNodeOffering", "ReservedNodeQuotaExceeded", cloud.Refused},
+	{"PurchaseReservedNodeOffering", "UnsupportedOperation", cloud.Refused},
+
+	{"PurchaseReservedInstancesOffering", "InvalidReservedInstancesOfferingId", cloud.Refused},
+	{"PurchaseReservedInstancesOffering", "ReservedInstancesLimitExceeded", cloud.Refused},
+	{"PurchaseReservedInstancesOffering", "ReservedInstancesCountExceeded", cloud.Refused},
+	{"PurchaseReservedInstancesOffering", "ReservedInstancesUnavailable", cloud.Refused},
+	{"PurchaseReservedInstancesOffering", "InsufficientReservedInstancesCapacity", cloud.Refused},
+	{"PurchaseReservedInstancesOffering", "PendingVerification", cloud.Refused},
+	{"PurchaseReservedInstancesOffering", "AuthFailure", cloud.Refused},
 
 	{"*", "InvalidParameterValue", cloud.Refused},
 	{"*", "InvalidParameterCombination", cloud.Refused},
@@ -62,8 +92,14 @@ var verdicts = []verdict{
 	{"*", "SlowDown", cloud.Throttled},
 }
 
+// busy is how EC2 throttles: under 503, where every other code is doubt.
+var busy = verdict{"PurchaseReservedInstancesOffering", "RequestLimitExceeded", cloud.Throttled}
+
 // classify looks an error code up; the default is doubt.
 func classify(operation, code string, status int) cloud.Outcome {
+	if status == http.StatusServiceUnavailable && operation == busy.operation && code == busy.code {
+		return busy.outcome
+	}
 	if status < 400 || status > 499 || status == http.StatusRequestTimeout {
 		return cloud.InDoubt
 	}
@@ -81,11 +117,13 @@ func requestID(r *reply) string {
 	id := r.header.Get("X-Amzn-Requestid")
 	if id == "" {
 		var doc struct {
-			Failure string `xml:"RequestId"`
-			Success string `xml:"ResponseMetadata>RequestId"`
+			Failure    string `xml:"RequestId"`
+			Success    string `xml:"ResponseMetadata>RequestId"`
+			EC2Failure string `xml:"RequestID"`
+			EC2Success string `xml:"requestId"`
 		}
 		if xml.Unmarshal(r.body, &doc) == nil {
-			id = doc.Failure + doc.Success
+			id = doc.Failure + doc.Success + doc.EC2Failure + doc.EC2Success
 		}
 	}
 	if len(id) > 128 {
@@ -93,6 +131,25 @@ func requestID(r *reply) string {
 	}
 	return id
 }
+
+// form is how a wire protocol writes its answers.
+type form struct {
+	// code reads the error code out of an answer, and returns "" unless it is a
+	// whole error document.
+	code func(*reply) string
+	// whole checks that the body of a success is a whole answer to the operation.
+	whole func(body []byte, operation string) error
+}
+
+// The protocols: Query (RDS, ElastiCache, Redshift), that of EC2, and JSON 1.1
+// (MemoryDB).
+var (
+	queryForm = form{code: queryCode, whole: wholeResponse}
+	ec2Form   = form{code: ec2Code, whole: wholeResponse}
+	jsonForm  = form{code: jsonCode, whole: func(body []byte, _ string) error { _, err := wholeJSON(body); return err }}
+)
+
+func wholeResponse(body []byte, operation string) error { return wholeXML(body, operation+"Response") }
 
 // queryCode returns the code of an error document of the Query protocol, and ""
 // for anything else: the page of a proxy that happens to hold a code, or a
@@ -108,6 +165,68 @@ func queryCode(r *reply) (code string) {
 		return ""
 	}
 	return doc.Code
+}
+
+// ec2Code is queryCode for EC2, whose error document has another shape. It may
+// hold a list of errors; more than one prove nothing.
+func ec2Code(r *reply) string {
+	if r.err != nil || wholeXML(r.body, "Response") != nil {
+		return ""
+	}
+	var doc struct {
+		Codes []string `xml:"Errors>Error>Code"`
+	}
+	if xml.Unmarshal(r.body, &doc) != nil || len(doc.Codes) != 1 {
+		return ""
+	}
+	return doc.Codes[0]
+}
+
+// jsonCode is queryCode for JSON: the code stands in the body or in a header, and
+// where it stands in both they agree. It may be dressed up as a name in a
+// namespace, "com.amazonaws.memorydb#Code", and with an address behind a colon.
+func jsonCode(r *reply) string {
+	if r.err != nil {
+		return ""
+	}
+	doc, err := wholeJSON(r.body)
+	if err != nil {
+		return ""
+	}
+	code := bareCode(r.header.Get("X-Amzn-Errortype"))
+	for _, name := range []string{"__type", "code"} {
+		value, there := doc[name]
+		if !there {
+			continue
+		}
+		var text string
+		if json.Unmarshal(value, &text) != nil {
+			return ""
+		}
+		if text = bareCode(text); code != "" && code != text {
+			return ""
+		}
+		code = text
+	}
+	return code
+}
+
+func bareCode(text string) string {
+	text, _, _ = strings.Cut(text, ":")
+	if _, name, dressed := strings.Cut(text, "#"); dressed {
+		return name
+	}
+	return text
+}
+
+// wholeJSON checks that a body is one JSON object with nothing behind it, and
+// returns its members.
+func wholeJSON(body []byte) (map[string]json.RawMessage, error) {
+	var doc map[string]json.RawMessage
+	if json.Unmarshal(body, &doc) != nil || doc == nil {
+		return nil, errors.New("the answer is not one whole JSON object")
+	}
+	return doc, nil
 }
 
 // wholeXML checks that a body is one XML document with this root element and

@@ -16,12 +16,12 @@ import (
 	"bursar/internal/driver"
 )
 
-// sample reads testdata/errors/CODE.http: an answer of AWS as it stands on the
-// wire. Codes, statuses and shapes are those of the service models and the API
-// references; no account of AWS was used to get them.
-func sample(t *testing.T, code string) *http.Response {
+// sample reads testdata/errors/PROTOCOL/CODE.http: an answer of AWS as it stands
+// on the wire. Codes, statuses and shapes are those of the service models and the
+// API references; no account of AWS was used to get them.
+func sample(t *testing.T, name string) (status int, body string) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("testdata", "errors", code+".http"))
+	raw, err := os.ReadFile(filepath.Join("testdata", "errors", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,54 +29,93 @@ func sample(t *testing.T, code string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
 }
 
-// TestVerdicts runs the sample of each entry of the table through the SDK, as it
-// is and with statuses under which no code is definite.
+// TestVerdicts runs the samples of each entry of the table through the SDK, as
+// they are and with statuses under which no code is definite.
 func TestVerdicts(t *testing.T) {
 	used := map[string]bool{}
-	for _, v := range verdicts {
-		used[v.code+".http"] = true
-		resp := sample(t, v.code)
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
+	for _, v := range append([]verdict{busy}, verdicts...) {
+		played := 0
+		for protocol, service := range map[string]cloud.Service{"query": RDS, "json": MemoryDB, "ec2": EC2} {
+			name := protocol + "/" + v.code + ".http"
+			if _, err := os.Stat(filepath.Join("testdata", "errors", name)); err != nil {
+				continue
+			}
+			if v.operation != "*" {
+				if service = sellerOf(v.operation); protocol != protocolOf(service) {
+					continue
+				}
+			}
+			played++
+			used[name] = true
+			status, body := sample(t, name)
+			wants := map[int]cloud.Outcome{
+				status: v.outcome, 400: v.outcome, 403: v.outcome,
+				408: cloud.InDoubt, 500: cloud.InDoubt, 503: cloud.InDoubt,
+			}
+			if v.code == busy.code && service == EC2 {
+				wants[503] = cloud.Throttled
+			}
+			for status, want := range wants {
+				w := newWire(t)
+				shape := shapes[service]
+				w.bodies = shape.bodies()
+				w.buy = answer(status, body)
+				d := w.open(t, service, nil)
+				ev, err := w.send(t, d, shape.request(w, d))
+				if got := driver.OutcomeOf(err); got != want || ev.Outcome != want {
+					t.Errorf("%s with status %d: outcome %s, want %s (%v)", name, status, got, want, err)
+				}
+				if ev.Code != v.code || ev.Status != status || ev.RequestID == "" || ev.CloudTime.IsZero() {
+					t.Errorf("%s with status %d: evidence %+v", name, status, ev)
+				}
+				if w.spent() != 1 {
+					t.Errorf("%s with status %d: %d requests", name, status, w.spent())
+				}
+				if strings.Contains(err.Error(), "arn:") || strings.Contains(err.Error(), "EXAMPLETOKEN") {
+					t.Errorf("%s: the error tells too much: %v", name, err)
+				}
+			}
 		}
-		for status, want := range map[int]cloud.Outcome{
-			resp.StatusCode: v.outcome,
-			400:             v.outcome,
-			403:             v.outcome,
-			408:             cloud.InDoubt,
-			500:             cloud.InDoubt,
-			503:             cloud.InDoubt,
-		} {
-			w := newWire(t)
-			w.buy = answer(status, string(body))
-			ev, err := w.purchase(t, w.rds(t, nil))
-			if got := driver.OutcomeOf(err); got != want || ev.Outcome != want {
-				t.Errorf("%s with status %d: outcome %s, want %s (%v)", v.code, status, got, want, err)
-			}
-			if ev.Code != v.code || ev.Status != status || ev.RequestID == "" || ev.CloudTime.IsZero() {
-				t.Errorf("%s with status %d: evidence %+v", v.code, status, ev)
-			}
-			if w.spent() != 1 {
-				t.Errorf("%s with status %d: %d requests", v.code, status, w.spent())
-			}
-			if strings.Contains(err.Error(), "arn:") || strings.Contains(err.Error(), "EXAMPLETOKEN") {
-				t.Errorf("%s: the error tells too much: %v", v.code, err)
-			}
+		if played == 0 {
+			t.Errorf("%s of %s has no sample", v.code, v.operation)
 		}
 	}
-	files, err := os.ReadDir(filepath.Join("testdata", "errors"))
+	files, err := filepath.Glob("testdata/errors/*/*.http")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		if !used[f.Name()] {
-			t.Errorf("the sample %s belongs to no entry of the table", f.Name())
+		if name := strings.TrimPrefix(f, "testdata/errors/"); !used[name] {
+			t.Errorf("the sample %s belongs to no entry of the table", name)
 		}
 	}
+}
+
+func protocolOf(s cloud.Service) string {
+	switch s {
+	case MemoryDB:
+		return "json"
+	case EC2, EC2Zonal:
+		return "ec2"
+	}
+	return "query"
+}
+
+// sellerOf is the service of a purchase operation.
+func sellerOf(operation string) cloud.Service {
+	for s, shape := range shapes {
+		if shape.product.opBuy == operation && s != EC2Zonal {
+			return s
+		}
+	}
+	return ""
 }
 
 // TestVerdictsOfOtherOperations: an entry of one operation says nothing about
@@ -86,7 +125,7 @@ func TestVerdictsOfOtherOperations(t *testing.T) {
 		t.Errorf("outcome %s, want doubt", got)
 	}
 	for _, status := range []int{0, 100, 200, 204, 301, 307, 399, 408, 500, 599, 600} {
-		if got := classify(opBuy, "Throttling", status); got != cloud.InDoubt {
+		if got := classify(rdsProduct.opBuy, "Throttling", status); got != cloud.InDoubt {
 			t.Errorf("status %d: outcome %s, want doubt", status, got)
 		}
 	}
@@ -102,7 +141,7 @@ func TestThrottles(t *testing.T) {
 		"LimitExceededException":                 "a quota in some services; per operation when one needs it",
 	}
 	for code := range retry.DefaultThrottleErrorCodes {
-		got := classify(opBuy, code, 400)
+		got := classify(rdsProduct.opBuy, code, 400)
 		if _, out := left[code]; out && got != cloud.InDoubt || !out && got != cloud.Throttled {
 			t.Errorf("%s: outcome %s", code, got)
 		}

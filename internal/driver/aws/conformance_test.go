@@ -22,24 +22,50 @@ const (
 	testRole    = "arn:aws:iam::111122223333:role/finops/bursar-buyer"
 )
 
-func TestRDS(t *testing.T) {
-	t.Run("Static", func(t *testing.T) { drivertest.Run(t, harness("")) })
-	t.Run("Role", func(t *testing.T) { drivertest.Run(t, harness(testRole)) })
+func TestRDS(t *testing.T)         { conform(t, RDS) }
+func TestElastiCache(t *testing.T) { conform(t, ElastiCache) }
+func TestMemoryDB(t *testing.T)    { conform(t, MemoryDB) }
+func TestEC2(t *testing.T)         { conform(t, EC2) }
+func TestEC2Zonal(t *testing.T)    { conform(t, EC2Zonal) }
+func TestRedshift(t *testing.T)    { conform(t, Redshift) }
+
+// conform runs the suite with the keys of the account and with a role.
+func conform(t *testing.T, s cloud.Service) {
+	t.Run("Static", func(t *testing.T) { drivertest.Run(t, harness(s, "")) })
+	t.Run("Role", func(t *testing.T) { drivertest.Run(t, harness(s, testRole)) })
 }
 
-func harness(role string) func(t *testing.T) drivertest.Harness {
+// samples say of each service what the suite buys, by which call, and how much is
+// more than the quota leaves room for.
+var samples = map[cloud.Service]struct {
+	goods cloud.Attributes
+	buy   string
+	quota int
+}{
+	RDS:         {cloud.Attributes{"engine": "mysql", "class": "db.r6g.large", "multi_az": "false"}, rdsProduct.opBuy, 40},
+	ElastiCache: {cloud.Attributes{"engine": "redis", "node_type": "cache.m7g.large"}, elastiCacheProduct.opBuy, 300},
+	MemoryDB:    {cloud.Attributes{"node_type": "db.r7g.large"}, memoryDBProduct.opBuy, 300},
+	EC2: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard"},
+		ec2Product.opBuy, 20},
+	EC2Zonal: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard",
+		"zone": "eu-west-1a"}, ec2Product.opBuy, 20},
+	Redshift: {cloud.Attributes{"node_type": "ra3.xlplus", "offering_type": "Regular"}, redshiftProduct.opBuy, 200},
+}
+
+func harness(s cloud.Service, role string) func(t *testing.T) drivertest.Harness {
 	return func(t *testing.T) drivertest.Harness {
-		w := newWorld(t)
-		service := w.rds(t, func(c *Config) { c.RoleARN = role })
-		impatient := w.rds(t, func(c *Config) { c.RoleARN, c.Answer = role, 400*time.Millisecond })
-		stranger := w.rds(t, func(c *Config) {
+		w := newWorld(t, s)
+		service := w.open(t, func(c *Config) { c.RoleARN = role })
+		impatient := w.open(t, func(c *Config) { c.RoleARN, c.Answer = role, 400*time.Millisecond })
+		stranger := w.open(t, func(c *Config) {
 			c.Credentials = credentials.NewStaticCredentialsProvider("444455556666", "test", "")
 		})
 		return drivertest.Harness{
 			World: w, Service: service, Impatient: impatient, Stranger: stranger,
-			Request: func() driver.Request { return w.request(t, service) },
+			Request: func() driver.Request { return w.request(service) },
 			Attempt: w.attempt,
 			NotSold: "00000000-0000-4000-8000-000000000000",
+			Trails:  role != "",
 		}
 	}
 }
@@ -47,14 +73,15 @@ func harness(role string) func(t *testing.T) drivertest.Harness {
 // world joins the simulator to the suite.
 type world struct {
 	t     *testing.T
+	what  cloud.Service
 	sim   *sim.Sim
 	url   string
 	names atomic.Int64
 	offer cloud.Offering
 }
 
-func newWorld(t *testing.T) *world {
-	s, err := sim.New(sim.Options{Seed: 7, Visibility: 5 * time.Minute, PageSize: 7})
+func newWorld(t *testing.T, what cloud.Service) *world {
+	s, err := sim.New(sim.Options{Seed: 7, Visibility: 5 * time.Minute, PageSize: 7, Unthrottled: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,15 +90,23 @@ func newWorld(t *testing.T) *world {
 		_ = s.Close()
 		server.Close()
 	})
-	w := &world{t: t, sim: s, url: server.URL}
+	w := &world{t: t, what: what, sim: s, url: server.URL}
 	// The simulated clock is ahead of the wall clock, as it is in every test that
 	// has advanced it: no request may be signed with the wrong one.
+	// Mid-month, because quotas of EC2 are of a calendar month.
 	w.Advance(300 * 24 * time.Hour)
-	w.offer = w.offering(cloud.Attributes{"engine": "mysql", "class": "db.r6g.large", "multi_az": "false"})
+	w.Advance(time.Duration((40-w.Now().Day())%31) * 24 * time.Hour)
+	list, err := w.open(t, nil).Offerings(t.Context(), driver.Query{
+		Attributes: samples[what].goods, Term: cloud.OneYear, Payment: cloud.PartialUpfront,
+	})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("offerings: %v, %v", list, err)
+	}
+	w.offer = list[0]
 	return w
 }
 
-func (w *world) rds(t *testing.T, change func(*Config)) *RDS {
+func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 	cfg := Config{
 		Account: testAccount, Region: testRegion, Endpoint: w.url, Now: w.sim.Now,
 		Credentials: credentials.NewStaticCredentialsProvider(testAccount, "test", ""),
@@ -79,31 +114,26 @@ func (w *world) rds(t *testing.T, change func(*Config)) *RDS {
 	if change != nil {
 		change(&cfg)
 	}
-	d, err := NewRDS(cfg)
+	d, err := Open(w.what, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func (w *world) offering(a cloud.Attributes) cloud.Offering {
-	w.t.Helper()
-	list, err := w.rds(w.t, nil).Offerings(w.t.Context(), driver.Query{Attributes: a, Term: cloud.OneYear, Payment: cloud.PartialUpfront})
-	if err != nil || len(list) != 1 {
-		w.t.Fatalf("offerings: %v, %v", list, err)
-	}
-	return list[0]
-}
-
 func (w *world) attempt() string { return fmt.Sprintf("bu-att-%04d", w.names.Add(1)) }
 
-func (w *world) request(t *testing.T, d *RDS) driver.Request {
-	id := fmt.Sprintf("bu-test-%04d-1", w.names.Add(1))
+func (w *world) request(d driver.Service) driver.Request {
+	n := w.names.Add(1)
+	id := fmt.Sprintf("bu-test-%04d-1", n)
 	r := driver.Request{
 		Account: testAccount, Offering: w.offer, Quantity: 2, Identity: id, Identities: []string{id},
 		Attempt: w.attempt(), Tags: map[string]string{"bursar:line": id, "a": "b"},
 	}
 	r.SendBy, r.Deadline = drivertest.Times(w, d.Info().Life)
+	if d.Info().Class == cloud.ClassQueued {
+		r.FireAt = w.Now().Add(2 * time.Hour).Truncate(time.Second).Add(time.Duration(n) * time.Second)
+	}
 	return r
 }
 
@@ -115,9 +145,15 @@ func (w *world) Advance(d time.Duration) {
 	}
 }
 
-func (w *world) Owned(identity string) (n int) {
+func (w *world) Owned(r driver.Request) (n int) {
 	for _, e := range w.sim.Ledger() {
-		if strings.EqualFold(e.ID, identity) {
+		switch {
+		case e.Service != strings.TrimSuffix(string(w.what), "-zonal"):
+		case w.what == EC2 && e.StartsAt.Equal(r.FireAt) && e.State != "queued-deleted":
+			n++
+		case (w.what == Redshift || w.what == EC2Zonal) && !e.Existing:
+			n++
+		case strings.EqualFold(e.ID, r.Identity):
 			n++
 		}
 	}
@@ -140,7 +176,7 @@ func (w *world) fault(f sim.Fault) {
 	switch f.Kind {
 	case sim.StaleListing, sim.WrongCaller:
 	default:
-		f.Operation = opBuy
+		f.Operation = samples[w.what].buy
 	}
 	if _, err := w.sim.AddFault(f); err != nil {
 		w.t.Fatal(err)
@@ -168,21 +204,30 @@ func (w *world) Inject(f drivertest.Fault) {
 	}[f])
 }
 
-func (w *world) Stock(identities ...string) {
+func (w *world) Stock(list ...driver.Request) {
 	w.t.Helper()
-	var list []sim.Existing
-	for _, id := range identities {
-		list = append(list, sim.Existing{Account: testAccount, Region: testRegion, ID: id, OfferingID: w.offer.ID, Count: 2})
+	var all []sim.Existing
+	for _, r := range list {
+		e := sim.Existing{Account: testAccount, Region: testRegion, OfferingID: r.Offering.ID, Count: int(r.Quantity)}
+		if w.named() {
+			e.ID = r.Identity
+		}
+		all = append(all, e)
 	}
-	if err := w.sim.Add(list...); err != nil {
+	if err := w.sim.Add(all...); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
+func (w *world) named() bool { return w.what != Redshift && w.what != EC2 && w.what != EC2Zonal }
+
 func (w *world) FillQuota() {
 	w.t.Helper()
-	err := w.sim.Add(sim.Existing{Account: testAccount, Region: testRegion, ID: "quota-filler", OfferingID: w.offer.ID, Count: 40})
-	if err != nil {
+	e := sim.Existing{Account: testAccount, Region: testRegion, OfferingID: w.offer.ID, Count: samples[w.what].quota}
+	if w.named() {
+		e.ID = "quota-filler"
+	}
+	if err := w.sim.Add(e); err != nil {
 		w.t.Fatal(err)
 	}
 }

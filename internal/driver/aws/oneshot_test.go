@@ -76,13 +76,13 @@ func TestOneRequestInDoubt(t *testing.T) {
 		"200 error":       answer(200, refused),
 		"202":             answer(202, good),
 		"204":             answer(204, ""),
-		"200 no result":   answer(200, wrap(opBuy, "")),
+		"200 no result":   answer(200, wrap(rdsProduct.opBuy, "")),
 		"torn":            torn(200, good[:len(good)/2]),
 		"torn at the end": torn(200, good),
-		"cut short":       answer(200, strings.TrimSuffix(good, "</"+opBuy+"Response>")),
+		"cut short":       answer(200, strings.TrimSuffix(good, "</"+rdsProduct.opBuy+"Response>")),
 		"two documents":   answer(200, good+good),
-		"another root":    answer(200, strings.ReplaceAll(good, opBuy+"Response", "CachedResponse")),
-		"endless":         answer(200, strings.TrimSuffix(good, "</"+opBuy+"Response>")+strings.Repeat(" ", maxReply)+"</"+opBuy+"Response>"),
+		"another root":    answer(200, strings.ReplaceAll(good, rdsProduct.opBuy+"Response", "CachedResponse")),
+		"endless":         answer(200, strings.TrimSuffix(good, "</"+rdsProduct.opBuy+"Response>")+strings.Repeat(" ", maxReply)+"</"+rdsProduct.opBuy+"Response>"),
 
 		"definite code 500":        answer(500, refused),
 		"definite code 503":        answer(503, errorBody("Throttling", "x")),
@@ -149,7 +149,7 @@ func TestPurchaseEvidence(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := cloud.Evidence{
-		Kind: cloud.EvidenceReply, Outcome: cloud.Bought, Operation: opBuy, Started: wireStart,
+		Kind: cloud.EvidenceReply, Outcome: cloud.Bought, Operation: rdsProduct.opBuy, Started: wireStart,
 		CloudTime: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), RequestID: "wire-request", Status: 200,
 		Detail: "commitment BU-Wire-1 is pending",
 		Commitment: &cloud.Commitment{
@@ -201,7 +201,7 @@ func TestPurchaseOnTheWire(t *testing.T) {
 	}
 	// Per line: one look-up, one proof of the caller, one purchase; the first
 	// proof of an access key is kept.
-	wantCalls := []string{opIdentity, opOfferings, opIdentity, opBuy, opOfferings, opIdentity, opBuy}
+	wantCalls := []string{opIdentity, rdsProduct.opOfferings, opIdentity, rdsProduct.opBuy, rdsProduct.opOfferings, opIdentity, rdsProduct.opBuy}
 	if diff := cmp.Diff(wantCalls, w.seen()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
@@ -214,12 +214,12 @@ func TestPurchaseOnTheWire(t *testing.T) {
 		if !strings.Contains(c.agent, "app/bursar") {
 			t.Errorf("%s: User-Agent %q", c.action, c.agent)
 		}
-		if c.action == opBuy && (c.proto != "HTTP/1.1" || !c.close) {
+		if c.action == rdsProduct.opBuy && (c.proto != "HTTP/1.1" || !c.close) {
 			t.Errorf("purchase over %s, close %t: want HTTP/1.1 and a connection of its own", c.proto, c.close)
 		}
 	}
 	for _, c := range w.calls {
-		if c.action == opBuy && connections[c.remote] != 1 {
+		if c.action == rdsProduct.opBuy && connections[c.remote] != 1 {
 			t.Errorf("the connection of a purchase carried %d requests", connections[c.remote])
 		}
 	}

@@ -2,14 +2,8 @@ package aws
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"math"
 	"net/http"
-	"regexp"
-	"slices"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -19,245 +13,97 @@ import (
 	"bursar/internal/driver"
 )
 
-const (
-	serviceRDS   = cloud.Service("rds")
-	opOfferings  = "DescribeReservedDBInstancesOfferings"
-	opBuy        = "PurchaseReservedDBInstancesOffering"
-	opReserved   = "DescribeReservedDBInstances"
-	attrEngine   = "engine"
-	attrClass    = "class"
-	attrMultiAZ  = "multi_az"
-	secondsAYear = 31_536_000 // a year as AWS sells it: 365 days
-)
-
-// rdsGrant is all a session of this driver may do. AddTagsToResource is what
-// the purchase needs to carry tags (Service Authorization Reference).
-var rdsGrant = grant{
-	reads:  []string{"rds:Describe*"},
-	spends: []string{"rds:PurchaseReservedDBInstancesOffering", "rds:AddTagsToResource"},
+// rdsProduct: a reservation under a taken id is refused (service model). States
+// are those of the RDS User Guide, "Working with reserved DB instances".
+var rdsProduct = product{
+	service: RDS,
+	class:   cloud.ClassName,
+	title:   "RDS",
+	noun:    "reserved DB instance",
+	attributes: []driver.Attribute{
+		{Key: "engine", Example: "postgresql"},
+		{Key: "class", Example: "db.r6g.large"},
+		{Key: "multi_az", Example: "false", Values: []string{"true", "false"}},
+	},
+	guarantee: "RDS refuses a second reservation under an id that exists in the account and region, " +
+		"and every try of a line uses the same id.",
+	grant: grant{
+		reads: []string{"rds:DescribeReservedDBInstancesOfferings", "rds:DescribeReservedDBInstances"},
+		// AddTagsToResource is what the purchase needs to carry tags.
+		spends: []string{"rds:PurchaseReservedDBInstancesOffering", "rds:AddTagsToResource"},
+	},
+	form: queryForm,
+	arn:  [2]string{"rds", "ri:"},
+	states: map[string]cloud.CommitmentState{
+		"payment-pending": cloud.Pending,
+		"active":          cloud.Active,
+		"payment-failed":  cloud.Failed,
+		"retired":         cloud.Retired,
+	},
+	opOfferings: "DescribeReservedDBInstancesOfferings", noOffering: "ReservedDBInstancesOfferingNotFound",
+	opReserved: "DescribeReservedDBInstances", noReservation: "ReservedDBInstanceNotFound",
+	opBuy: "PurchaseReservedDBInstancesOffering",
 }
 
-// RDS buys reserved DB instances. They are of class B: RDS takes the id we
-// choose and refuses a second reservation under it.
-type RDS struct{ *core }
+type rdsAPI struct{ *core }
 
-var _ driver.Service = (*RDS)(nil)
-
-// NewRDS returns a driver for one account and region. It does no IO.
-func NewRDS(cfg Config) (*RDS, error) {
-	c, err := newCore(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return &RDS{core: c}, nil
-}
-
-var reservationForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-
-// CheckReservationID reports whether an identity can be a reservation id of RDS:
-// at most 60 lower-case letters, digits and single hyphens, a letter first. RDS
-// folds the case of ids, so only lower case is sent.
-func CheckReservationID(identity string) error {
-	if len(identity) > 60 || !reservationForm.MatchString(identity) {
-		return fmt.Errorf("%.60q is not a reservation id: want at most 60 lower-case letters, digits and single hyphens, a letter first", identity)
-	}
-	return nil
-}
-
-// Info returns the facts of the service.
-func (d *RDS) Info() driver.Info {
-	return driver.Info{
-		Lane:   cloud.Lane{Provider: cloud.AWS, Account: d.Account, Region: d.Region, Service: serviceRDS},
-		Class:  cloud.ClassName,
-		Life:   d.life(),
-		Settle: settleTime,
-		Answer: d.Answer,
-		Attributes: []driver.Attribute{
-			{Key: attrEngine, Example: "postgresql"},
-			{Key: attrClass, Example: "db.r6g.large"},
-			{Key: attrMultiAZ, Example: "false", Values: []string{"true", "false"}},
-		},
-		Guarantee: "RDS refuses a second reservation under an id that exists in the account and region, " +
-			"and every try of a line uses the same id.",
-	}
-}
-
-// sdk returns a client that reads with the given credentials.
-func (d *RDS) sdk(creds aws.Credentials) *rds.Client {
+func (a rdsAPI) client(creds aws.Credentials) *rds.Client {
 	return rds.New(rds.Options{
-		Region:                     string(d.Region),
-		BaseEndpoint:               d.baseEndpoint(),
+		Region:                     string(a.Region),
+		BaseEndpoint:               a.baseEndpoint(),
 		Credentials:                frozen(creds),
-		HTTPClient:                 d.client,
-		HTTPSignerV4:               d.signer(),
+		HTTPClient:                 a.core.client,
+		HTTPSignerV4:               a.signer(),
 		DisableClockSkewCorrection: true,
 		AppID:                      appID,
 	})
 }
 
-// Offerings returns every offering that matches q. Offerings on terms or
-// payments that are no longer sold to new buyers are left out.
-func (d *RDS) Offerings(ctx context.Context, q driver.Query) ([]cloud.Offering, error) {
-	in, err := offeringsInput(q)
-	if err != nil {
-		return nil, err
+func (a rdsAPI) offerings(ctx context.Context, creds aws.Credentials, q driver.Query, marker *string) (page, error) {
+	in := &rds.DescribeReservedDBInstancesOfferingsInput{
+		ReservedDBInstancesOfferingId: optional(q.ID),
+		ProductDescription:            optional(q.Attributes["engine"]),
+		DBInstanceClass:               optional(q.Attributes["class"]),
+		Duration:                      durationOf(q.Term),
+		OfferingType:                  optional(payments[q.Payment]),
+		Marker:                        marker,
 	}
-	creds, err := d.readCredentials(ctx, rdsGrant)
-	if err != nil {
-		return nil, err
+	if zones, asked := q.Attributes["multi_az"]; asked {
+		in.MultiAZ = aws.Bool(zones == "true")
 	}
-	all, _, err := d.offerings(ctx, creds, in)
+	out, err := a.client(creds).DescribeReservedDBInstancesOfferings(ctx, in)
 	if err != nil {
-		return nil, err
+		return page{}, err
 	}
-	// RDS matches a product description in part ("mysql" finds "aurora-mysql"),
-	// so what was asked for is compared here.
-	return slices.DeleteFunc(all, func(o cloud.Offering) bool {
-		for key, want := range q.Attributes {
-			if o.Attributes[key] != want {
-				return true
-			}
-		}
-		return (q.ID != "" && o.ID != q.ID) || (q.Term != 0 && o.Term != q.Term) ||
-			(q.Payment != "" && o.Payment != q.Payment)
-	}), nil
+	p := page{listed: out.ReservedDBInstancesOfferings != nil, next: out.Marker, meta: out.ResultMetadata}
+	for _, o := range out.ReservedDBInstancesOfferings {
+		p.items = append(p.items, item{
+			id:         aws.ToString(o.ReservedDBInstancesOfferingId),
+			attributes: rdsAttributes(o.ProductDescription, o.DBInstanceClass, o.MultiAZ),
+			seconds:    int64(aws.ToInt32(o.Duration)),
+			payment:    aws.ToString(o.OfferingType),
+			fixed:      o.FixedPrice, usage: o.UsagePrice, recurring: rdsCharges(o.RecurringCharges),
+			currency: aws.ToString(o.CurrencyCode),
+		})
+	}
+	return p, nil
 }
 
-func offeringsInput(q driver.Query) (*rds.DescribeReservedDBInstancesOfferingsInput, error) {
-	in := &rds.DescribeReservedDBInstancesOfferingsInput{}
-	if q.ID != "" {
-		in.ReservedDBInstancesOfferingId = aws.String(q.ID)
-	}
-	if q.Term != 0 {
-		in.Duration = aws.String(strconv.FormatInt(int64(q.Term)*secondsAYear/12, 10))
-	}
-	if q.Payment != "" {
-		if in.OfferingType = payments[q.Payment]; in.OfferingType == nil {
-			return nil, fmt.Errorf("RDS does not sell %s", q.Payment)
-		}
-	}
-	for key, want := range q.Attributes {
-		switch key {
-		case attrEngine:
-			in.ProductDescription = aws.String(want)
-		case attrClass:
-			in.DBInstanceClass = aws.String(want)
-		case attrMultiAZ:
-			if want != "true" && want != "false" {
-				return nil, fmt.Errorf("multi_az %q: want true or false", want)
-			}
-			in.MultiAZ = aws.Bool(want == "true")
-		default:
-			return nil, fmt.Errorf("RDS has no attribute %q: use engine, class and multi_az", key)
-		}
-	}
-	return in, nil
-}
-
-// offerings returns all pages, and the cloud's time of the last answer. An
-// offering that does not exist is an empty list.
-func (d *RDS) offerings(ctx context.Context, creds aws.Credentials, in *rds.DescribeReservedDBInstancesOfferingsInput) ([]cloud.Offering, time.Time, error) {
-	var all []cloud.Offering
-	var at time.Time
-	client := d.sdk(creds)
-	err := pages(ctx, func(ctx context.Context, marker *string) (*string, error) {
-		in.Marker = marker
-		out, err := client.DescribeReservedDBInstancesOfferings(ctx, in)
-		var missing *types.ReservedDBInstancesOfferingNotFoundFault
-		if errors.As(err, &missing) && refusal(err) {
-			at = errorTime(err)
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if out.ReservedDBInstancesOfferings == nil {
-			return nil, errNoList
-		}
-		at = answerTimeOf(out.ResultMetadata)
-		for _, o := range out.ReservedDBInstancesOfferings {
-			offering, sold, err := d.offering(o)
-			if err != nil {
-				return nil, err
-			}
-			if sold && !slices.ContainsFunc(all, func(p cloud.Offering) bool { return p.ID == offering.ID }) {
-				all = append(all, offering)
-			}
-		}
-		return out.Marker, nil
+func (a rdsAPI) reservations(ctx context.Context, creds aws.Credentials, id string, marker *string) (page, error) {
+	out, err := a.client(creds).DescribeReservedDBInstances(ctx, &rds.DescribeReservedDBInstancesInput{
+		ReservedDBInstanceId: optional(id), Marker: marker,
 	})
 	if err != nil {
-		return nil, at, readError(opOfferings, err, creds)
+		return page{}, err
 	}
-	return all, at, nil
+	p := page{listed: out.ReservedDBInstances != nil, next: out.Marker, meta: out.ResultMetadata}
+	for _, i := range out.ReservedDBInstances {
+		p.items = append(p.items, rdsItem(i))
+	}
+	return p, nil
 }
 
-// Quote opens the session of the attempt and returns today's price of the
-// offering, which must still be the same goods.
-func (d *RDS) Quote(ctx context.Context, r driver.Request) (cloud.Quote, error) {
-	if err := d.accepts(r, serviceRDS); err != nil {
-		return cloud.Quote{}, &driver.Error{Operation: opOfferings, Err: err}
-	}
-	if r.Offering.ID == "" {
-		return cloud.Quote{}, &driver.Error{Operation: opOfferings, Err: errors.New("the offering has no id")}
-	}
-	s, err := d.open(ctx, r, rdsGrant)
-	if err != nil {
-		return cloud.Quote{}, err
-	}
-	quote := cloud.Quote{At: d.now(), Credential: s.creds.AccessKeyID}
-	all, at, err := d.offerings(ctx, s.creds, &rds.DescribeReservedDBInstancesOfferingsInput{
-		ReservedDBInstancesOfferingId: aws.String(r.Offering.ID),
-	})
-	if err != nil {
-		return cloud.Quote{}, err
-	}
-	i := slices.IndexFunc(all, func(o cloud.Offering) bool { return o.ID == r.Offering.ID })
-	if i < 0 {
-		return cloud.Quote{}, &driver.Error{Operation: opOfferings, Err: driver.ErrNotSold}
-	}
-	if !all[i].SameGoods(r.Offering) {
-		return cloud.Quote{}, &driver.Error{Operation: opOfferings,
-			Err: fmt.Errorf("the offering is now %s, %s, %s", all[i].Attributes, all[i].Term, all[i].Payment)}
-	}
-	quote.Offering, quote.CloudTime = all[i], at
-	d.sessions.put(s)
-	return quote, nil
-}
-
-// Purchase buys r.Quantity instances of r.Offering under the id r.Identity.
-func (d *RDS) Purchase(ctx context.Context, r driver.Request) (cloud.Evidence, error) {
-	if err := d.checkOrder(r); err != nil {
-		return unsent(cloud.Evidence{Kind: cloud.EvidenceReply, Operation: opBuy, Started: d.now()}, err)
-	}
-	return d.spend(ctx, r, order{
-		operation: opBuy,
-		root:      opBuy + "Response",
-		code:      queryCode,
-		send: func(ctx context.Context, client *http.Client, creds aws.Credentials) (*cloud.Commitment, error) {
-			return d.buy(ctx, r, client, creds)
-		},
-	})
-}
-
-func (d *RDS) checkOrder(r driver.Request) error {
-	if err := d.accepts(r, serviceRDS); err != nil {
-		return err
-	}
-	if err := CheckReservationID(r.Identity); err != nil {
-		return err
-	}
-	if r.Quantity < 1 || r.Quantity > math.MaxInt32 {
-		return fmt.Errorf("quantity %d: want 1 to %d", r.Quantity, math.MaxInt32)
-	}
-	if r.Offering.ID == "" {
-		return errors.New("the offering has no id")
-	}
-	return nil
-}
-
-// buy sends the one request.
-func (d *RDS) buy(ctx context.Context, r driver.Request, client *http.Client, creds aws.Credentials) (*cloud.Commitment, error) {
+func (a rdsAPI) buy(ctx context.Context, client *http.Client, creds aws.Credentials, r driver.Request) (*item, error) {
 	in := &rds.PurchaseReservedDBInstancesOfferingInput{
 		ReservedDBInstancesOfferingId: aws.String(r.Offering.ID),
 		ReservedDBInstanceId:          aws.String(r.Identity),
@@ -266,19 +112,45 @@ func (d *RDS) buy(ctx context.Context, r driver.Request, client *http.Client, cr
 	for _, key := range sortedKeys(r.Tags) {
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(r.Tags[key])})
 	}
-	out, err := d.sdk(creds).PurchaseReservedDBInstancesOffering(ctx, in, func(o *rds.Options) {
-		o.HTTPClient = client
-		o.Retryer = aws.NopRetryer{}
+	out, err := a.client(creds).PurchaseReservedDBInstancesOffering(ctx, in, func(o *rds.Options) {
+		o.HTTPClient, o.Retryer = client, aws.NopRetryer{}
 	})
-	if err != nil {
+	if err != nil || out.ReservedDBInstance == nil {
 		return nil, err
 	}
-	if out.ReservedDBInstance == nil {
-		return nil, errors.New("the answer names no reservation")
+	bought := rdsItem(*out.ReservedDBInstance)
+	return &bought, nil
+}
+
+func rdsItem(i types.ReservedDBInstance) item {
+	return item{
+		id:         aws.ToString(i.ReservedDBInstanceId),
+		offering:   aws.ToString(i.ReservedDBInstancesOfferingId),
+		arn:        aws.ToString(i.ReservedDBInstanceArn),
+		lease:      aws.ToString(i.LeaseId),
+		state:      aws.ToString(i.State),
+		attributes: rdsAttributes(i.ProductDescription, i.DBInstanceClass, i.MultiAZ),
+		seconds:    int64(aws.ToInt32(i.Duration)),
+		payment:    aws.ToString(i.OfferingType),
+		fixed:      i.FixedPrice, usage: i.UsagePrice, recurring: rdsCharges(i.RecurringCharges),
+		currency: aws.ToString(i.CurrencyCode),
+		count:    int64(aws.ToInt32(i.DBInstanceCount)),
+		start:    aws.ToTime(i.StartTime),
 	}
-	bought, err := d.commitment(*out.ReservedDBInstance)
-	if err != nil {
-		return nil, err
+}
+
+func rdsAttributes(engine, class *string, multiAZ *bool) cloud.Attributes {
+	a := cloud.Attributes{"engine": aws.ToString(engine), "class": aws.ToString(class)}
+	if multiAZ != nil {
+		a["multi_az"] = strconv.FormatBool(*multiAZ)
 	}
-	return &bought, fits(bought, r)
+	return a
+}
+
+func rdsCharges(list []types.RecurringCharge) []charge {
+	var all []charge
+	for _, c := range list {
+		all = append(all, charge{c.RecurringChargeAmount, aws.ToString(c.RecurringChargeFrequency)})
+	}
+	return all
 }

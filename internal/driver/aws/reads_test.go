@@ -15,7 +15,7 @@ import (
 // TestFindAbsence: the fault and the empty list say the same, and nothing else
 // says it: an answer that lists nothing is not an empty list.
 func TestFindAbsence(t *testing.T) {
-	whole := listBody(opReserved, "ReservedDBInstance", "")
+	whole := listBody(rdsProduct.opReserved, "ReservedDBInstance", "")
 	for name, row := range map[string]struct {
 		body   string
 		absent bool
@@ -23,7 +23,7 @@ func TestFindAbsence(t *testing.T) {
 		"fault":            {"404!" + errorBody("ReservedDBInstanceNotFound", "x"), true},
 		"empty list":       {whole, true},
 		"empty body":       {"", false},
-		"no list":          {wrap(opReserved, ""), false},
+		"no list":          {wrap(rdsProduct.opReserved, ""), false},
 		"torn":             {whole[:len(whole)/2], false},
 		"HTML":             {"<html><body>Sign in</body></html>", false},
 		"denied":           {"403!" + errorBody("AccessDenied", "x"), false},
@@ -79,7 +79,7 @@ func TestFindListing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWire(t)
-			w.reserved = listBody(opReserved, "ReservedDBInstance", "", row.items...)
+			w.reserved = listBody(rdsProduct.opReserved, "ReservedDBInstance", "", row.items...)
 			d := w.rds(t, nil)
 			found, err := d.Find(t.Context(), w.request(d))
 			if row.found < 0 {
@@ -106,7 +106,7 @@ func TestStates(t *testing.T) {
 		"on-hold": cloud.Unknown, "Active": cloud.Unknown, "": cloud.Unknown,
 	} {
 		w := newWire(t)
-		w.reserved = listBody(opReserved, "ReservedDBInstance", "", reservationXML(map[string]string{"State": word}))
+		w.reserved = listBody(rdsProduct.opReserved, "ReservedDBInstance", "", reservationXML(map[string]string{"State": word}))
 		d := w.rds(t, nil)
 		found, err := d.Find(t.Context(), w.request(d))
 		if err != nil || len(found) != 1 || found[0].Commitment.State != want {
@@ -118,8 +118,8 @@ func TestStates(t *testing.T) {
 // TestEndlessListing: a marker that comes back is an error in both listings.
 func TestEndlessListing(t *testing.T) {
 	w := newWire(t)
-	w.reserved = listBody(opReserved, "ReservedDBInstance", "more", reservationXML(nil))
-	w.offerings = listBody(opOfferings, "ReservedDBInstancesOffering", "more", offeringXML(nil))
+	w.reserved = listBody(rdsProduct.opReserved, "ReservedDBInstance", "more", reservationXML(nil))
+	w.offerings = listBody(rdsProduct.opOfferings, "ReservedDBInstancesOffering", "more", offeringXML(nil))
 	d := w.rds(t, nil)
 	r := w.request(d)
 	if found, err := d.Find(t.Context(), r); err == nil {
@@ -153,7 +153,7 @@ func TestOfferings(t *testing.T) {
 		}
 		return offeringXML(change)
 	}
-	w.offerings = listBody(opOfferings, "ReservedDBInstancesOffering", "",
+	w.offerings = listBody(rdsProduct.opOfferings, "ReservedDBInstancesOffering", "",
 		id("1"), id("2", "ProductDescription", "aurora-mysql"), id("3", "MultiAZ", "true"), id("4", "OfferingType", "Heavy Utilization"),
 		id("5", "Duration", "63072000"), id("6", "OfferingType", "No Upfront", "FixedPrice", "0.0", "UsagePrice", "0.1", "RecurringCharges",
 			hourlyCharge+strings.Replace(hourlyCharge, "0.0125", "0.2", 1)), id("7", "Duration", "94608000"))
@@ -193,7 +193,7 @@ func TestOfferings(t *testing.T) {
 			t.Errorf("%+v returned %+v", q, list)
 		}
 	}
-	for _, body := range []string{"", wrap(opOfferings, "")} {
+	for _, body := range []string{"", wrap(rdsProduct.opOfferings, "")} {
 		w.offerings = body
 		if list, err := d.Offerings(t.Context(), driver.Query{}); err == nil {
 			t.Errorf("an answer without a list returned %+v", list)
@@ -211,7 +211,7 @@ func TestOfferings(t *testing.T) {
 func TestAmount(t *testing.T) {
 	for _, text := range []string{"0", "0.1", "0.0825", "1234567.89", "0.00000001", "123456789012.345"} {
 		w := newWire(t)
-		w.offerings = listBody(opOfferings, "ReservedDBInstancesOffering", "", offeringXML(map[string]string{"FixedPrice": text}))
+		w.offerings = listBody(rdsProduct.opOfferings, "ReservedDBInstancesOffering", "", offeringXML(map[string]string{"FixedPrice": text}))
 		list, err := w.rds(t, nil).Offerings(t.Context(), driver.Query{})
 		if err != nil {
 			t.Fatal(err)
@@ -222,7 +222,7 @@ func TestAmount(t *testing.T) {
 	}
 	for _, text := range []string{"-1", "NaN", "Inf", "1e300"} {
 		w := newWire(t)
-		w.offerings = listBody(opOfferings, "ReservedDBInstancesOffering", "", offeringXML(map[string]string{"FixedPrice": text}))
+		w.offerings = listBody(rdsProduct.opOfferings, "ReservedDBInstancesOffering", "", offeringXML(map[string]string{"FixedPrice": text}))
 		if list, err := w.rds(t, nil).Offerings(t.Context(), driver.Query{}); err == nil {
 			t.Errorf("a price of %s returned %+v", text, list)
 		}

@@ -24,6 +24,8 @@ const (
 	sessionSeconds = 900
 	// readSession is the session name of reads that belong to no attempt.
 	readSession = "bursar-read"
+	// releaseSession is the session name of deletions of queued orders.
+	releaseSession = "bursar-release"
 	// maxSessions bounds the attempts between Quote and Purchase. The oldest is
 	// forgotten first; its Purchase then sends nothing.
 	maxSessions = 256

@@ -37,14 +37,14 @@ func TestSessionOfAttempt(t *testing.T) {
 	if _, err := d.Purchase(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{opAssumeRole, opOfferings, opIdentity, opBuy}, w.seen()); diff != "" {
+	if diff := cmp.Diff([]string{opAssumeRole, rdsProduct.opOfferings, opIdentity, rdsProduct.opBuy}, w.seen()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	form := w.calls[0].form
 	for key, want := range map[string]string{
 		"RoleArn": testRole, "RoleSessionName": r.Attempt, "DurationSeconds": "900", "ExternalId": "tenant-7",
 		"Policy": `{"Version":"2012-10-17","Statement":[` +
-			`{"Effect":"Allow","Action":["sts:GetCallerIdentity","rds:Describe*"],"Resource":"*"},` +
+			`{"Effect":"Allow","Action":["sts:GetCallerIdentity","rds:DescribeReservedDBInstancesOfferings","rds:DescribeReservedDBInstances"],"Resource":"*"},` +
 			`{"Effect":"Allow","Action":["rds:PurchaseReservedDBInstancesOffering","rds:AddTagsToResource"],"Resource":"*",` +
 			`"Condition":{"DateLessThan":{"aws:CurrentTime":"2031-02-03T04:07:08Z"}}}]}`,
 	} {
@@ -74,7 +74,7 @@ func TestSessionDeadline(t *testing.T) {
 	w.arm()
 	r.Deadline = r.Deadline.Add(-time.Second)
 	ev, err := d.Purchase(t.Context(), r)
-	wantUnsent(t, w, ev, err, opBuy)
+	wantUnsent(t, w, ev, err, rdsProduct.opBuy)
 
 	r.Deadline = w.clock()
 	if _, err := d.Quote(t.Context(), r); err == nil {
@@ -106,7 +106,7 @@ func TestFrozenCredentials(t *testing.T) {
 	if _, err := d.Purchase(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if last := w.calls[len(w.calls)-1]; q.Credential != "AKIA1" || last.key != "AKIA1" || last.action != opBuy {
+	if last := w.calls[len(w.calls)-1]; q.Credential != "AKIA1" || last.key != "AKIA1" || last.action != rdsProduct.opBuy {
 		t.Errorf("quoted with %s, %s with %s", q.Credential, last.action, last.key)
 	}
 }
@@ -138,7 +138,7 @@ func TestReadSession(t *testing.T) {
 	if _, err := d.Find(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{opAssumeRole, opReserved, opReserved, opAssumeRole, opReserved}, w.seen()); diff != "" {
+	if diff := cmp.Diff([]string{opAssumeRole, rdsProduct.opReserved, rdsProduct.opReserved, opAssumeRole, rdsProduct.opReserved}, w.seen()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	if p := w.calls[0].form.Get("Policy"); strings.Contains(p, "Purchase") {
@@ -204,7 +204,7 @@ func TestWrongRole(t *testing.T) {
 		}
 		w.arm()
 		ev, err := d.Purchase(t.Context(), r)
-		wantUnsent(t, w, ev, err, opBuy)
+		wantUnsent(t, w, ev, err, rdsProduct.opBuy)
 	}
 }
 
@@ -223,11 +223,11 @@ func TestConfig(t *testing.T) {
 	} {
 		cfg := good
 		change(&cfg)
-		if _, err := NewRDS(cfg); err == nil {
+		if _, err := Open(RDS, cfg); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	d, err := NewRDS(good)
+	d, err := Open(RDS, good)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,15 +16,18 @@ import (
 // order is one spending request of a service, ready to be sent.
 type order struct {
 	operation string
-	// root is the root element of the answer to a success.
-	root string
+	form      form
 	// send calls the operation once with this client and credential, with the
 	// retries of the SDK off, and returns what the answer shows. An error beside
 	// a commitment says what in the answer does not fit the request.
-	send func(context.Context, *http.Client, aws.Credentials) (*cloud.Commitment, error)
-	// code reads the error code out of an answer as it came over the wire, and
-	// returns "" unless it is a whole error document.
-	code func(*reply) string
+	send func(context.Context, *http.Client, aws.Credentials) (receipt, error)
+}
+
+// receipt is what the answer to a purchase shows: the commitment, or only the id
+// by which it is to be followed.
+type receipt struct {
+	commitment *cloud.Commitment
+	handle     string
 }
 
 // errNoSession tells an attempt without a Quote, or with one too many Purchases.
@@ -83,7 +86,7 @@ func unsent(ev cloud.Evidence, err error) (cloud.Evidence, error) {
 
 // judge says what the record of an attempt proves. Doubt is the default: each
 // other outcome needs its own complete proof.
-func judge(ev cloud.Evidence, o order, rec record, bought *cloud.Commitment, err error, creds aws.Credentials) (cloud.Evidence, error) {
+func judge(ev cloud.Evidence, o order, rec record, bought receipt, err error, creds aws.Credentials) (cloud.Evidence, error) {
 	if rec.reply != nil {
 		ev.Status = rec.reply.status
 		ev.RequestID = requestID(rec.reply)
@@ -91,7 +94,7 @@ func judge(ev cloud.Evidence, o order, rec record, bought *cloud.Commitment, err
 			ev.CloudTime = at.UTC()
 		}
 	}
-	ev.Commitment = bought
+	ev.Commitment = bought.commitment
 	switch {
 	case rec.asked > 1:
 		err = cause{driver.ErrSecondRequest.Error(), errors.Join(driver.ErrSecondRequest, err)}
@@ -106,15 +109,19 @@ func judge(ev cloud.Evidence, o order, rec record, bought *cloud.Commitment, err
 		err = fmt.Errorf("the answer broke off: %w", rec.reply.err)
 	case rec.reply.status != http.StatusOK:
 		// A status without a code of the table stays in doubt.
-		ev.Code = o.code(rec.reply)
+		ev.Code = o.form.code(rec.reply)
 		ev.Outcome = classify(o.operation, ev.Code, ev.Status)
 		err = orElse(err, "an answer with status "+http.StatusText(ev.Status))
-	case err == nil && bought != nil:
-		if err = wholeXML(rec.reply.body, o.root); err == nil {
-			ev.Outcome = cloud.Bought
-			ev.Detail = fmt.Sprintf("commitment %s is %s", bought.ID, bought.State)
-			return ev, nil
+	case err == nil && (bought.commitment != nil || bought.handle != ""):
+		if err = o.form.whole(rec.reply.body, o.operation); err != nil {
+			break
 		}
+		if c := bought.commitment; c != nil {
+			ev.Outcome, ev.Detail = cloud.Bought, fmt.Sprintf("commitment %s is %s", c.ID, c.State)
+		} else {
+			ev.Outcome, ev.Handle, ev.Detail = cloud.Accepted, bought.handle, "ordered as "+bought.handle
+		}
+		return ev, nil
 	default:
 		err = orElse(err, "an answer without a commitment")
 	}

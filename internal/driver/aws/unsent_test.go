@@ -80,7 +80,7 @@ func TestUnsent(t *testing.T) {
 				c.Answer = time.Second
 			})
 			ev, err := w.purchase(t, d)
-			wantUnsent(t, w, ev, err, opBuy)
+			wantUnsent(t, w, ev, err, rdsProduct.opBuy)
 		})
 	}
 }
@@ -97,7 +97,7 @@ func TestPurchaseOverTLS(t *testing.T) {
 		t.Errorf("outcome %s, %v, %d requests", ev.Outcome, err, w.spent())
 	}
 	for _, c := range w.calls {
-		if c.action == opBuy && c.proto != "HTTP/1.1" {
+		if c.action == rdsProduct.opBuy && c.proto != "HTTP/1.1" {
 			t.Errorf("purchase over %s", c.proto)
 		}
 	}
@@ -114,7 +114,7 @@ func TestLateAfterDial(t *testing.T) {
 	}
 	d := w.rds(t, func(c *Config) { c.Transport = w.detour(nil, slow) })
 	ev, err := w.purchase(t, d)
-	wantUnsent(t, w, ev, err, opBuy)
+	wantUnsent(t, w, ev, err, rdsProduct.opBuy)
 	if !errors.Is(err, driver.ErrTooLate) {
 		t.Errorf("error %v, want ErrTooLate", err)
 	}
@@ -191,11 +191,13 @@ func TestSecondRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.arm()
-		ev, err := d.spend(t.Context(), r, order{operation: opBuy, code: queryCode, root: opBuy + "Response",
-			send: func(ctx context.Context, client *http.Client, creds aws.Credentials) (*cloud.Commitment, error) {
-				_, _ = d.buy(ctx, r, client, creds)
-				return d.buy(ctx, r, client, creds)
-			}})
+		o := d.order(r)
+		once := o.send
+		o.send = func(ctx context.Context, client *http.Client, creds aws.Credentials) (receipt, error) {
+			_, _ = once(ctx, client, creds)
+			return once(ctx, client, creds)
+		}
+		ev, err := d.spend(t.Context(), r, o)
 		if dials.Load() != 1 {
 			t.Errorf("first answer %d: %d connections", first, dials.Load())
 		}
@@ -294,7 +296,7 @@ func TestRequestChecks(t *testing.T) {
 			w.arm()
 			change(&r)
 			ev, err := d.Purchase(t.Context(), r)
-			wantUnsent(t, w, ev, err, opBuy)
+			wantUnsent(t, w, ev, err, rdsProduct.opBuy)
 			if after := len(w.seen()); after != before {
 				t.Errorf("%d calls were made", after-before)
 			}

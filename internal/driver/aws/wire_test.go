@@ -38,6 +38,7 @@ type wire struct {
 	buy func(w http.ResponseWriter, r *http.Request)
 	// Bodies of the other answers; a test replaces them before it calls.
 	reserved, offerings, assume, identity string
+	bodies                                map[string]string // by action, of the other services
 
 	mu     sync.Mutex
 	calls  []call // oldest first
@@ -50,16 +51,16 @@ type wire struct {
 
 // call is one request as it came in.
 type call struct {
-	action, date, token, key, agent, remote, proto string
-	close                                          bool
-	form                                           url.Values
+	action, target, body, date, token, key, agent, remote, proto string
+	close                                                        bool
+	form                                                         url.Values
 }
 
 func newWire(t *testing.T) *wire {
 	w := &wire{now: wireStart}
 	w.identity = identityBody(testAccount, "arn:aws:iam::"+testAccount+":user/operator")
-	w.offerings = listBody(opOfferings, "ReservedDBInstancesOffering", "", offeringXML(nil))
-	w.reserved = listBody(opReserved, "ReservedDBInstance", "")
+	w.offerings = listBody(rdsProduct.opOfferings, "ReservedDBInstancesOffering", "", offeringXML(nil))
+	w.reserved = listBody(rdsProduct.opReserved, "ReservedDBInstance", "")
 	w.assume = assumeBody("arn:aws:sts::"+testAccount+":assumed-role/bursar-buyer/", time.Time{})
 	w.buy = answer(200, boughtBody(reservationXML(nil)))
 	w.Server = httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
@@ -82,21 +83,27 @@ func (w *wire) serve(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Unlock()
 	c := call{
 		date: r.Header.Get("X-Amz-Date"), token: r.Header.Get("X-Amz-Security-Token"), agent: r.UserAgent(),
-		remote: r.RemoteAddr, proto: r.Proto, close: r.Close,
+		remote: r.RemoteAddr, proto: r.Proto, close: r.Close, target: r.Header.Get("X-Amz-Target"),
 	}
 	_, rest, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 	c.key, _, _ = strings.Cut(rest, "/")
 	if spending {
-		c.action = opBuy
+		c.action = rdsProduct.opBuy
 		w.record(c)
 		w.buy(rw, r)
 		return
 	}
 	body, _ := io.ReadAll(r.Body)
-	c.form, _ = url.ParseQuery(string(body))
-	c.action = c.form.Get("Action")
+	c.body = string(body)
+	c.form, _ = url.ParseQuery(c.body)
+	if c.action = c.form.Get("Action"); c.action == "" {
+		c.action = c.target[strings.LastIndex(c.target, ".")+1:]
+	}
 	w.record(c)
-	text := map[string]string{opIdentity: w.identity, opOfferings: w.offerings, opReserved: w.reserved, opAssumeRole: w.assume}[c.action]
+	text := map[string]string{opIdentity: w.identity, rdsProduct.opOfferings: w.offerings, rdsProduct.opReserved: w.reserved, opAssumeRole: w.assume}[c.action]
+	if body, there := w.bodies[c.action]; there {
+		text = body
+	}
 	text = strings.ReplaceAll(text, "SESSION-NAME", c.form.Get("RoleSessionName"))
 	if status, body, ok := strings.Cut(text, "!"); ok && len(status) == 3 {
 		answer(map[string]int{"404": 404, "403": 403, "400": 400, "307": 307}[status], body)(rw, r)
@@ -146,7 +153,11 @@ func (w *wire) advance(d time.Duration) {
 }
 
 // rds starts the server and returns a driver on it.
-func (w *wire) rds(t *testing.T, change func(*Config)) *RDS {
+func (w *wire) rds(t *testing.T, change func(*Config)) *reserved {
+	return w.open(t, RDS, change).(*reserved)
+}
+
+func (w *wire) open(t *testing.T, s cloud.Service, change func(*Config)) driver.Service {
 	if w.URL == "" {
 		w.Start()
 	}
@@ -157,20 +168,20 @@ func (w *wire) rds(t *testing.T, change func(*Config)) *RDS {
 	if change != nil {
 		change(&cfg)
 	}
-	d, err := NewRDS(cfg)
+	d, err := Open(s, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func (w *wire) request(d *RDS) driver.Request {
+func (w *wire) request(d driver.Service) driver.Request {
 	sendBy := w.clock().Add(20 * time.Second)
 	return driver.Request{
 		Account: testAccount, Quantity: 2, Identity: wireID, Identities: []string{wireID}, Attempt: "bu-att-1",
 		SendBy: sendBy, Deadline: sendBy.Add(d.Info().Life),
 		Offering: cloud.Offering{
-			Provider: cloud.AWS, Service: serviceRDS, Region: testRegion, ID: wireOffering,
+			Provider: cloud.AWS, Service: RDS, Region: testRegion, ID: wireOffering,
 			Attributes: cloud.Attributes{"engine": "mysql", "class": "db.r6g.large", "multi_az": "false"},
 			Term:       cloud.OneYear, Payment: cloud.PartialUpfront,
 			Upfront: money.MustParse("512.1", "USD"), Hourly: money.MustParse("0.0825", "USD"),
@@ -179,9 +190,13 @@ func (w *wire) request(d *RDS) driver.Request {
 }
 
 // purchase quotes and buys; requests count as spending from the quote on.
-func (w *wire) purchase(t *testing.T, d *RDS) (cloud.Evidence, error) {
+func (w *wire) purchase(t *testing.T, d *reserved) (cloud.Evidence, error) {
 	t.Helper()
-	r := w.request(d)
+	return w.send(t, d, w.request(d))
+}
+
+func (w *wire) send(t *testing.T, d driver.Service, r driver.Request) (cloud.Evidence, error) {
+	t.Helper()
 	if _, err := d.Quote(t.Context(), r); err != nil {
 		t.Fatalf("Quote: %v", err)
 	}
@@ -254,7 +269,7 @@ func reservationXML(change map[string]string) string {
 }
 
 func boughtBody(reservation string) string {
-	return wrap(opBuy, "<ReservedDBInstance>"+reservation+"</ReservedDBInstance>")
+	return wrap(rdsProduct.opBuy, "<ReservedDBInstance>"+reservation+"</ReservedDBInstance>")
 }
 
 func listBody(op, item, marker string, items ...string) string {

@@ -168,11 +168,10 @@ func testFindWrongAccount(t *testing.T, h Harness) {
 func testFindInventory(t *testing.T, h Harness) {
 	const n = 35
 	want := map[string]bool{}
-	var all []string
+	var all []driver.Request
 	for range n {
-		id := h.Request().Identity
-		want[id] = true
-		all = append(all, id)
+		all = append(all, h.Request())
+		want[strings.ToLower(all[len(all)-1].Identity)] = true
 	}
 	h.World.Stock(all...)
 	settle(h)
@@ -182,24 +181,28 @@ func testFindInventory(t *testing.T, h Harness) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	listed := map[string]bool{}
 	for _, ev := range found {
 		if ev.Kind != cloud.EvidenceListing || ev.Commitment == nil {
 			t.Fatalf("evidence %+v, want a listing", ev)
 		}
 		id := strings.ToLower(ev.Commitment.ID)
-		if !want[id] {
+		if listed[id] || h.named() && !want[id] {
 			t.Errorf("%s is listed twice or not in the world", id)
 		}
-		delete(want, id)
+		listed[id] = true
+		same := r // of the same goods and quantity
+		same.FireAt = ev.Commitment.Start
+		wantCommitment(t, *ev.Commitment, same, h.Service.Info().Lane)
 	}
-	if len(want) > 0 {
-		t.Errorf("%d of %d commitments are missing in the inventory", len(want), n)
+	if len(listed) != n {
+		t.Errorf("%d commitments in the inventory, want %d", len(listed), n)
 	}
 }
 
 func testFindAllIdentities(t *testing.T, h Harness) {
 	r, old := h.Request(), h.Request()
-	h.World.Stock(old.Identity)
+	h.World.Stock(old)
 	settle(h)
 	r.Identities = []string{old.Identity, r.Identity}
 	found, err := h.Service.Find(t.Context(), r)
@@ -213,7 +216,9 @@ func testFindAllIdentities(t *testing.T, h Harness) {
 
 func testFindOtherCase(t *testing.T, h Harness) {
 	r := h.Request()
-	h.World.Stock(strings.ToUpper(r.Identity))
+	upper := r
+	upper.Identity = strings.ToUpper(r.Identity)
+	h.World.Stock(upper)
 	wantFound(t, h, r)
 	r = again(h, r)
 	quote(t, h.Service, r)

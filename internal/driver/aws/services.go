@@ -1,0 +1,46 @@
+package aws
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+)
+
+// The services.
+const (
+	RDS         cloud.Service = "rds"
+	ElastiCache cloud.Service = "elasticache"
+	MemoryDB    cloud.Service = "memorydb"
+	Redshift    cloud.Service = "redshift"
+	EC2         cloud.Service = "ec2"       // reserved instances of a region
+	EC2Zonal    cloud.Service = "ec2-zonal" // reserved instances of an availability zone
+)
+
+// Services are those that Open knows.
+var Services = []cloud.Service{RDS, ElastiCache, MemoryDB, Redshift, EC2, EC2Zonal}
+
+// Open returns the driver of a service for one account and region. It does no IO.
+func Open(s cloud.Service, cfg Config) (driver.Service, error) {
+	c, err := newCore(cfg)
+	if err != nil {
+		return nil, err
+	}
+	switch s {
+	case RDS:
+		return &reserved{c, rdsProduct, rdsAPI{c}}, nil
+	case ElastiCache:
+		return &reserved{c, elastiCacheProduct, elastiCacheAPI{c}}, nil
+	case MemoryDB:
+		return &reserved{c, memoryDBProduct, memoryDBAPI{c}}, nil
+	case Redshift:
+		return redshiftNodes{&reserved{c, redshiftProduct, redshiftAPI{c}}}, nil
+	case EC2:
+		return ec2Regional{&reserved{c, ec2Product, ec2API{c, types.ScopeRegional}}}, nil
+	case EC2Zonal:
+		return ec2Zone{&reserved{c, ec2ZonalProduct, ec2API{c, types.ScopeAvailabilityZone}}}, nil
+	}
+	return nil, fmt.Errorf("aws %s cannot be bought", s)
+}

@@ -1,0 +1,446 @@
+package aws
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+	"bursar/internal/money"
+)
+
+// shape is a service on the wire: one offering, and the reservation that two
+// units of it become. Bodies are of the forms that botocore and the Go SDK both
+// read.
+type shape struct {
+	product    product
+	attributes cloud.Attributes
+	offering   string // body of a listing with the one offering
+	bought     string // body of the answer to its purchase
+	reserved   string // body of a listing with the one reservation; NONE for an empty one
+	none       string
+	sent       string // body of the purchase
+	target     string // X-Amz-Target of the purchase
+	id         string // of the reservation
+	arn        string
+	reads      []string // actions of its session policy
+	spends     []string
+}
+
+const wireEC2ID = "e5a2ff3b-7d14-494f-90af-0b5d0a1b2c3d"
+
+var shapes = map[cloud.Service]shape{
+	RDS: {
+		product:    rdsProduct,
+		attributes: cloud.Attributes{"engine": "mysql", "class": "db.r6g.large", "multi_az": "false"},
+		offering:   listBody(rdsProduct.opOfferings, "ReservedDBInstancesOffering", "", offeringXML(nil)),
+		bought:     boughtBody(reservationXML(nil)),
+		reserved:   listBody(rdsProduct.opReserved, "ReservedDBInstance", "", reservationXML(nil)),
+		none:       listBody(rdsProduct.opReserved, "ReservedDBInstance", ""),
+		sent: "Action=PurchaseReservedDBInstancesOffering&DBInstanceCount=2&ReservedDBInstanceId=bu-wire-1" +
+			"&ReservedDBInstancesOfferingId=" + wireOffering + "&Tags.Tag.1.Key=a&Tags.Tag.1.Value=1&Version=2014-10-31",
+		id: wireID, arn: "arn:aws:rds:eu-west-1:" + testAccount + ":ri:" + wireID,
+		reads:  []string{"rds:DescribeReservedDBInstancesOfferings", "rds:DescribeReservedDBInstances"},
+		spends: []string{"rds:PurchaseReservedDBInstancesOffering", "rds:AddTagsToResource"},
+	},
+	ElastiCache: {
+		product:    elastiCacheProduct,
+		attributes: cloud.Attributes{"engine": "redis", "node_type": "cache.m7g.large"},
+		offering:   listBody(elastiCacheProduct.opOfferings, "ReservedCacheNodesOffering", "", cacheXML("<ReservedCacheNodesOfferingId>"+wireOffering+"</ReservedCacheNodesOfferingId>")),
+		bought:     wrap(elastiCacheProduct.opBuy, "<ReservedCacheNode>"+cacheNodeXML+"</ReservedCacheNode>"),
+		reserved:   listBody(elastiCacheProduct.opReserved, "ReservedCacheNode", "", cacheNodeXML),
+		none:       listBody(elastiCacheProduct.opReserved, "ReservedCacheNode", ""),
+		sent: "Action=PurchaseReservedCacheNodesOffering&CacheNodeCount=2&ReservedCacheNodeId=bu-wire-1" +
+			"&ReservedCacheNodesOfferingId=" + wireOffering + "&Tags.Tag.1.Key=a&Tags.Tag.1.Value=1&Version=2015-02-02",
+		id: wireID, arn: "arn:aws:elasticache:eu-west-1:" + testAccount + ":reserved-instance:" + wireID,
+		reads:  []string{"elasticache:DescribeReservedCacheNodesOfferings", "elasticache:DescribeReservedCacheNodes"},
+		spends: []string{"elasticache:PurchaseReservedCacheNodesOffering", "elasticache:AddTagsToResource"},
+	},
+	MemoryDB: {
+		product:    memoryDBProduct,
+		attributes: cloud.Attributes{"node_type": "db.r7g.large"},
+		offering:   `{"ReservedNodesOfferings":[{"ReservedNodesOfferingId":"` + wireOffering + `",` + memoryJSON + `}]}`,
+		bought:     `{"ReservedNode":{` + memoryNodeJSON + `}}`,
+		reserved:   `{"ReservedNodes":[{` + memoryNodeJSON + `}]}`,
+		none:       `{"ReservedNodes":[]}`,
+		sent: `{"NodeCount":2,"ReservationId":"bu-wire-1","ReservedNodesOfferingId":"` + wireOffering +
+			`","Tags":[{"Key":"a","Value":"1"}]}`,
+		target: "AmazonMemoryDB.PurchaseReservedNodesOffering",
+		id:     wireID, arn: "arn:aws:memorydb:eu-west-1:" + testAccount + ":reservednode/" + wireID,
+		reads:  []string{"memorydb:DescribeReservedNodesOfferings", "memorydb:DescribeReservedNodes"},
+		spends: []string{"memorydb:PurchaseReservedNodesOffering", "memorydb:TagResource"},
+	},
+	Redshift: {
+		product:    redshiftProduct,
+		attributes: cloud.Attributes{"node_type": "ra3.xlplus", "offering_type": "Upgradable"},
+		offering:   listBody(redshiftProduct.opOfferings, "ReservedNodeOffering", "", nodeXML+"<ReservedNodeOfferingId>"+wireOffering+"</ReservedNodeOfferingId>"),
+		bought:     wrap(redshiftProduct.opBuy, "<ReservedNode>"+reservedNodeXML+"</ReservedNode>"),
+		reserved:   listBody(redshiftProduct.opReserved, "ReservedNode", "", reservedNodeXML),
+		none:       listBody(redshiftProduct.opReserved, "ReservedNode", ""),
+		sent:       "Action=PurchaseReservedNodeOffering&NodeCount=2&ReservedNodeOfferingId=" + wireOffering + "&Version=2012-12-01",
+		id:         "1ba8e2e3-bc01-4d65-b35d-a4a3e931547e",
+		reads:      []string{"redshift:DescribeReservedNodeOfferings", "redshift:DescribeReservedNodes", "cloudtrail:LookupEvents"},
+		spends:     []string{"redshift:PurchaseReservedNodeOffering"},
+	},
+	EC2: {
+		product:    ec2Product,
+		attributes: cloud.Attributes{"instance_type": "m7g.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard"},
+		offering:   ec2Offerings(ec2XML("Region")),
+		bought:     ec2Bought,
+		reserved:   ec2Reservations(ec2Reservation("Region")),
+		none:       ec2Reservations(),
+		sent: "Action=PurchaseReservedInstancesOffering&InstanceCount=2&PurchaseTime=2031-02-03T06%3A00%3A00Z" +
+			"&ReservedInstancesOfferingId=" + wireOffering + "&Version=2016-11-15",
+		id:     wireEC2ID,
+		reads:  []string{"ec2:DescribeReservedInstancesOfferings", "ec2:DescribeReservedInstances"},
+		spends: []string{"ec2:PurchaseReservedInstancesOffering"},
+	},
+	EC2Zonal: {
+		product: ec2ZonalProduct,
+		attributes: cloud.Attributes{"instance_type": "m7g.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard",
+			"zone": "eu-west-1a"},
+		offering: ec2Offerings(ec2XML("Availability Zone")),
+		bought:   ec2Bought,
+		reserved: ec2Reservations(ec2Reservation("Availability Zone")),
+		none:     ec2Reservations(),
+		sent:     "Action=PurchaseReservedInstancesOffering&InstanceCount=2&ReservedInstancesOfferingId=" + wireOffering + "&Version=2016-11-15",
+		id:       wireEC2ID,
+		reads:    []string{"ec2:DescribeReservedInstancesOfferings", "ec2:DescribeReservedInstances", "cloudtrail:LookupEvents"},
+		spends:   []string{"ec2:PurchaseReservedInstancesOffering"},
+	},
+}
+
+func cacheXML(more string) string {
+	return more + "<CacheNodeType>cache.m7g.large</CacheNodeType><Duration>31536000</Duration><FixedPrice>512.1</FixedPrice>" +
+		"<UsagePrice>0.07</UsagePrice><ProductDescription>redis</ProductDescription><OfferingType>Partial Upfront</OfferingType>" +
+		"<RecurringCharges>" + hourlyCharge + "</RecurringCharges>"
+}
+
+var cacheNodeXML = cacheXML("<ReservedCacheNodeId>" + wireID + "</ReservedCacheNodeId><ReservedCacheNodesOfferingId>" + wireOffering +
+	"</ReservedCacheNodesOfferingId><StartTime>2031-02-03T04:05:07.000Z</StartTime><CacheNodeCount>2</CacheNodeCount>" +
+	"<State>payment-pending</State><ReservationARN>arn:aws:elasticache:eu-west-1:" + testAccount + ":reserved-instance:" + wireID + "</ReservationARN>")
+
+const memoryJSON = `"NodeType":"db.r7g.large","Duration":31536000,"FixedPrice":512.1,"OfferingType":"Partial Upfront",` +
+	`"RecurringCharges":[{"RecurringChargeAmount":0.0825,"RecurringChargeFrequency":"Hourly"}]`
+
+const memoryNodeJSON = `"ReservationId":"` + wireID + `","ReservedNodesOfferingId":"` + wireOffering + `","StartTime":1927857907.0,` +
+	`"NodeCount":2,"State":"payment-pending","ARN":"arn:aws:memorydb:eu-west-1:` + testAccount + `:reservednode/` + wireID + `",` + memoryJSON
+
+const nodeXML = "<NodeType>ra3.xlplus</NodeType><Duration>31536000</Duration><FixedPrice>512.1</FixedPrice><UsagePrice>0.07</UsagePrice>" +
+	"<CurrencyCode>USD</CurrencyCode><OfferingType>Partial Upfront</OfferingType><RecurringCharges>" + hourlyCharge + "</RecurringCharges>" +
+	"<ReservedNodeOfferingType>Upgradable</ReservedNodeOfferingType>"
+
+const reservedNodeXML = nodeXML + "<ReservedNodeId>1ba8e2e3-bc01-4d65-b35d-a4a3e931547e</ReservedNodeId><ReservedNodeOfferingId>" + wireOffering +
+	"</ReservedNodeOfferingId><StartTime>2031-02-03T04:05:07.000Z</StartTime><NodeCount>2</NodeCount><State>payment-pending</State>"
+
+func ec2XML(scope string) string {
+	zone := ""
+	if scope != "Region" {
+		zone = "<availabilityZone>eu-west-1a</availabilityZone>"
+	}
+	return zone + "<instanceType>m7g.large</instanceType><scope>" + scope + "</scope><duration>31536000</duration><fixedPrice>512.1</fixedPrice>" +
+		"<usagePrice>0.07</usagePrice><recurringCharges><item><frequency>Hourly</frequency><amount>0.0125</amount></item></recurringCharges>" +
+		"<productDescription>Linux/UNIX</productDescription><instanceTenancy>default</instanceTenancy><currencyCode>USD</currencyCode>" +
+		"<offeringClass>standard</offeringClass><offeringType>Partial Upfront</offeringType>"
+}
+
+func ec2Reservation(scope string) string {
+	return ec2XML(scope) + "<reservedInstancesId>" + wireEC2ID + "</reservedInstancesId><start>2031-02-03T06:00:00.000Z</start>" +
+		"<instanceCount>2</instanceCount><state>queued</state>"
+}
+
+func ec2Offerings(items ...string) string {
+	for i, item := range items {
+		items[i] = "<item><reservedInstancesOfferingId>" + wireOffering + "</reservedInstancesOfferingId>" + item + "</item>"
+	}
+	return ec2Wrap(ec2Shared.opOfferings, "<reservedInstancesOfferingsSet>"+strings.Join(items, "")+"</reservedInstancesOfferingsSet>")
+}
+
+func ec2Reservations(items ...string) string {
+	for i, item := range items {
+		items[i] = "<item>" + item + "</item>"
+	}
+	return ec2Wrap(ec2Shared.opReserved, "<reservedInstancesSet>"+strings.Join(items, "")+"</reservedInstancesSet>")
+}
+
+var ec2Bought = ec2Wrap(ec2Shared.opBuy, "<reservedInstancesId>"+wireEC2ID+"</reservedInstancesId>")
+
+func ec2Wrap(op, result string) string {
+	return fmt.Sprintf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%sResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">"+
+		"<requestId>wire-request</requestId>%s</%sResponse>", op, result, op)
+}
+
+func ec2Error(code string) string {
+	return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>" + code + "</Code><Message>no</Message></Error></Errors>" +
+		"<RequestID>wire-request</RequestID></Response>"
+}
+
+func (s shape) bodies() map[string]string {
+	return map[string]string{s.product.opOfferings: s.offering, s.product.opReserved: s.none}
+}
+
+func (s shape) request(w *wire, d driver.Service) driver.Request {
+	r := w.request(d)
+	r.Tags = map[string]string{"a": "1"}
+	r.Offering.Service, r.Offering.Attributes = s.product.service, s.attributes
+	if s.product.class == cloud.ClassQueued {
+		r.FireAt = time.Date(2031, 2, 3, 6, 0, 0, 0, time.UTC)
+	}
+	return r
+}
+
+// forEach opens every service on a wire of its own.
+func forEach(t *testing.T, check func(t *testing.T, s shape, w *wire, d driver.Service)) {
+	for _, name := range Services {
+		t.Run(string(name), func(t *testing.T) {
+			s, there := shapes[name]
+			if !there {
+				t.Fatal("the service has no shape here")
+			}
+			w := newWire(t)
+			w.bodies = s.bodies()
+			w.buy = answer(200, s.bought)
+			check(t, s, w, w.open(t, name, nil))
+		})
+	}
+}
+
+// TestServiceOnTheWire pins the one request of each service and what its answer
+// proves.
+func TestServiceOnTheWire(t *testing.T) {
+	forEach(t, func(t *testing.T, s shape, w *wire, d driver.Service) {
+		var body, target string
+		buy := w.buy
+		w.buy = func(rw http.ResponseWriter, r *http.Request) {
+			text, _ := io.ReadAll(r.Body)
+			body, target = string(text), r.Header.Get("X-Amz-Target")
+			buy(rw, r)
+		}
+		r := s.request(w, d)
+		ev, err := w.send(t, d, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(s.sent, body); diff != "" || target != s.target {
+			t.Errorf("target %q, body (-want +got):\n%s", target, diff)
+		}
+		if ev.RequestID != "wire-request" || ev.Status != 200 || ev.Operation != s.product.opBuy {
+			t.Errorf("evidence %+v", ev)
+		}
+		want := cloud.Commitment{
+			Lane: d.Info().Lane, ID: s.id, ARN: s.arn, OfferingID: wireOffering, Attributes: s.attributes,
+			Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: 2, State: cloud.Pending,
+			Upfront: money.MustParse("512.1", "USD"), Hourly: money.MustParse("0.0825", "USD"), Start: time.Date(2031, 2, 3, 4, 5, 7, 0, time.UTC),
+		}
+		if s.product.service == EC2 || s.product.service == EC2Zonal {
+			if ev.Outcome != cloud.Accepted || ev.Handle != s.id || ev.Commitment != nil {
+				t.Errorf("evidence %+v, want the handle %s", ev, s.id)
+			}
+			want.OfferingID, want.State, want.Start = "", cloud.Queued, time.Date(2031, 2, 3, 6, 0, 0, 0, time.UTC)
+		} else if diff := cmp.Diff(&want, ev.Commitment); diff != "" || ev.Outcome != cloud.Bought {
+			t.Errorf("outcome %s, commitment (-want +got):\n%s", ev.Outcome, diff)
+		}
+		w.mu.Lock()
+		w.armed = false
+		w.bodies[s.product.opReserved] = s.reserved
+		w.mu.Unlock()
+		found, err := d.Find(t.Context(), r)
+		if err != nil || len(found) != 1 {
+			t.Fatalf("Find: %+v, %v", found, err)
+		}
+		if diff := cmp.Diff(&want, found[0].Commitment); diff != "" {
+			t.Errorf("listed (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestServiceInDoubt: whatever in a good answer is changed, it proves nothing any
+// more, and one request was sent.
+func TestServiceInDoubt(t *testing.T) {
+	changes := map[string][2]string{
+		"cut short":        {"tail", ""},
+		"two documents":    {"twice", ""},
+		"another offering": {wireOffering, "00000000-0000-4000-8000-000000000000"},
+		"another id":       {wireID, "bu-wire-2"},
+		"another term":     {"31536000", "94608000"},
+		"another payment":  {"Partial Upfront", "All Upfront"},
+		"payment failed":   {"payment-pending", "payment-failed"},
+		"unknown state":    {"payment-pending", "on-hold"},
+		"another type":     {".large", ".xlarge"},
+		"another type too": {"ra3.xlplus", "ra3.large"},
+		"regular":          {"Upgradable", "Regular"},
+		"another count":    {"Count>2<", "Count>3<"},
+		"another number":   {`"NodeCount":2`, `"NodeCount":3`},
+		"another account":  {testAccount, "444455556666"},
+		"no price":         {"FixedPrice", "NoPrice"},
+		"no id":            {"eservedInstancesId", "eservedThing"},
+		"strange id":       {wireEC2ID, "e5a2 ff3b"},
+	}
+	forEach(t, func(t *testing.T, s shape, _ *wire, _ driver.Service) {
+		for name, change := range changes {
+			body := strings.ReplaceAll(s.bought, change[0], change[1])
+			switch change[0] {
+			case "tail":
+				body = s.bought[:len(s.bought)-1]
+			case "twice":
+				body = s.bought + s.bought
+			}
+			if body == s.bought || name == "no price" && s.product.service == MemoryDB {
+				continue // the service does not say it; the JSON of the SDK takes no price for 0
+			}
+			w := newWire(t)
+			w.bodies = s.bodies()
+			w.buy = answer(200, body)
+			d := w.open(t, s.product.service, nil)
+			ev, err := w.send(t, d, s.request(w, d))
+			if err == nil || driver.OutcomeOf(err) != cloud.InDoubt || ev.Outcome != cloud.InDoubt || w.spent() != 1 {
+				t.Errorf("%s: outcome %s, error %v, %d requests: want doubt and one", name, ev.Outcome, err, w.spent())
+			}
+		}
+		for name, row := range map[string]struct {
+			status int
+			body   string
+		}{
+			"empty": {200, ""}, "empty object": {200, "{}"}, "page": {200, "<html><body>Sign in</body></html>"},
+			"500": {500, ""}, "504": {504, "{}"}, "page of a proxy": {403, "<html/>"},
+		} {
+			w := newWire(t)
+			w.bodies = s.bodies()
+			w.buy = answer(row.status, row.body)
+			d := w.open(t, s.product.service, nil)
+			ev, err := w.send(t, d, s.request(w, d))
+			if err == nil || ev.Outcome != cloud.InDoubt || w.spent() != 1 {
+				t.Errorf("%s: outcome %s, error %v, %d requests: want doubt and one", name, ev.Outcome, err, w.spent())
+			}
+		}
+	})
+}
+
+// TestServiceAbsence: an answer that lists nothing is not an empty list.
+func TestServiceAbsence(t *testing.T) {
+	forEach(t, func(t *testing.T, s shape, w *wire, d driver.Service) {
+		r := s.request(w, d)
+		for name, row := range map[string]struct {
+			body   string
+			absent bool
+		}{
+			"empty list": {s.none, true}, "empty body": {"", false}, "empty object": {"{}", false}, "torn": {s.none[:len(s.none)/2], false},
+			"HTML":  {"<html><body>Sign in</body></html>", false},
+			"fault": {"404!" + s.errorBody(s.product.noReservation), s.product.class == cloud.ClassName},
+			"other": {"404!" + s.errorBody("SomethingNew"), false},
+		} {
+			w.bodies[s.product.opReserved] = row.body
+			found, err := d.Find(t.Context(), r)
+			if (err == nil) != row.absent || err == nil && (len(found) != 1 || found[0].Kind != cloud.EvidenceAbsence) {
+				t.Errorf("%s: %+v, %v", name, found, err)
+			}
+		}
+		w.bodies[s.product.opOfferings] = "400!" + s.errorBody(s.product.noOffering)
+		if list, err := d.Offerings(t.Context(), driver.Query{ID: "9"}); err != nil || len(list) != 0 {
+			t.Errorf("an unknown offering: %+v, %v", list, err)
+		}
+		if _, err := d.Quote(t.Context(), r); !errors.Is(err, driver.ErrNotSold) {
+			t.Errorf("Quote: %v, want ErrNotSold", err)
+		}
+	})
+}
+
+func (s shape) errorBody(code string) string {
+	switch s.product.service {
+	case MemoryDB:
+		return `{"__type":"` + code + `","message":"no"}`
+	case EC2, EC2Zonal:
+		return ec2Error(code)
+	}
+	return errorBody(code, "no")
+}
+
+// TestServiceSession: a session of an attempt may do what the service needs and
+// nothing else (Service Authorization Reference), and one that reads cannot buy.
+func TestServiceSession(t *testing.T) {
+	forEach(t, func(t *testing.T, s shape, w *wire, _ driver.Service) {
+		d := w.open(t, s.product.service, func(c *Config) { c.RoleARN = testRole })
+		r := s.request(w, d)
+		r.Deadline = time.Date(2031, 2, 3, 4, 7, 8, 0, time.UTC)
+		if _, err := d.Quote(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Find(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		reads := fmt.Sprintf(`{"Effect":"Allow","Action":["sts:GetCallerIdentity","%s"],"Resource":"*"}`, strings.Join(s.reads, `","`))
+		spends := fmt.Sprintf(`{"Effect":"Allow","Action":["%s"],"Resource":"*","Condition":{"DateLessThan":{"aws:CurrentTime":"2031-02-03T04:07:08Z"}}}`,
+			strings.Join(s.spends, `","`))
+		var got []string
+		for _, c := range w.calls {
+			if c.action == opAssumeRole {
+				got = append(got, c.form.Get("Policy"))
+			}
+		}
+		want := []string{`{"Version":"2012-10-17","Statement":[` + reads + `,` + spends + `]}`, `{"Version":"2012-10-17","Statement":[` + reads + `]}`}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("policies (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestJSONCode: a code counts only in a whole document that says one thing.
+func TestJSONCode(t *testing.T) {
+	const code = "ReservedNodeQuotaExceededFault"
+	for name, row := range map[string]struct {
+		header, body, want string
+	}{
+		"body":              {"", `{"__type":"` + code + `","message":"x"}`, code},
+		"namespace":         {"", `{"__type":"com.amazonaws.memorydb#` + code + `"}`, code},
+		"member code":       {"", `{"code":"` + code + `"}`, code},
+		"header":            {code + ":http://internal.amazon.com/", `{"message":"x"}`, code},
+		"both":              {code, `{"__type":"` + code + `"}`, code},
+		"header disagrees":  {"ValidationException", `{"__type":"` + code + `"}`, ""},
+		"members disagree":  {"", `{"__type":"` + code + `","code":"x"}`, ""},
+		"header alone":      {code, "", ""},
+		"header and a page": {code, "<html/>", ""},
+		"torn":              {"", `{"__type":"` + code + `"`, ""},
+		"more behind":       {"", `{"__type":"` + code + `"}{}`, ""},
+		"a list":            {"", `[{"__type":"` + code + `"}]`, ""},
+		"null":              {code, `null`, ""},
+		"not a text":        {"", `{"__type":{"x":"` + code + `"}}`, ""},
+		"nothing":           {"", `{}`, ""},
+	} {
+		r := &reply{status: 400, header: http.Header{}, body: []byte(row.body)}
+		if row.header != "" {
+			r.header.Set("X-Amzn-ErrorType", row.header)
+		}
+		if got := jsonCode(r); got != row.want {
+			t.Errorf("%s: code %q, want %q", name, got, row.want)
+		}
+		r.err = io.ErrUnexpectedEOF
+		if got := jsonCode(r); got != "" {
+			t.Errorf("%s: code %q of a body that broke off", name, got)
+		}
+	}
+}
+
+func TestEC2Code(t *testing.T) {
+	for name, row := range map[string]struct{ body, want string }{
+		"one":           {ec2Error("AuthFailure"), "AuthFailure"},
+		"two":           {strings.Replace(ec2Error("AuthFailure"), "</Errors>", "<Error><Code>X</Code></Error></Errors>", 1), ""},
+		"none":          {"<Response><Errors></Errors></Response>", ""},
+		"another shape": {errorBody("AuthFailure", "x"), ""},
+		"cut short":     {strings.TrimSuffix(ec2Error("AuthFailure"), "</Response>"), ""},
+		"more behind":   {ec2Error("AuthFailure") + "x", ""},
+	} {
+		if got := ec2Code(&reply{body: []byte(row.body)}); got != row.want {
+			t.Errorf("%s: code %q, want %q", name, got, row.want)
+		}
+	}
+	if got := ec2Code(&reply{body: []byte(ec2Error("AuthFailure")), err: io.ErrUnexpectedEOF}); got != "" {
+		t.Errorf("code %q of a body that broke off", got)
+	}
+}

@@ -1,0 +1,70 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver/aws"
+	"bursar/internal/purchase"
+	"bursar/internal/recommend"
+	"bursar/internal/sim"
+)
+
+// goods is a line for each service of AWS, and the operation that buys it.
+var goods = map[cloud.Service]struct {
+	attributes cloud.Attributes
+	buy        string
+}{
+	aws.RDS:         {cloud.Attributes{"engine": "postgresql", "class": "db.r6g.large", "multi_az": "false"}, opBuy},
+	aws.ElastiCache: {cloud.Attributes{"engine": "valkey", "node_type": "cache.m7g.large"}, "PurchaseReservedCacheNodesOffering"},
+	aws.MemoryDB:    {cloud.Attributes{"node_type": "db.r7g.large"}, "PurchaseReservedNodesOffering"},
+	aws.Redshift:    {cloud.Attributes{"node_type": "ra3.xlplus", "offering_type": "Regular"}, "PurchaseReservedNodeOffering"},
+	aws.EC2: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard"},
+		"PurchaseReservedInstancesOffering"},
+	aws.EC2Zonal: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard",
+		"zone": "us-east-1a"}, "PurchaseReservedInstancesOffering"},
+}
+
+// TestServices carries a line of each service from its plan to its receipt, with
+// a good answer, with one that is lost, and with a request that is lost.
+func TestServices(t *testing.T) {
+	for _, service := range aws.Services {
+		for name, fault := range map[string]*sim.Fault{
+			"answered": nil, "lost answer": {Kind: sim.LoseReply}, "lost request": {Kind: sim.LoseRequest},
+		} {
+			t.Run(string(service)+"/"+name, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true})
+				p := w.approved(recommend.Draft{
+					At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
+					Region: "us-east-1", Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: 2,
+				})
+				if fault != nil {
+					fault.Service, fault.Operation = strings.TrimSuffix(string(service), "-zonal"), goods[service].buy
+					w.fault(*fault)
+				}
+				for range 300 {
+					w.run(p)
+					if p = w.plan(p); p.Lines[0].State.Terminal() || p.Lines[0].State == purchase.NeedsReview {
+						break
+					}
+					if err := w.sim.Advance(time.Minute); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if p.Lines[0].State != purchase.Purchased {
+					t.Fatalf("%s", w.story(p))
+				}
+				ledger := w.sim.Ledger()
+				if len(ledger) != 1 || ledger[0].Count != 2 || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
+					t.Errorf("the cloud holds %+v", ledger)
+				}
+				if inv, err := w.engine.Inventory(t.Context()); err != nil || !inv.Balanced() {
+					t.Errorf("inventory %+v, %v", inv, err)
+				}
+				w.check()
+			})
+		}
+	}
+}
