@@ -18,6 +18,7 @@ type adviceReader struct {
 
 // advice is what one element of Recommendations says about all its details.
 type advice struct {
+	rec     *value
 	term    cloud.Term
 	payment cloud.Payment
 	scope   string
@@ -26,12 +27,24 @@ type advice struct {
 
 var windows = map[string]string{"SEVEN_DAYS": "7 days", "THIRTY_DAYS": "30 days", "SIXTY_DAYS": "60 days"}
 
+const (
+	offeringList = "a list of offerings"
+	ownedList    = "a list of reservations that are owned"
+)
+
 // otherAdvice are answers of related operations, by the member that gives them
 // away.
 var otherAdvice = map[string]string{
 	"SavingsPlansPurchaseRecommendation": "a Savings Plans recommendation",
-	"ReservedDBInstancesOfferings":       "a list of offerings",
-	"ReservedDBInstances":                "a list of reservations that are owned",
+	"ReservedDBInstancesOfferings":       offeringList,
+	"ReservedDBInstances":                ownedList,
+	"ReservedCacheNodesOfferings":        offeringList,
+	"ReservedCacheNodes":                 ownedList,
+	"ReservedNodesOfferings":             offeringList,
+	"ReservedNodeOfferings":              offeringList,
+	"ReservedNodes":                      ownedList,
+	"ReservedInstancesOfferings":         offeringList,
+	"ReservedInstances":                  ownedList,
 	"RightsizingRecommendations":         "a rightsizing recommendation",
 }
 
@@ -91,6 +104,7 @@ func (r *adviceReader) recommendation(rec *value) error {
 
 // terms reads what the details have in common. A non-empty why leaves them all.
 func (r *adviceReader) terms(rec *value) (a advice, why string, err error) {
+	a.rec = rec
 	years, err := r.need(rec, "TermInYears")
 	if err != nil {
 		return a, "", err
@@ -137,48 +151,47 @@ func (r *adviceReader) detail(d *value, a advice) error {
 	if err := r.is(instance, jsonObject); err != nil {
 		return err
 	}
-	i := instance.member("RDSInstanceDetails")
-	if i == nil {
-		if len(instance.names) == 0 {
-			return r.missing(instance, "RDSInstanceDetails")
+	// A member that is null says nothing: other tools than AWS's write all of them.
+	at := slices.IndexFunc(instance.names, func(name string) bool { return instance.member(name).kind != jsonNull })
+	if at < 0 {
+		return r.missing(instance, services[0].details)
+	}
+	i := instance.member(instance.names[at])
+	for _, s := range services {
+		if s.details != "" && s.details == instance.names[at] {
+			if err := r.is(i, jsonObject); err != nil {
+				return err
+			}
+			return r.reservation(d, i, s, a)
 		}
-		service := looseText(strings.TrimSuffix(instance.names[0], "InstanceDetails"), 40)
-		r.leave(d, service+" reservation", service+" reservations cannot be bought yet")
-		return nil
 	}
-	if err := r.is(i, jsonObject); err != nil {
-		return err
+	title := looseText(strings.TrimSuffix(instance.names[at], "InstanceDetails"), 40)
+	if title == "ES" {
+		title = "OpenSearch"
 	}
-	return r.rds(d, i, a)
+	r.leave(d, title+" reservation", title+" reservations cannot be bought yet")
+	return nil
 }
 
-func (r *adviceReader) rds(d, i *value, a advice) error {
-	rds := services[slices.IndexFunc(services, func(s service) bool { return s.name == "rds" })]
-	out := Draft{At: r.at(d.line, d.path), Provider: cloud.AWS, Service: rds.name, Term: a.term, Payment: a.payment, Attributes: cloud.Attributes{}}
-	if m := i.member("DeploymentModel"); m != nil && fold(m.text) == "custom" {
-		r.leave(d, "RDS Custom reservation", "RDS Custom cannot be bought yet")
-		return nil
+// reservation reads a detail d whose instance details i are those of s.
+func (r *adviceReader) reservation(d, i *value, s service, a advice) error {
+	out := Draft{At: r.at(d.line, d.path), Provider: s.provider, Service: s.name, Term: a.term, Payment: a.payment, Attributes: cloud.Attributes{}}
+	if s.unfit != nil {
+		if what, why := s.unfit(i); why != "" {
+			r.leave(d, what, why)
+			return nil
+		}
 	}
-	for _, a := range rds.attributes {
-		member := map[string]string{"engine": "DatabaseEngine", "class": "InstanceType", "multi_az": "DeploymentOption"}[a.key]
-		m, err := r.need(i, member)
+	for _, at := range s.attributes {
+		text, why, err := r.attribute(i, s, at, a)
 		if err != nil {
 			return err
 		}
-		text, err := rds.looseOr(a, m.text, func(column string) string {
-			if h := i.member(map[string]string{editionColumn: "DatabaseEdition", licenseColumn: "LicenseModel"}[column]); h != nil {
-				return h.text
-			}
-			return ""
-		})
-		if err != nil && a.key != "class" {
-			r.leave(d, "RDS reservation", "its "+member+" "+show(describe(i, m, a.key))+" is not known")
+		if why != "" {
+			r.leave(d, s.title+" reservation", why)
 			return nil
 		}
-		if err != nil {
-			return r.errorf(m.line, m.path, "%v", err)
-		}
-		out.Attributes[a.key] = text
+		out.Attributes[at.key] = text
 	}
 	if err := set(r, &out.Account, d, "AccountId", looseAccount); err != nil {
 		return err
@@ -202,9 +215,43 @@ func (r *adviceReader) rds(d, i *value, a advice) error {
 	if out.Quantity, err = quantity(count.text); err != nil {
 		return r.errorf(count.line, count.path, "%v", err)
 	}
-	out.Note = a.note(d, out.Currency)
+	out.Note = a.note(d, i, s, out.Currency)
 	r.in.Drafts = append(r.in.Drafts, out)
 	return nil
+}
+
+// attribute reads one attribute. A non-empty why leaves the detail: AWS may name
+// what we do not know, but not in a shape that it does not have.
+func (r *adviceReader) attribute(i *value, s service, at attribute, a advice) (text, why string, err error) {
+	if at.advised != "" {
+		return at.advised, "", nil
+	}
+	name, m := at.member, a.rec
+	if at.general != nil {
+		for _, name = range at.general {
+			m = m.member(name)
+		}
+		if m == nil || m.kind != jsonString || m.text == "" {
+			return "", "the recommendation does not say its " + name + ": ask AWS again with --service-specification", nil
+		}
+	} else if m, err = r.need(i, name); err != nil {
+		return "", "", err
+	}
+	text, err = s.looseOr(at, m.text, func(column string) string {
+		for _, h := range at.helpers {
+			if v := i.member(h.member); v != nil && h.column == column {
+				return v.text
+			}
+		}
+		return ""
+	})
+	switch {
+	case err == nil:
+		return text, "", nil
+	case at.pattern != nil:
+		return "", "", r.errorf(m.line, m.path, "%v", err)
+	}
+	return "", "its " + name + " " + show(describe(i, m, at)) + " is not known", nil
 }
 
 func (r *adviceReader) leave(d *value, what, why string) {

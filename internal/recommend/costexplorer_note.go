@@ -11,13 +11,11 @@ import (
 var oneDecimal = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9])?`)
 
 // describe returns all that AWS says about an attribute.
-func describe(i, m *value, key string) string {
+func describe(i, m *value, at attribute) string {
 	parts := []string{m.text}
-	if key == "engine" {
-		for _, name := range []string{"DatabaseEdition", "LicenseModel"} {
-			if h := i.member(name); h != nil && h.text != "" {
-				parts = append(parts, h.text)
-			}
+	for _, h := range at.helpers {
+		if v := i.member(h.member); v != nil && v.text != "" {
+			parts = append(parts, v.text)
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -25,7 +23,7 @@ func describe(i, m *value, key string) string {
 
 // note says what the advice rests on and what it promises. It never refuses: it
 // is for reading.
-func (a advice) note(d *value, currency string) string {
+func (a advice) note(d, details *value, s service, currency string) string {
 	parts := []string{"Cost Explorer"}
 	if a.window != "" {
 		parts[0] += ", " + a.window + " of usage"
@@ -41,6 +39,16 @@ func (a advice) note(d *value, currency string) string {
 	if m := d.member("EstimatedBreakEvenInMonths"); m != nil {
 		if months := oneDecimal.FindString(m.text); strings.Trim(months, "0.") != "" {
 			parts = append(parts, "break-even after some "+months+" months")
+		}
+	}
+	for _, at := range s.attributes {
+		if at.advised != "" {
+			parts = append(parts, at.key+" "+at.advised+", of which Cost Explorer says nothing")
+		}
+	}
+	if s.remark != nil {
+		if text := s.remark(details); text != "" {
+			parts = append(parts, text)
 		}
 	}
 	return strings.Join(parts, "; ")

@@ -55,6 +55,7 @@ func TestCostExplorerValues(t *testing.T) {
 		{"plain", nil, func(*Draft) {}},
 		{"whole with decimals", []string{`"3"`, `"3.0"`}, func(*Draft) {}},
 		{"number for text", []string{`"3"`, `3`}, func(*Draft) {}},
+		{"members of all services", []string{`{"RDSInstanceDetails"`, `{"EC2InstanceDetails": null, "RDSInstanceDetails"`}, func(*Draft) {}},
 		{"later members", []string{`{"AccountId"`, `{"Novelty": {"a": [1, {"b": null}]}, "AccountId"`}, func(*Draft) {}},
 		{"region by name", []string{"us-east-1", "EU (Ireland)"}, func(d *Draft) { d.Region = "eu-west-1" }},
 		{"region by new name", []string{"us-east-1", "South America (São Paulo)"}, func(d *Draft) { d.Region = "sa-east-1" }},
@@ -88,7 +89,9 @@ func TestCostExplorerValues(t *testing.T) {
 
 func TestCostExplorerLeaves(t *testing.T) {
 	for _, c := range []struct{ name, text, what, why string }{
-		{"other service", adviceOf(strings.Replace(detail(), "RDSInstanceDetails", "ElastiCacheInstanceDetails", 1)), "ElastiCache reservation", "ElastiCache reservations cannot be bought yet"},
+		{"other service", adviceOf(strings.Replace(detail(), "RDSInstanceDetails", "ESInstanceDetails", 1)), "OpenSearch reservation", "OpenSearch reservations cannot be bought yet"},
+		{"later service", adviceOf(strings.Replace(detail(), "RDSInstanceDetails", "NeptuneInstanceDetails", 1)), "Neptune reservation", "Neptune reservations cannot be bought yet"},
+		{"nameless service", adviceOf(strings.Replace(detail(), "RDSInstanceDetails", "", 1)), " reservation", " reservations cannot be bought yet"},
 		{"no instances", adviceOf(`{"ReservedCapacityDetails": {"DynamoDBCapacityDetails": {}}}`), "reserved capacity", "commitments of this service cannot be bought yet"},
 		{"custom", adviceOf(detail(`"LicenseModel"`, `"DeploymentModel": "Custom", "LicenseModel"`)), "RDS Custom reservation", "RDS Custom cannot be bought yet"},
 		{"none", adviceOf(detail(`"3"`, `"0.0"`)), "class=db.r6g.large engine=mysql multi_az=false", "AWS recommends to buy none"},
@@ -130,6 +133,8 @@ func TestCostExplorerRefuses(t *testing.T) {
 		{"detail", adviceOf("null"), "ce.json:3: " + at + ": must be an object, not null"},
 		{"no instance", adviceOf("{}"), "ce.json:3: " + at + ".InstanceDetails: is missing"},
 		{"empty instance", adviceOf(`{"InstanceDetails": {}}`), "ce.json:3: " + at + ".InstanceDetails.RDSInstanceDetails: is missing"},
+		{"null instance", adviceOf(`{"InstanceDetails": {"EC2InstanceDetails": null}}`), "ce.json:3: " + at + ".InstanceDetails.RDSInstanceDetails: is missing"},
+		{"text for instance", adviceOf(`{"InstanceDetails": {"EC2InstanceDetails": "x"}}`), "ce.json:3: " + at + ".InstanceDetails.EC2InstanceDetails: must be an object, not text"},
 		{"account", adviceOf(detail("111122223333", "1111")), "ce.json:3: " + at + ".AccountId: 1111 has 4 digits and an AWS account id has 12: if zeros in front were lost, write them, in quotes"},
 		{"account object", adviceOf(detail(`"111122223333"`, "{}")), "ce.json:3: " + at + ".AccountId: must be text, not an object"},
 		{"region", adviceOf(detail("us-east-1", "Atlantis")), "ce.json:4: " + at + `.InstanceDetails.RDSInstanceDetails.Region: "Atlantis" is neither a region code such as eu-west-1 nor a known name of a region`},

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// column is a CSV column that means something. Columns of service attributes
-// are in the table of services.
+// column is a CSV column that means something.
 type column struct {
 	name    string   // in messages
 	aliases []string // folded headers; the name itself counts
 	money   bool     // its cells may tell the currency
 	note    bool     // kept in the note
+	special bool     // kept in the note of services that have no attribute for it
 }
 
 var columns = []column{
@@ -22,6 +22,15 @@ var columns = []column{
 	{name: "provider", aliases: []string{"cloud", "cloudprovider"}},
 	{name: "account", aliases: []string{"accountid", "awsaccount", "awsaccountid", "linkedaccount", "linkedaccountid"}},
 	{name: "region", aliases: []string{"awsregion", "regioncode"}},
+	{name: "resource type", aliases: []string{"class", "instanceclass", "dbinstanceclass", "instancetype", "nodetype", "cachenodetype"}, special: true},
+	{name: "engine", aliases: []string{"databaseengine", "dbengine", "cacheengine", "productdescription"}, special: true},
+	{name: "multi az", aliases: []string{"deployment", "deploymentoption", "azconfig"}, special: true},
+	{name: "platform", aliases: []string{"operatingsystem", "os"}, special: true},
+	{name: "tenancy", aliases: []string{"instancetenancy"}, special: true},
+	{name: "offering class", special: true},
+	{name: "node offering type", aliases: []string{"reservednodeofferingtype"}, special: true},
+	{name: "zone", aliases: []string{"availabilityzone"}, special: true},
+	{name: "scope", special: true},
 	{name: "count", aliases: []string{"quantity", "qty", "instances", "instancecount", "numberofinstances", "recommendedcount"}},
 	{name: "term", aliases: []string{"termyears", "duration"}},
 	{name: "payment option", aliases: []string{"payment", "paymentoptions", "offeringtype", "purchaseoption"}},
@@ -40,7 +49,7 @@ var columns = []column{
 // header says which cell of a row means what.
 type header struct {
 	names []string       // as written
-	keys  []string       // column names and attribute keys; "" for columns of others
+	keys  []string       // column names; "" for columns of others
 	money []bool         // per cell
 	index map[string]int // by key
 	codes map[int]string // currency that a header names: "Upfront (USD)"
@@ -51,13 +60,6 @@ func columnKey(folded string) (key string, money bool) {
 	for _, c := range columns {
 		if fold(c.name) == folded || slices.Contains(c.aliases, folded) {
 			return c.name, c.money
-		}
-	}
-	for _, s := range services {
-		for _, a := range s.attributes {
-			if slices.Contains(a.columns, folded) {
-				return a.key, false
-			}
 		}
 	}
 	return "", false

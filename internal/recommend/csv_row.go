@@ -27,20 +27,22 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 		return d, "", err
 	}
 	d.Service = s.name
+	cell := func(column string) string { return r.cell(cells, column) }
 	for _, a := range s.attributes {
-		var text string
-		helper := func(column string) string {
-			for name := range r.header.index {
-				if fold(name) == column {
-					return r.cell(cells, name)
-				}
-			}
-			return ""
+		column, err := r.columnOf(a, s, cells)
+		if err != nil {
+			return d, "", err
 		}
-		if err := take(r, cells, &text, a.key, func(t string) (string, error) { return s.looseOr(a, t, helper) }); err != nil {
+		var text string
+		if err := take(r, cells, &text, column, func(t string) (string, error) { return s.looseOr(a, t, cell) }); err != nil {
 			return d, "", err
 		}
 		d.Attributes[a.key] = text
+	}
+	if s.contrary != nil {
+		if column, err := s.contrary(cell); err != nil {
+			return d, "", r.atCell(column, err)
+		}
 	}
 	err = errors.Join(
 		take(r, cells, &d.Account, "account", looseAccount),
@@ -52,6 +54,12 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 	if err != nil {
 		return d, "", first(err)
 	}
+	if s.check != nil {
+		if key, err := s.check(d); err != nil {
+			a := s.attributes[slices.Index(s.keys(), key)]
+			return d, "", r.atCell(a.columns[0], err)
+		}
+	}
 	if r.cell(cells, "offering id") != "" {
 		if err := take(r, cells, &d.OfferingID, "offering id", offering); err != nil {
 			return d, "", err
@@ -60,8 +68,28 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 	if d.Currency, err = r.currency(cells); err != nil {
 		return d, "", err
 	}
-	d.Note = r.note(cells)
+	d.Note = r.note(cells, s)
 	return d, "", nil
+}
+
+// columnOf returns the column that carries an attribute of a row.
+func (r *csvReader) columnOf(a attribute, s service, cells []string) (string, error) {
+	for _, column := range a.columns {
+		if r.cell(cells, column) != "" {
+			return column, nil
+		}
+	}
+	column := a.columns[0]
+	if _, ok := r.header.index[column]; !ok {
+		return "", r.errorf(r.line, column, "has no column, and %s on line %d needs it: add one to the header", s.name, r.lineOf(0))
+	}
+	return column, nil
+}
+
+// atCell places an error at a cell of the row.
+func (r *csvReader) atCell(column string, err error) error {
+	i := r.header.index[column]
+	return r.errorf(r.lineOf(i), looseText(r.header.names[i], 40), "%v", err)
 }
 
 // first returns the first of joined errors.
@@ -152,16 +180,21 @@ func (r *csvReader) currency(cells []string) (string, error) {
 }
 
 // note keeps what a row says beyond the draft, "key=value" by column.
-func (r *csvReader) note(cells []string) string {
+func (r *csvReader) note(cells []string, s service) string {
 	var parts []string
 	if text := r.cell(cells, "note"); text != "" {
 		parts = append(parts, text)
 	}
 	for i, key := range r.header.keys {
-		keep := key == "" || slices.ContainsFunc(columns, func(c column) bool { return c.name == key && c.note })
+		keep := key == "" || slices.ContainsFunc(columns, func(c column) bool { return c.name == key && (c.note || c.special && !s.reads(key)) })
 		if text := strings.TrimSpace(cells[i]); keep && text != "" {
 			parts = append(parts, strings.ToLower(strings.TrimSpace(r.header.names[i]))+"="+text)
 		}
 	}
 	return looseText(strings.Join(parts, "; "), maxNote)
+}
+
+// reads reports whether a column carries an attribute of the service.
+func (s service) reads(column string) bool {
+	return slices.ContainsFunc(s.attributes, func(a attribute) bool { return slices.Contains(a.columns, column) })
 }

@@ -3,6 +3,7 @@ package recommend
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -25,7 +26,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	}
-	for _, c := range planCases {
+	for _, c := range slices.Concat(planCases, serviceCases) {
 		f.Add([]byte(c.text))
 	}
 	f.Add([]byte(goodHeader + "\n" + goodRow + "\n"))

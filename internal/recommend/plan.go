@@ -2,6 +2,7 @@ package recommend
 
 import (
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -91,7 +92,14 @@ func (p planReader) version(top mapping) error {
 }
 
 func (p planReader) line(n *yaml.Node) (Draft, error) {
-	fields, err := p.mapping(n, "a line", allLineKeys())
+	keys := allLineKeys()
+	if s, ok := serviceOf(n); ok {
+		if err := p.ownKeys(n, s); err != nil {
+			return Draft{}, err
+		}
+		keys = slices.Concat(lineKeys, s.keys())
+	}
+	fields, err := p.mapping(n, "a line", keys)
 	if err != nil {
 		return Draft{}, err
 	}
@@ -106,9 +114,6 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 		return Draft{}, err
 	}
 	d.Service = s.name
-	if err := p.ownKeys(fields, s); err != nil {
-		return Draft{}, err
-	}
 	if d.Account, err = p.account(fields); err != nil {
 		return Draft{}, err
 	}
@@ -117,6 +122,11 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 	}
 	if d.Attributes, err = p.attributes(fields, s); err != nil {
 		return Draft{}, err
+	}
+	if s.check != nil {
+		if key, err := s.check(d); err != nil {
+			return Draft{}, p.errorf(fields.values[key].Line, key, "%v", err)
+		}
 	}
 	if d.Term, err = required(p, fields, "term", term); err != nil {
 		return Draft{}, err
@@ -141,22 +151,41 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 func allLineKeys() []string {
 	keys := slices.Clone(lineKeys)
 	for _, s := range services {
-		for _, a := range s.attributes {
-			if !slices.Contains(keys, a.key) {
-				keys = append(keys, a.key)
+		for _, key := range s.keys() {
+			if !slices.Contains(keys, key) {
+				keys = append(keys, key)
 			}
 		}
 	}
 	return keys
 }
 
+// serviceOf returns the service that a line names, where it names one.
+func serviceOf(n *yaml.Node) (service, bool) {
+	if n.Kind != yaml.MappingNode {
+		return service{}, false
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == "service" {
+			at := slices.IndexFunc(services, func(s service) bool { return string(s.name) == n.Content[i+1].Value })
+			if at >= 0 {
+				return services[at], true
+			}
+		}
+	}
+	return service{}, false
+}
+
 // ownKeys refuses keys of another service.
-func (p planReader) ownKeys(m mapping, s service) error {
-	for _, key := range m.keys {
-		if slices.Contains(lineKeys, key.Value) || slices.ContainsFunc(s.attributes, func(a attribute) bool { return a.key == key.Value }) {
+func (p planReader) ownKeys(n *yaml.Node, s service) error {
+	own := s.keys()
+	all := allLineKeys()
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if slices.Contains(lineKeys, key.Value) || slices.Contains(own, key.Value) || !slices.Contains(all, key.Value) {
 			continue
 		}
-		return p.errorf(key.Line, key.Value, "is not a key of a line of service %s", s.name)
+		return p.errorf(key.Line, key.Value, "is not a key of a line of service %s: its own keys are %s", s.name, strings.Join(own, ", "))
 	}
 	return nil
 }

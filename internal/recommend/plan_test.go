@@ -1,6 +1,7 @@
 package recommend
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,8 +106,8 @@ var planCases = []planCase{
 	{name: "account list", text: plan("account", "[1]"), want: "p.yaml:3: account: must be 12 digits in quotes"},
 	{name: "region name", text: plan("region", "EU (Ireland)"), want: `p.yaml:4: region: "EU (Ireland)" is the name of a region: write its code eu-west-1`},
 	{name: "region zone", text: plan("region", "us-east-1a"), want: `p.yaml:4: region: "us-east-1a" is not a region code such as eu-west-1`},
-	{name: "service later", text: plan("service", "ec2"), want: `p.yaml:5: service: "ec2" is a service that cannot be bought yet: use rds`},
-	{name: "service unknown", text: plan("service", "RDS"), want: `p.yaml:5: service: "RDS" is not a known service of aws: use rds`},
+	{name: "service later", text: plan("service", "opensearch"), want: `p.yaml:5: service: "opensearch" is a service that cannot be bought yet: use rds, elasticache, memorydb, redshift, ec2 or ec2-zonal`},
+	{name: "service unknown", text: plan("service", "RDS"), want: `p.yaml:5: service: "RDS" is not a known service of aws: use rds, elasticache, memorydb, redshift, ec2 or ec2-zonal`},
 	{name: "provider later", text: plan("provider", "azure"), want: "p.yaml:12: provider: azure is a cloud that cannot be bought from yet: use aws"},
 	{name: "provider spelled", text: plan("provider", "AWS"), want: `p.yaml:12: provider: "AWS" is not a provider: use aws`},
 	{name: "provider empty", text: plan("provider", `""`), want: `p.yaml:12: provider: "" is not a known cloud: use aws`},
@@ -156,7 +157,7 @@ var planCases = []planCase{
 }
 
 func TestPlan(t *testing.T) {
-	for _, c := range planCases {
+	for _, c := range slices.Concat(planCases, serviceCases) {
 		t.Run(c.name, func(t *testing.T) {
 			if c.want != "" {
 				refused(t, "p.yaml", c.text, c.want)

@@ -1,5 +1,33 @@
 package recommend
 
+import (
+	"regexp"
+
+	"bursar/internal/cloud"
+)
+
+var rdsService = service{
+	provider: cloud.AWS,
+	name:     "rds",
+	title:    "RDS",
+	aliases:  []string{"rds", "amazonrds", "awsrds", "amazonrelationaldatabaseservice", "relationaldatabaseservice"},
+	payments: awsPayments,
+	attributes: []attribute{
+		{key: "engine", example: "postgresql", values: rdsEngines, loose: looseRDSEngine, columns: []string{"engine"}, member: "DatabaseEngine",
+			helpers: []helper{{editionColumn, "DatabaseEdition"}, {licenseColumn, "LicenseModel"}}},
+		{key: "class", example: "db.r6g.large", pattern: regexp.MustCompile(`^db(\.[a-z0-9-]+){2,4}$`),
+			columns: []string{"resource type"}, member: "InstanceType"},
+		{key: "multi_az", example: "false", boolean: true, loose: looseMultiAZ, columns: []string{"multi az"}, member: "DeploymentOption"},
+	},
+	details: "RDSInstanceDetails",
+	unfit: func(details *value) (what, why string) {
+		if m := details.member("DeploymentModel"); m != nil && fold(m.text) == "custom" {
+			return "RDS Custom reservation", "RDS Custom cannot be bought yet"
+		}
+		return "", ""
+	},
+}
+
 // rdsEngines are RDS's product descriptions: engine, edition and license in one
 // word, as offerings carry it.
 var rdsEngines = []string{
@@ -36,10 +64,10 @@ var rdsLicenses = map[string]string{
 	"bringyourownlicense": "(byol)", "byol": "(byol)",
 }
 
-// Columns that help to tell an engine, folded.
+// Columns that help to tell an engine.
 const (
-	editionColumn = "databaseedition"
-	licenseColumn = "licensemodel"
+	editionColumn = "database edition"
+	licenseColumn = "license model"
 )
 
 // looseRDSEngine reads Cost Explorer's and people's names of an engine. An
@@ -47,11 +75,6 @@ const (
 // then no engine at all.
 func looseRDSEngine(text string, helper func(string) string) (string, bool) {
 	name := fold(text)
-	for _, e := range rdsEngines {
-		if fold(e) == name {
-			return e, true
-		}
-	}
 	if e, ok := rdsPlain[name]; ok {
 		return e, true
 	}

@@ -3,8 +3,10 @@ package recommend
 import (
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -56,21 +58,33 @@ func accepted(t *testing.T, file, text string) Input {
 	return in
 }
 
+// attributesOf are the keys that the drivers say in Info, sorted.
+var attributesOf = map[cloud.Service]string{
+	"rds":         "class engine multi_az",
+	"elasticache": "engine node_type",
+	"memorydb":    "node_type",
+	"redshift":    "node_type offering_type",
+	"ec2":         "instance_type offering_class platform tenancy",
+	"ec2-zonal":   "instance_type offering_class platform tenancy zone",
+}
+
 // checkDraft recomputes what Draft promises, without the package's parsers.
 func checkDraft(t *testing.T, d Draft) {
 	t.Helper()
 	digits := strings.Trim(string(d.Account), "0123456789") == ""
 	switch {
-	case d.Provider != "aws" || d.Service != "rds":
+	case d.Provider != "aws" || attributesOf[d.Service] == "":
 		t.Errorf("%v: %s/%s", d.At, d.Provider, d.Service)
 	case len(d.Account) != 12 || !digits:
 		t.Errorf("%v: account %q", d.At, d.Account)
 	case strings.Count(string(d.Region), "-") < 2 || strings.ToLower(string(d.Region)) != string(d.Region):
 		t.Errorf("%v: region %q", d.At, d.Region)
-	case len(d.Attributes) != 3 || d.Attributes["engine"] == "" || !strings.HasPrefix(d.Attributes["class"], "db."):
+	case strings.Join(slices.Sorted(maps.Keys(d.Attributes)), " ") != attributesOf[d.Service] || slices.Contains(slices.Collect(maps.Values(d.Attributes)), ""):
 		t.Errorf("%v: attributes %v", d.At, d.Attributes)
-	case d.Attributes["multi_az"] != "true" && d.Attributes["multi_az"] != "false":
-		t.Errorf("%v: multi_az %q", d.At, d.Attributes["multi_az"])
+	case d.Service == "rds" && (!strings.HasPrefix(d.Attributes["class"], "db.") || d.Attributes["multi_az"] != "true" && d.Attributes["multi_az"] != "false"):
+		t.Errorf("%v: attributes %v", d.At, d.Attributes)
+	case d.Service == "ec2-zonal" && !strings.HasPrefix(d.Attributes["zone"], string(d.Region)):
+		t.Errorf("%v: zone %q", d.At, d.Attributes["zone"])
 	case d.Term != cloud.OneYear && d.Term != cloud.ThreeYears:
 		t.Errorf("%v: term %v", d.At, d.Term)
 	case d.Payment != cloud.AllUpfront && d.Payment != cloud.PartialUpfront && d.Payment != cloud.NoUpfront:
@@ -95,6 +109,13 @@ func TestExamples(t *testing.T) {
 	}{
 		{"ce-rds.json", "ce-rds", CostExplorer, 14, 0, 0},
 		{"plan-rds.yaml", "Databases, fourth quarter", PlanFile, 10, 0, 50},
+		{"plan-services.yaml", "One of each service", PlanFile, 6, 0, 0},
+		{"ce-elasticache.json", "ce-elasticache", CostExplorer, 3, 0, 0},
+		{"ce-memorydb.json", "ce-memorydb", CostExplorer, 2, 0, 0},
+		{"ce-redshift.json", "ce-redshift", CostExplorer, 2, 0, 0},
+		{"ce-ec2.json", "ce-ec2", CostExplorer, 4, 3, 0},
+		{"ce-opensearch.json", "ce-opensearch", CostExplorer, 0, 2, 0},
+		{"services.csv", "services", CSV, 6, 1, 0},
 		{"history.csv", "history", CSV, 6, 3, 0},
 	} {
 		t.Run(c.file, func(t *testing.T) {
@@ -109,7 +130,7 @@ func TestExamples(t *testing.T) {
 			for _, d := range in.Drafts {
 				checkDraft(t, d)
 				lanes[cloud.Lane{Provider: d.Provider, Account: d.Account, Region: d.Region, Service: d.Service}] += d.Quantity
-				if d.Term == cloud.ThreeYears && d.Payment == cloud.NoUpfront {
+				if d.Service == "rds" && d.Term == cloud.ThreeYears && d.Payment == cloud.NoUpfront {
 					t.Errorf("%v: RDS sells no three-year no-upfront", d.At)
 				}
 			}
@@ -130,8 +151,9 @@ func TestBadFiles(t *testing.T) {
 		"ce-no-account.json":           "bad/ce-no-account.json:47: Recommendations[0].RecommendationDetails[1].AccountId: is missing",
 		"ce-savings-plans.json":        "bad/ce-savings-plans.json:1: is a Savings Plans recommendation: reservation recommendations are read",
 		"ce-truncated.json":            "bad/ce-truncated.json:54: ends in the middle of the JSON: the file is cut off",
-		"csv-ec2.csv":                  `bad/csv-ec2.csv:3: service: "Amazon EC2" is a service that cannot be bought yet: use rds`,
-		"csv-no-engine.csv":            "bad/csv-no-engine.csv:1: engine: has no column: add one to the header",
+		"csv-ec2-no-platform.csv":      "bad/csv-ec2-no-platform.csv:1: platform: has no column, and ec2 on line 3 needs it: add one to the header",
+		"csv-later-service.csv":        `bad/csv-later-service.csv:3: service: "Amazon OpenSearch Service" is a service that cannot be bought yet: use rds, elasticache, memorydb, redshift, ec2 or ec2-zonal`,
+		"csv-no-engine.csv":            "bad/csv-no-engine.csv:1: engine: has no column, and rds on line 2 needs it: add one to the header",
 		"csv-only-header.csv":          "bad/csv-only-header.csv:1: is a header without any row below it",
 		"csv-spreadsheet-account.csv":  "bad/csv-spreadsheet-account.csv:2: account: 1.11122E+11 is a number that a spreadsheet has shortened: write the 12 digits of the AWS account id as text",
 		"csv-two-currencies.csv":       "bad/csv-two-currencies.csv:3: is in EUR, but line 2 is in USD: one file has one currency",
@@ -141,6 +163,7 @@ func TestBadFiles(t *testing.T) {
 		"plan-aliases.yaml":            "bad/plan-aliases.yaml:3: uses the anchor &a: a plan file has none",
 		"plan-duplicate.yaml":          "bad/plan-duplicate.yaml:12: is the same purchase as line 3: make it one line with the quantity of both, or remove one",
 		"plan-fraction.yaml":           "bad/plan-fraction.yaml:12: quantity: 2.5 is not a whole number of at least 1",
+		"plan-other-service.yaml":      "bad/plan-other-service.yaml:8: multi_az: is not a key of a line of service redshift: its own keys are node_type, offering_type",
 		"plan-tab.yaml":                "bad/plan-tab.yaml:3: is indented with a tab: YAML allows spaces alone",
 		"plan-unknown-key.yaml":        "bad/plan-unknown-key.yaml:4: regoin: is not a key of a line: did you mean region?",
 		"utf-16.csv":                   "bad/utf-16.csv: is UTF-16 text: save it as UTF-8",

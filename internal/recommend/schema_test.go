@@ -3,6 +3,7 @@ package recommend
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,7 +54,7 @@ func asJSON(t *testing.T, text string) any {
 
 func TestSchemaAndDecoderAgree(t *testing.T) {
 	schema := loadSchema(t)
-	for _, c := range planCases {
+	for _, c := range slices.Concat(planCases, serviceCases) {
 		if c.onlyDecoder {
 			continue
 		}
@@ -64,29 +65,30 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 			}
 		})
 	}
-	example, err := os.ReadFile(filepath.Join(testdata, "plan-rds.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := schema.Validate(asJSON(t, string(example))); err != nil {
-		t.Errorf("example: %v", err)
+	for _, name := range []string{"plan-rds.yaml", "plan-services.yaml"} {
+		example, err := os.ReadFile(filepath.Join(testdata, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(asJSON(t, string(example))); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
 // TestSchemaKnowsTheTables compares what the schema lists with what the decoder
 // reads from.
 func TestSchemaKnowsTheTables(t *testing.T) {
-	var schema struct {
-		Properties  map[string]any
-		Definitions struct {
-			Line struct {
-				Properties map[string]struct {
-					Pattern string
-					Enum    []string
-				}
-			}
+	type definition struct {
+		Required      []string
+		PropertyNames struct{ Enum []string }
+		Properties    map[string]struct {
+			Type    string
+			Pattern string
+			Enum    []string
 		}
 	}
+	var schema struct{ Definitions map[string]definition }
 	b, err := os.ReadFile(schemaFile)
 	if err != nil {
 		t.Fatal(err)
@@ -94,22 +96,35 @@ func TestSchemaKnowsTheTables(t *testing.T) {
 	if err := json.Unmarshal(b, &schema); err != nil {
 		t.Fatal(err)
 	}
-	line := schema.Definitions.Line.Properties
-	var keys []string
-	for k := range line {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	known := allLineKeys()
-	slices.Sort(known)
-	if diff := cmp.Diff(known, keys); diff != "" {
+	line := schema.Definitions["line"].Properties
+	if diff := cmp.Diff(slices.Sorted(slices.Values(allLineKeys())), slices.Sorted(maps.Keys(line))); diff != "" {
 		t.Errorf("keys of a line (-decoder +schema):\n%s", diff)
 	}
-	if diff := cmp.Diff(rdsEngines, line["engine"].Enum); diff != "" {
-		t.Errorf("engines (-decoder +schema):\n%s", diff)
+	var names []string
+	for _, s := range services {
+		names = append(names, string(s.name))
+		d := schema.Definitions[string(s.name)]
+		if diff := cmp.Diff(s.keys(), d.Required); diff != "" {
+			t.Errorf("%s: required keys (-decoder +schema):\n%s", s.name, diff)
+		}
+		if diff := cmp.Diff(slices.Sorted(slices.Values(slices.Concat(lineKeys, s.keys()))), slices.Sorted(slices.Values(d.PropertyNames.Enum))); diff != "" {
+			t.Errorf("%s: all keys (-decoder +schema):\n%s", s.name, diff)
+		}
+		for _, a := range s.attributes {
+			p, pattern := d.Properties[a.key], ""
+			if a.pattern != nil {
+				pattern = a.pattern.String()
+			}
+			if diff := cmp.Diff(a.values, p.Enum); diff != "" || p.Pattern != pattern || (p.Type == "boolean") != a.boolean {
+				t.Errorf("%s: %s: schema has %s %s, decoder %s, values (-decoder +schema):\n%s", s.name, a.key, p.Type, p.Pattern, pattern, diff)
+			}
+		}
+	}
+	if diff := cmp.Diff(names, line["service"].Enum); diff != "" {
+		t.Errorf("services (-decoder +schema):\n%s", diff)
 	}
 	for key, want := range map[string]string{
-		"region": regionCode.String(), "offering": offeringID.String(), "currency": isoCurrency.String(), "class": services[0].attributes[1].pattern.String(),
+		"region": regionCode.String(), "offering": offeringID.String(), "currency": isoCurrency.String(),
 	} {
 		if line[key].Pattern != want {
 			t.Errorf("%s: schema has %s, decoder %s", key, line[key].Pattern, want)

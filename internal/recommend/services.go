@@ -8,14 +8,31 @@ import (
 	"bursar/internal/cloud"
 )
 
-// service is what can be bought of one service. A new service is a new entry in
-// services and, for a plan file's editor, in docs/plan.schema.json.
+// service is what can be bought of one service. A new service is a file of its
+// own, an entry in services and, for a plan file's editor, in
+// docs/plan.schema.json.
 type service struct {
 	provider   cloud.Provider
 	name       cloud.Service
+	title      string   // in sentences
 	aliases    []string // folded names in other people's files
 	payments   []cloud.Payment
 	attributes []attribute
+
+	// check refuses attributes that are legal each, but not together; key is the
+	// one to mend. Nil when there is nothing to check.
+	check func(d Draft) (key string, err error)
+
+	// details is the member of Cost Explorer's InstanceDetails that is about the
+	// service, "" if it never recommends it. unfit says why a recommendation is
+	// none for us, and remark what else people are to read; both may be nil.
+	details string
+	unfit   func(details *value) (what, why string)
+	remark  func(details *value) string
+
+	// contrary refuses a CSV row whose other cells contradict its service; it may
+	// be nil.
+	contrary func(cell func(column string) string) (column string, err error)
 }
 
 // attribute is one key of a service's cloud.Attributes. Every attribute must be
@@ -26,26 +43,36 @@ type attribute struct {
 	boolean bool           // true or false; else one of values; else what pattern matches
 	values  []string       // all legal values
 	pattern *regexp.Regexp // shape of free text
-	// loose reads other spellings. The cells are those of the column that carries
-	// the key and, if the service needs them, of its helpers.
+	// loose reads spellings of others beyond those that only fold differently; it
+	// may be nil. Its helpers are columns by name.
 	loose   func(text string, helper func(column string) string) (string, bool)
-	columns []string // CSV headers, folded; the first is its name in messages
+	helpers []helper
+	columns []string // CSV columns that may carry it; the first is its name in messages
+
+	// How a recommendation of Cost Explorer says it: by a member of the details,
+	// by one of the recommendation at the end of a path, or not at all, in which
+	// case advised is what it means.
+	member  string
+	general []string
+	advised string
 }
 
-var services = []service{{
-	provider: cloud.AWS,
-	name:     "rds",
-	aliases:  []string{"rds", "amazonrds", "awsrds", "amazonrelationaldatabaseservice", "relationaldatabaseservice"},
-	payments: []cloud.Payment{cloud.AllUpfront, cloud.PartialUpfront, cloud.NoUpfront},
-	attributes: []attribute{
-		{key: "engine", example: "postgresql", values: rdsEngines, loose: looseRDSEngine,
-			columns: []string{"engine", "databaseengine", "dbengine", "productdescription"}},
-		{key: "class", example: "db.r6g.large", pattern: regexp.MustCompile(`^db(\.[a-z0-9-]+){2,4}$`), loose: looseLower,
-			columns: []string{"resourcetype", "class", "instanceclass", "dbinstanceclass", "instancetype"}},
-		{key: "multi_az", example: "false", boolean: true, loose: looseMultiAZ,
-			columns: []string{"multiaz", "deployment", "deploymentoption", "azconfig"}},
-	},
-}}
+// helper is what a loose spelling needs besides: a CSV column or the member of
+// Cost Explorer that says the same.
+type helper struct{ column, member string }
+
+var services = []service{rdsService, elastiCacheService, memoryDBService, redshiftService, ec2Service, ec2ZonalService}
+
+var awsPayments = []cloud.Payment{cloud.AllUpfront, cloud.PartialUpfront, cloud.NoUpfront}
+
+// keys are the attributes' keys.
+func (s service) keys() []string {
+	keys := make([]string, len(s.attributes))
+	for i, a := range s.attributes {
+		keys[i] = a.key
+	}
+	return keys
+}
 
 // strict returns the value of an attribute as a plan file must spell it.
 func (s service) strict(a attribute, text string) (string, error) {
@@ -72,8 +99,16 @@ func (s service) strict(a attribute, text string) (string, error) {
 
 // looseOr is strict after other spellings were given their chance.
 func (s service) looseOr(a attribute, text string, helper func(string) string) (string, error) {
-	if value, ok := a.loose(text, helper); ok {
-		text = value
+	if i := slices.IndexFunc(a.values, func(v string) bool { return fold(v) == fold(text) }); i >= 0 {
+		return a.values[i], nil
+	}
+	if a.pattern != nil {
+		text = strings.ToLower(text)
+	}
+	if a.loose != nil {
+		if value, ok := a.loose(text, helper); ok {
+			text = value
+		}
 	}
 	return s.strict(a, text)
 }
@@ -105,9 +140,8 @@ var (
 		"gcp": cloud.GCP, "google": cloud.GCP, "googlecloud": cloud.GCP, "googlecloudplatform": cloud.GCP,
 	}
 	laterServices = []string{
-		"ec2", "amazonec2", "amazonelasticcomputecloud", "amazonelasticcomputecloudcompute", "elasticache", "amazonelasticache",
-		"opensearch", "amazonopensearchservice", "elasticsearch", "amazonelasticsearchservice", "redshift", "amazonredshift",
-		"memorydb", "amazonmemorydb", "dynamodb", "amazondynamodb", "savingsplans", "savingsplan", "computesavingsplans", "sagemaker",
+		"opensearch", "amazonopensearchservice", "elasticsearch", "amazonelasticsearchservice",
+		"dynamodb", "amazondynamodb", "savingsplans", "savingsplan", "computesavingsplans", "sagemaker",
 		"compute", "vm", "virtualmachines", "sql", "sqldatabase", "cosmosdb", "cloudsql", "computeengine", "memorystore", "cache", "search",
 	}
 )
@@ -149,8 +183,4 @@ func findService(p cloud.Provider, text string, match func(service) bool) (servi
 		return service{}, problemf("%s is a service that cannot be bought yet: use %s", show(text), oneOf(names))
 	}
 	return service{}, problemf("%s is not a known service of %s: use %s", show(text), p, oneOf(names))
-}
-
-func looseLower(text string, _ func(string) string) (string, bool) {
-	return strings.ToLower(text), true
 }
