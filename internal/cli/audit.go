@@ -175,7 +175,7 @@ func findingsCSV(w io.Writer, list []api.AuditFinding) error {
 	for n, f := range list {
 		rows[n] = []string{
 			f.Kind, f.FirstSeen.Format(time.RFC3339), f.LastSeen.Format(time.RFC3339), f.Provider, f.Account, f.Region, f.Service,
-			f.Commitment, f.State, f.Offering, f.Attributes["class"], f.Attributes["engine"], f.Attributes["multi_az"],
+			f.Commitment, f.State, f.Offering, size(f.Attributes), f.Attributes["engine"], f.Attributes["multi_az"],
 			strconv.FormatInt(f.Quantity, 10), term12(f.TermMonths), f.Payment, f.Start.Format(time.RFC3339), f.Line, f.Detail,
 		}
 	}

@@ -155,7 +155,7 @@ func inventoryCSV(w io.Writer, inv api.Inventory) error {
 			hourly, total = i.Price.Hourly.Canonical(), i.Price.Total.Canonical()
 		}
 		rows[n] = []string{
-			i.Match, i.Provider, i.Account, i.Region, i.Service, i.Commitment, i.State, i.Attributes["class"],
+			i.Match, i.Provider, i.Account, i.Region, i.Service, i.Commitment, i.State, size(i.Attributes),
 			i.Attributes["engine"], i.Attributes["multi_az"], strconv.FormatInt(i.Quantity, 10), term12(i.TermMonths),
 			i.Payment, currency, upfront, hourly, total, i.Start.Format(time.RFC3339), i.Line, i.Problem,
 		}

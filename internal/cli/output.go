@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -110,6 +112,7 @@ func writeCSV(w io.Writer, head []string, rows [][]string) error {
 var lineColumns = []string{
 	"timestamp", "status", "service", "provider", "account", "region", "resource type", "engine", "multi az", "count",
 	"term", "payment option", "currency", "upfront", "recurring hourly", "total", "purchase id", "line", "plan", "reason",
+	"platform", "tenancy", "offering class", "zone", "node offering type",
 }
 
 func linesCSV(w io.Writer, lines []api.Line) error {
@@ -120,13 +123,20 @@ func linesCSV(w io.Writer, lines []api.Line) error {
 			purchase = l.Receipt.Commitment
 		}
 		rows[i] = []string{
-			l.UpdatedAt.Format(time.RFC3339), l.State, l.Service, l.Provider, l.Account, l.Region, l.Attributes["class"],
+			l.UpdatedAt.Format(time.RFC3339), l.State, l.Service, l.Provider, l.Account, l.Region, size(l.Attributes),
 			l.Attributes["engine"], l.Attributes["multi_az"], strconv.FormatInt(l.Quantity, 10), term12(l.TermMonths),
 			l.Payment, l.Price.Total.Currency(), l.Price.Upfront.Canonical(), l.Price.Hourly.Canonical(),
 			l.Price.Total.Canonical(), purchase, l.ID, l.Plan, l.Reason,
+			l.Attributes["platform"], l.Attributes["tenancy"], l.Attributes["offering_class"], l.Attributes["zone"],
+			l.Attributes["offering_type"],
 		}
 	}
 	return writeCSV(w, lineColumns, rows)
+}
+
+// size is the resource type, which each service calls otherwise.
+func size(attributes map[string]string) string {
+	return cmp.Or(attributes["class"], attributes["node_type"], attributes["instance_type"])
 }
 
 // term12 writes months as years where they are.
@@ -139,11 +149,32 @@ func term12(months int) string {
 
 // goods says what a line or a commitment is, in a few words.
 func goods(service string, attributes map[string]string) string {
-	text := service + " " + attributes["engine"] + " " + attributes["class"]
-	if attributes["multi_az"] == "true" {
-		text += " multi-AZ"
+	words := []string{service}
+	switch service {
+	case "elasticache":
+		words = append(words, attributes["engine"], attributes["node_type"])
+	case "memorydb":
+		words = append(words, attributes["node_type"])
+	case "redshift":
+		words = append(words, attributes["node_type"])
+		if kind := attributes["offering_type"]; kind != "Regular" {
+			words = append(words, strings.ToLower(kind))
+		}
+	case "ec2", "ec2-zonal":
+		words = append(words, attributes["instance_type"], attributes["platform"], attributes["offering_class"])
+		if tenancy := attributes["tenancy"]; tenancy != "default" {
+			words = append(words, tenancy)
+		}
+		if zone := attributes["zone"]; zone != "" {
+			words = append(words, "in "+zone)
+		}
+	default:
+		words = append(words, attributes["engine"], attributes["class"])
+		if attributes["multi_az"] == "true" {
+			words = append(words, "multi-AZ")
+		}
 	}
-	return text
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
 func terms(months int, payment string) string { return term12(months) + " " + payment }
