@@ -1,11 +1,12 @@
 // Package aws buys commitments from Amazon Web Services with the official SDK.
-// A service is one file; sessions, the spending transport, the classification of
-// answers, pagination and prices exist once for all of them.
+// A service is one file that says what is special about it; listing, quoting and
+// ordering, sessions, the spending transport, the classification of answers,
+// pagination and prices exist once for all of them.
 //
 // What every service may rely on:
 //
-//   - All times come from Config.Now, the time in a signature included. The SDK's
-//     correction of clock skew is off, so no other clock can come in.
+//   - All times come from Config.Now, the time in a signature included: the signer
+//     takes no other, and where the SDK can, its correction of clock skew is off.
 //   - A client of the SDK is made for one call, of a concrete type, and never
 //     stored in an interface of ours: the linker would keep all its methods.
 //   - A read may be retried by the SDK. A spending request goes through spend,

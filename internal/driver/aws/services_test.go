@@ -352,6 +352,23 @@ func TestServiceAbsence(t *testing.T) {
 	})
 }
 
+// TestServiceGaps: what costs nothing is no offering, and a reservation says of
+// which offering it is wherever the service can.
+func TestServiceGaps(t *testing.T) {
+	forEach(t, func(t *testing.T, s shape, w *wire, d driver.Service) {
+		free := strings.NewReplacer("512.1", "0.0", "0.07", "0.0", "0.0125", "0.0", "0.0825", "0.0")
+		w.bodies[s.product.opOfferings] = free.Replace(s.offering)
+		if list, err := d.Offerings(t.Context(), driver.Query{}); err == nil {
+			t.Errorf("an offering for nothing: %+v", list)
+		}
+		w.bodies[s.product.opReserved] = strings.Replace(s.reserved, wireOffering, "", 1)
+		found, err := d.Find(t.Context(), s.request(w, d))
+		if (err == nil) != s.product.unoffered {
+			t.Errorf("a reservation of no offering: %+v, %v", found, err)
+		}
+	})
+}
+
 func (s shape) errorBody(code string) string {
 	switch s.product.service {
 	case MemoryDB:

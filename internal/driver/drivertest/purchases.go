@@ -51,13 +51,19 @@ func fire(h Harness, r driver.Request) {
 // nothing else is ever ordered for later.
 func testPurchaseFireTime(t *testing.T, h Harness) {
 	r := h.Request()
-	times := []time.Time{r.Deadline.Truncate(time.Second).Add(time.Hour)}
+	times := []func(n driver.Request) time.Time{
+		func(n driver.Request) time.Time { return n.Deadline.Truncate(time.Second).Add(time.Hour) },
+	}
 	if h.queued() {
-		times = []time.Time{{}, r.Deadline, r.FireAt.Add(time.Nanosecond)}
+		times = []func(n driver.Request) time.Time{
+			func(driver.Request) time.Time { return time.Time{} },
+			func(n driver.Request) time.Time { return n.Deadline.Truncate(time.Second) },
+			func(n driver.Request) time.Time { return n.FireAt.Add(time.Nanosecond) },
+		}
 	}
 	for _, at := range times {
 		n := again(h, r)
-		n.FireAt = at
+		n.FireAt = at(n)
 		quote(t, h.Service, n)
 		ev, err := h.Service.Purchase(t.Context(), n)
 		wantOutcome(t, ev, err, cloud.Unsent)
