@@ -36,7 +36,7 @@ type Memory struct {
 
 // guards are what a mutant can take away from the ledger.
 type guards struct {
-	version, approval, cancel, stop, lane, second, receipt, attempt, timeline, draft, supersede, plan bool
+	version, approval, cancel, stop, lane, second, attempt, timeline, draft, supersede, plan bool
 }
 
 // entry is a line with what surrounds it.
@@ -301,7 +301,7 @@ func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) erro
 	key := ""
 	if c.Receipt != nil {
 		key = c.Receipt.Commitment.Lane.String() + "/" + c.Receipt.Commitment.ID
-		if _, taken := m.receipts[key]; taken && !m.blind.receipt {
+		if _, taken := m.receipts[key]; taken {
 			return errUnique
 		}
 	}

@@ -56,6 +56,17 @@ func TestServices(t *testing.T) {
 				if p.Lines[0].State != purchase.Purchased {
 					t.Fatalf("%s", w.story(p))
 				}
+				if fault == nil {
+					// EC2 answers with an id and nothing else: accepted, not yet bought.
+					want := cloud.Bought
+					if service == aws.EC2 || service == aws.EC2Zonal {
+						want = cloud.Accepted
+					}
+					facts, err := w.db.Facts(t.Context(), p.Lines[0].ID)
+					if err != nil || len(facts) == 0 || facts[0].Kind != cloud.EvidenceReply || facts[0].Outcome != want {
+						t.Errorf("the first evidence is not a reply that says %s: %+v, %v", want, facts, err)
+					}
+				}
 				ledger := w.sim.Ledger()
 				if len(ledger) != 1 || ledger[0].Count != 2 || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
 					t.Errorf("the cloud holds %+v", ledger)

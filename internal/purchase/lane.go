@@ -32,24 +32,25 @@ func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) 
 
 	// The audit log proves by presence. What it names must also be listed: the
 	// goods are compared there.
-	var named, missing []cloud.Evidence // new in the lane, or not
+	var missing []cloud.Evidence // named by the log, and not new in the lane
 	var proof cloud.Evidence
+	proofs := 0
 	for _, t := range commitments(ev.Trail) {
 		i := slices.IndexFunc(candidates, func(c cloud.Evidence) bool { return c.Commitment.ID == t.Commitment.ID })
 		if i < 0 {
 			missing = append(missing, t)
 			continue
 		}
-		named = append(named, candidates[i])
 		if why := mismatch(row, *candidates[i].Commitment); why != "" {
 			c := move(row, "T12", NeedsReview, why, now)
 			c.Evidence = about(a.N, []cloud.Evidence{t, candidates[i]})
 			return c, nil
 		}
+		proofs++
 		proof = t
 		proof.Commitment = candidates[i].Commitment
 	}
-	if len(named) == 1 && len(missing) == 0 {
+	if proofs == 1 && len(missing) == 0 {
 		return rules.take(row, a.N, proof, now), nil
 	}
 
@@ -82,10 +83,6 @@ func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) 
 	case len(missing) > 0:
 		c := move(row, "T12", NeedsReview, "the audit log names "+missing[0].Commitment.ID+", which no listing shows as new", now)
 		c.Evidence = about(a.N, append(missing, like...))
-		return c, nil
-	case len(named) > 1:
-		c := move(row, "T12", NeedsReview, fmt.Sprintf("the audit log names %d new commitments", len(named)), now)
-		c.Evidence = about(a.N, named)
 		return c, nil
 	case len(like) == 0 && a.mayHaveBought():
 		return review(row, a.N, "the cloud accepted the request, and no listing shows what came of it", first, now), nil
