@@ -122,7 +122,15 @@ const (
 	ClassNone   Class = "C" // nothing; only the inventory before and after can tell
 	ClassQueued Class = "Q" // bought for a later second that we choose; deletable until then
 	ClassHandle Class = "H" // an order or operation id is known and can be polled
+	// ClassUnlisted is a client token that the cloud remembers for a while and shows
+	// nowhere: the same request may be sent again inside that time, and afterwards
+	// only the inventory before and after can tell, as in class C.
+	ClassUnlisted Class = "AC"
 )
+
+// Locks reports whether one purchase of the class at a time is open in a lane,
+// because only the inventory before and after can tell what it did.
+func (c Class) Locks() bool { return c == ClassNone || c == ClassUnlisted }
 
 // Lane is the place in which commitments of one kind pile up: one service of one
 // account in one region.

@@ -23,6 +23,10 @@ type Offering struct {
 	Payment    Payment      `json:"payment"`
 	Upfront    money.Amount `json:"upfront"` // paid once
 	Hourly     money.Amount `json:"hourly"`  // recurring, per hour of the term
+	// Unit is what one of a quantity is worth in usage per hour where a commitment
+	// is to an amount of money, such as 0.00001 USD for a Savings Plan; zero where a
+	// quantity counts things.
+	Unit money.Amount `json:"unit,omitzero"`
 }
 
 // SameGoods reports whether two offerings are the same thing on the same terms,

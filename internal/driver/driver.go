@@ -74,6 +74,9 @@ type Info struct {
 	Settle time.Duration
 	// Window is how long the cloud is proven to remember a token, class A; else zero.
 	Window time.Duration
+	// Lists: Find reads the whole inventory of the lane, whatever it is asked for,
+	// so one look can serve many requests.
+	Lists bool
 	// Answer bounds one call of Purchase.
 	Answer time.Duration
 	// Attributes are the keys that select an offering.

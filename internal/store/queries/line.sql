@@ -43,12 +43,12 @@ WHERE line.id = $4 AND line.state = sqlc.arg(from_state) AND line.version = $6 A
   AND EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id)
   AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id AND h.state <> 'held')
   -- Without an identity a lane is kept until nothing of it is in doubt, with a person too.
-  AND NOT EXISTS (SELECT 1 FROM line o WHERE line.class = 'C' AND o.class = 'C' AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> line.id
+  AND NOT EXISTS (SELECT 1 FROM line o WHERE line.class IN ('C', 'AC') AND o.class IN ('C', 'AC') AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> line.id
     AND o.provider = line.provider AND o.account = line.account AND o.region = line.region AND o.service = line.service);
 
 -- name: LaneHolder :one
 SELECT look_at, must_leave_by FROM line
-WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 AND state IN ('armed', 'needs_review', 'recovery') AND class = 'C' AND id <> $5
+WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 AND state IN ('armed', 'needs_review', 'recovery') AND class IN ('C', 'AC') AND id <> $5
 ORDER BY state LIMIT 1;
 
 -- name: LookNow :execrows

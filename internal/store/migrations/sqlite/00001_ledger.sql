@@ -145,7 +145,7 @@ CREATE TABLE line (
   service          TEXT NOT NULL,
   account          TEXT NOT NULL,
   region           TEXT NOT NULL,
-  class            TEXT NOT NULL CHECK (class IN ('A', 'B', 'C', 'Q', 'H')),
+  class            TEXT NOT NULL CHECK (class IN ('A', 'B', 'C', 'Q', 'H', 'AC')),
   spec             TEXT NOT NULL,
   state            TEXT NOT NULL CHECK (state IN ('draft', 'ready', 'armed', 'queued', 'purchased', 'failed',
                      'canceled', 'expired', 'superseded', 'needs_reapproval', 'needs_review', 'recovery')),
@@ -167,7 +167,7 @@ CREATE TABLE line (
 
 -- Where the cloud has no identity for a purchase, one open purchase per lane.
 CREATE UNIQUE INDEX line_one_open_per_lane ON line (provider, account, region, service)
-  WHERE state = 'armed' AND class = 'C';
+  WHERE state = 'armed' AND class IN ('C', 'AC');
 CREATE INDEX line_open ON line (state, look_at);
 
 -- The table of transitions; the trigger on line refuses every other move.
