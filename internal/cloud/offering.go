@@ -33,7 +33,7 @@ type Offering struct {
 // whatever they cost.
 func (o Offering) SameGoods(p Offering) bool {
 	return o.Provider == p.Provider && o.Service == p.Service && o.Region == p.Region && o.ID == p.ID &&
-		o.Term == p.Term && o.Payment == p.Payment && maps.Equal(o.Attributes, p.Attributes)
+		o.Term == p.Term && o.Payment == p.Payment && o.Unit.Equal(p.Unit) && maps.Equal(o.Attributes, p.Attributes)
 }
 
 // Price is what a quantity of an offering costs. All three are of one currency.

@@ -111,6 +111,7 @@ func TestSameGoodsLooksAtEveryFieldButThePrice(t *testing.T) {
 		}},
 		"Term":    {false, func(o *Offering) { o.Term = ThreeYears }},
 		"Payment": {false, func(o *Offering) { o.Payment = AllUpfront }},
+		"Unit":    {false, func(o *Offering) { o.Unit = money.MustParse("0.00001", "USD") }},
 		"Upfront": {true, func(o *Offering) { o.Upfront = money.MustParse("1", "USD") }},
 		"Hourly":  {true, func(o *Offering) { o.Hourly = money.MustParse("1", "USD") }},
 	}
