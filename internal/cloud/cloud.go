@@ -128,6 +128,10 @@ const (
 	ClassUnlisted Class = "AC"
 )
 
+// Named reports whether a listing can be asked for the purchases of one line, by a
+// name or token of ours.
+func (c Class) Named() bool { return c == ClassToken || c == ClassName || c == ClassHandle }
+
 // Locks reports whether one purchase of the class at a time is open in a lane,
 // because only the inventory before and after can tell what it did.
 func (c Class) Locks() bool { return c == ClassNone || c == ClassUnlisted }

@@ -86,7 +86,7 @@ func (c *clouds) receive(r wire) cloud.Evidence {
 	}
 	class := w.lines[r.line].class
 	switch class {
-	case cloud.ClassToken:
+	case cloud.ClassToken, cloud.ClassUnlisted:
 		if t, ok := c.tokens[r.identity]; ok && w.now < t.until {
 			return c.bought(e, t.sold)
 		}
@@ -110,7 +110,7 @@ func (c *clouds) receive(r wire) cloud.Evidence {
 	w.say("cloud: %s %s sold %s", w.lineName(r.line), r.attempt, s.ID)
 	w.touched(r.line)
 	switch class {
-	case cloud.ClassToken:
+	case cloud.ClassToken, cloud.ClassUnlisted:
 		c.tokens[r.identity] = token{s, w.now + tokenMemory}
 	case cloud.ClassHandle:
 		op := &operation{done: w.now + time.Duration(w.c.pick(4))*5*time.Minute, sold: s}
@@ -147,6 +147,10 @@ func (c *clouds) sell(r wire, class cloud.Class) *sold {
 		s.ID = r.identity
 	case cloud.ClassToken:
 		s.Name = r.identity
+	case cloud.ClassNone:
+		if w.shown {
+			s.Name = r.identity
+		}
 	case cloud.ClassQueued:
 		s.State, s.Start = cloud.Queued, r.intent.FireAt
 		w.after(s.Start.Sub(w.clock(0)), func() { c.fire(s) })
@@ -190,18 +194,11 @@ func (c *clouds) settlePayment(s *sold) {
 	})
 }
 
-// list answers a complete listing as of now: of the given names, or of a lane.
-func (c *clouds) list(lane cloud.Lane, names []string) []cloud.Evidence {
+// list answers a complete listing of a lane as of now.
+func (c *clouds) list(lane cloud.Lane) []cloud.Evidence {
 	var found []cloud.Evidence
 	for _, s := range c.sold {
 		if s.Lane != lane || c.w.now < s.visible {
-			continue
-		}
-		named := names == nil
-		for _, n := range names {
-			named = named || strings.EqualFold(n, s.ID) || strings.EqualFold(n, s.Name)
-		}
-		if !named {
 			continue
 		}
 		copied := s.Commitment

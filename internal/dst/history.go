@@ -50,6 +50,7 @@ type world struct {
 	mutant   Mutant
 	scripted map[int]script
 	drowsy   bool          // the ledger fails or goes back for long
+	shown    bool          // class C: listings show the name that a request carried
 	together bool          // all orders of the plan fire, or none
 	away     time.Duration // until then a worker is down
 	doubled  bool          // an order was doubled by the cloud
@@ -173,7 +174,7 @@ var offering = cloud.Offering{
 	Upfront: money.MustParse("0.00", "USD"), Hourly: money.MustParse("0.10", "USD"),
 }
 
-var classes = []cloud.Class{cloud.ClassName, cloud.ClassToken, cloud.ClassNone, cloud.ClassQueued, cloud.ClassHandle}
+var classes = []cloud.Class{cloud.ClassName, cloud.ClassToken, cloud.ClassNone, cloud.ClassQueued, cloud.ClassHandle, cloud.ClassUnlisted}
 
 // price is the approved price of every line.
 var price = func() cloud.Price {
@@ -206,6 +207,7 @@ func (w *world) build() {
 		w.life = 17 * time.Minute
 	}
 
+	w.shown = w.c.pick(4) == 1
 	n := 1 + w.c.pick(len(lineIDs))
 	class := classes[w.c.pick(len(classes))]
 	if w.only != "" {
@@ -340,7 +342,7 @@ func (w *world) strangers() {
 
 // news lists what is new and unexplained in a line's lane.
 func (w *world) news(l purchase.Line) []string {
-	if l.Class == cloud.ClassNone {
+	if l.Class.Locks() {
 		return nil // the before-image of the attempt is taken anyway, and a person asked
 	}
 	var ids []string
@@ -359,7 +361,7 @@ func (w *world) hire(name string, after time.Duration) {
 		if name == workerNames[0] {
 			skew = max(min(skew, maxSkew), -maxSkew) // one of them can work
 		}
-		p := w.spawn(func(p *process) { w.work(&ports{w: w, p: p, skew: skew}) })
+		p := w.spawn(func(p *process) { w.work(&ports{w: w, p: p, skew: skew, looks: map[cloud.Lane][]cloud.Evidence{}}) })
 		p.name = name
 	})
 }

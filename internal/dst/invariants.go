@@ -101,7 +101,7 @@ func (w *world) armed(i int, l *lineTruth) {
 	row := w.ledger.find(l.id).row
 	for _, o := range w.lines {
 		other := w.ledger.find(o.id).row
-		if o != l && o.class == cloud.ClassNone && l.class == cloud.ClassNone && other.Line.State == purchase.Armed {
+		if o != l && o.class.Locks() && l.class.Locks() && o.class == l.class && other.Line.State == purchase.Armed {
 			w.violate("I10", "two purchases are open in one lane of class C")
 		}
 		for _, a := range other.Attempts {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"bursar/internal/cloud"
@@ -13,9 +14,10 @@ import (
 // ports are the ledger, the market and the clock as one worker process reaches
 // them. Every call is an await point, before and after its effect.
 type ports struct {
-	w    *world
-	p    *process
-	skew time.Duration // of this process's clock
+	w     *world
+	p     *process
+	skew  time.Duration                   // of this process's clock
+	looks map[cloud.Lane][]cloud.Evidence // the last look of this process at a whole lane
 	// doomed: the process dies as soon as the call under way has had its effect.
 	doomed bool
 }
@@ -195,14 +197,26 @@ func (o *ports) Quote(_ context.Context, i purchase.Intent) (cloud.Quote, error)
 	return cloud.Quote{Offering: i.Offering, At: o.now(), CloudTime: w.clock(0), Credential: keyName(w.keys)}, nil
 }
 
-func (o *ports) Find(_ context.Context, i purchase.Intent) ([]cloud.Evidence, error) {
+// Find lists the whole lane, and serves from the last listing whenever that is
+// allowed.
+func (o *ports) Find(_ context.Context, i purchase.Intent, since time.Time) ([]cloud.Evidence, error) {
 	started := o.now()
 	if err := o.read(atFind); err != nil {
 		return nil, err
 	}
-	found := o.w.clouds.list(lane(i), i.Identities)
-	for n := range found {
-		found[n].Started = started
+	kept := o.looks[lane(i)]
+	if kept == nil || kept[0].Started.Before(since) && !o.w.mutant.oldLook {
+		kept = o.w.clouds.list(lane(i))
+		for n := range kept {
+			kept[n].Started = started
+		}
+		o.looks[lane(i)] = kept
+	}
+	found := under(kept, i.Identities)
+	if o.w.mutant.oldLook {
+		for n := range found {
+			found[n].Started, found[n].CloudTime = started, o.w.clock(0)
+		}
 	}
 	if o.w.mutant.tagGuard {
 		found = o.w.tagged(found)
@@ -235,6 +249,28 @@ func (w *world) tagged(found []cloud.Evidence) []cloud.Evidence {
 		return []cloud.Evidence{{Kind: cloud.EvidenceAbsence, Started: found[0].Started, CloudTime: found[0].CloudTime}}
 	}
 	return kept
+}
+
+// under returns what a listing of a lane shows under some names, or all of it.
+func under(listed []cloud.Evidence, names []string) []cloud.Evidence {
+	var found []cloud.Evidence
+	for _, f := range listed {
+		named := names == nil
+		for _, n := range names {
+			named = named || f.Commitment != nil && (strings.EqualFold(n, f.Commitment.ID) || strings.EqualFold(n, f.Commitment.Name))
+		}
+		if named {
+			if f.Commitment != nil {
+				copied := *f.Commitment
+				f.Commitment = &copied
+			}
+			found = append(found, f)
+		}
+	}
+	if found == nil {
+		found = []cloud.Evidence{{Kind: cloud.EvidenceAbsence, Started: listed[0].Started, CloudTime: listed[0].CloudTime}}
+	}
+	return found
 }
 
 func lane(i purchase.Intent) cloud.Lane {

@@ -203,7 +203,7 @@ func (m *Memory) Row(_ context.Context, id purchase.LineID) (purchase.Row, error
 			}
 		}
 	}
-	if row.Line.Class == cloud.ClassNone || row.Line.Class == cloud.ClassQueued {
+	if !row.Line.Class.Named() {
 		row.Explained = m.explained(row.Line.Spec.Lane())
 		row.LaneHeld = m.laneHeld(&row.Line)
 	}
@@ -251,10 +251,10 @@ func (m *Memory) explained(lane cloud.Lane) []string {
 
 // laneHeld returns when the line that holds another one's lane is looked at next.
 func (m *Memory) laneHeld(l *purchase.Line) time.Time {
-	if l.Class == cloud.ClassNone && !m.blind.lane {
+	if l.Class.Locks() && !m.blind.lane {
 		for _, o := range m.lines {
 			other := &o.row.Line
-			if other.ID != l.ID && other.Class == cloud.ClassNone && holdsLane(other.State) && other.Spec.Lane() == l.Spec.Lane() {
+			if other.ID != l.ID && other.Class.Locks() && holdsLane(other.State) && other.Spec.Lane() == l.Spec.Lane() {
 				if other.LookAt.IsZero() {
 					return other.MustLeaveBy
 				}
@@ -360,7 +360,7 @@ func (m *Memory) mayArm(e *entry, c purchase.Change, now time.Time) error {
 	for _, o := range m.lines {
 		other := &o.row
 		sameLane := other.Line.Spec.Lane() == l.Spec.Lane()
-		if sameLane && other.Line.ID != l.ID && l.Class == cloud.ClassNone && other.Line.Class == cloud.ClassNone &&
+		if sameLane && other.Line.ID != l.ID && l.Class.Locks() && other.Line.Class.Locks() &&
 			holdsLane(other.Line.State) && !m.blind.lane {
 			return purchase.ErrTaken
 		}

@@ -14,7 +14,7 @@ type Mutant struct {
 	Name  string
 	Guard string // what is taken away
 
-	blindCommit, lateAccept, sdkRetry, newToken, fiveHundredFinal, cancelFinal, reaper, budgetRace, noIntent, tagGuard, noGate, restoreNaive, keepOrders, noCompare, personEarly bool
+	blindCommit, lateAccept, sdkRetry, newToken, fiveHundredFinal, cancelFinal, reaper, budgetRace, noIntent, tagGuard, noGate, restoreNaive, keepOrders, noCompare, personEarly, oldLook bool
 
 	ledger  guards
 	facts   func(purchase.Facts) purchase.Facts
@@ -94,6 +94,7 @@ var Mutants = []Mutant{
 				found[i].CloudTime, found[i].Started = w.clock(1000*time.Hour), w.clock(1000*time.Hour)
 			}
 		}},
+	{Name: "old-look", Guard: "a look that serves many lines says when it began", oldLook: true},
 	{Name: "budget-race", Guard: "a hold is taken in the step that approves", budgetRace: true},
 	{Name: "no-intent", Guard: "an attempt is in the ledger before its request leaves", noIntent: true},
 	{Name: "tag-guard", Guard: "a tag written after the purchase is not asked whether there was one", tagGuard: true,

@@ -120,10 +120,10 @@ func (w *world) desk() {
 			continue
 		}
 		names := row.Identities()
-		if l.class == cloud.ClassNone || l.class == cloud.ClassQueued {
+		if !l.class.Named() {
 			names = nil
 		}
-		found := w.clouds.list(l.spec.Lane(), names)
+		found := under(w.clouds.list(l.spec.Lane()), names)
 		for n := range found {
 			found[n].Started = w.clock(0)
 			if w.mutant.personEarly {

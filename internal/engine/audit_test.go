@@ -429,7 +429,7 @@ func TestUnpaidIsNotOurs(t *testing.T) {
 	p := w.approved(drafts(1)...)
 	w.fault(sim.Fault{Kind: sim.LoseReply})
 	w.fault(sim.Fault{Kind: sim.PaymentFailed})
-	w.fault(sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: "DescribeReservedDBInstances", Skip: 2, Duration: time.Hour})
+	w.fault(sim.Fault{Kind: sim.StaleListing, Service: "rds", Operation: "DescribeReservedDBInstances", Skip: 1, Duration: time.Hour})
 	w.run(p)
 	w.advance(time.Hour)
 	if l := w.settle(p).Lines[0]; l.State != purchase.Failed {

@@ -41,7 +41,7 @@ type Engine struct {
 	Workers int
 	Log     *slog.Logger
 
-	kept listings
+	kept looks
 }
 
 func (e *Engine) workers() int {
@@ -101,14 +101,6 @@ func (m market) Quote(ctx context.Context, i purchase.Intent) (cloud.Quote, erro
 	return q, err
 }
 
-func (m market) Find(ctx context.Context, i purchase.Intent) ([]cloud.Evidence, error) {
-	svc, err := m.service(i)
-	if err != nil {
-		return nil, err
-	}
-	return svc.Find(ctx, request(i, time.Time{}))
-}
-
 func (m market) Purchase(ctx context.Context, i purchase.Intent, sendBy time.Time) purchase.Answered {
 	svc, err := m.service(i)
 	if err != nil {
@@ -132,9 +124,11 @@ func (m market) Purchase(ctx context.Context, i purchase.Intent, sendBy time.Tim
 }
 
 func (m market) service(i purchase.Intent) (driver.Service, error) {
-	return m.Clouds.Service(cloud.Lane{
-		Provider: i.Offering.Provider, Account: i.Account, Region: i.Offering.Region, Service: i.Offering.Service,
-	})
+	return m.Clouds.Service(laneOf(i))
+}
+
+func laneOf(i purchase.Intent) cloud.Lane {
+	return cloud.Lane{Provider: i.Offering.Provider, Account: i.Account, Region: i.Offering.Region, Service: i.Offering.Service}
 }
 
 func request(i purchase.Intent, sendBy time.Time) driver.Request {

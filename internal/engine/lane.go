@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,20 +21,30 @@ var _ purchase.Watcher = market{}
 // listing then serves all lines of a plan in the lane.
 const newsAge = time.Minute
 
-// listings keeps the last listing of each lane. The zero value is ready.
-type listings struct {
+// looks keeps the last complete look at each lane. The zero value is ready.
+type looks struct {
 	mu    sync.Mutex
 	lanes map[cloud.Lane]*kept
 }
 
-// kept is one lane's listing. Whoever holds the only slot may read and replace
-// it.
+// kept is one lane's look. Whoever holds the only slot may read and replace it.
 type kept struct {
-	slot    chan struct{}
-	listing store.LaneListing
+	slot chan struct{}
+	look *look
 }
 
-func (l *listings) lane(lane cloud.Lane) *kept {
+// look is what one complete look at a lane found. It is never changed.
+type look struct {
+	lane  cloud.Lane
+	began time.Time // our clock, UTC
+	found []cloud.Evidence
+	mu    sync.Mutex
+	// strange are the commitments that bind and that a plan's lane did not hold when
+	// the plan was made.
+	strange map[purchase.PlanID][]cloud.Commitment
+}
+
+func (l *looks) lane(lane cloud.Lane) *kept {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lanes == nil {
@@ -46,45 +58,89 @@ func (l *listings) lane(lane cloud.Lane) *kept {
 	return k
 }
 
-// recent returns a listing of a lane that is at most newsAge old. Lines that ask
-// at once share one listing; a listing that failed is not kept.
-func (e *Engine) recent(ctx context.Context, lane cloud.Lane) (store.LaneListing, error) {
+// recent returns a look at a lane that began at or after since: the last one, if
+// it did, or a new one. Lines that ask at once share one look; a look that failed
+// is not kept.
+func (e *Engine) recent(ctx context.Context, lane cloud.Lane, since time.Time) (*look, error) {
 	k := e.kept.lane(lane)
 	select {
 	case k.slot <- struct{}{}:
 	case <-ctx.Done():
-		return store.LaneListing{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 	defer func() { <-k.slot }()
-	if age := e.Now().Sub(k.listing.At); !k.listing.At.IsZero() && age >= 0 && age < newsAge {
-		return k.listing, nil
+	if l := k.look; l != nil && !l.began.Before(since) && !l.began.After(e.Now()) {
+		return l, nil
 	}
-	listing, err := e.listLane(ctx, lane)
-	if err != nil {
-		return store.LaneListing{}, err
+	l, err := e.look(ctx, lane)
+	if err == nil {
+		k.look = l
 	}
-	k.listing = listing
-	return listing, nil
+	return l, err
 }
 
-// listLane lists a lane completely. The first time, the ledger takes in what it
-// shows.
-func (e *Engine) listLane(ctx context.Context, lane cloud.Lane) (store.LaneListing, error) {
+// look looks at a lane afresh. The first time, the ledger takes in what it shows.
+func (e *Engine) look(ctx context.Context, lane cloud.Lane) (*look, error) {
 	svc, err := e.Clouds.Service(lane)
 	if err != nil {
-		return store.LaneListing{}, err
+		return nil, err
 	}
-	listing := store.LaneListing{Lane: lane, At: e.Now()}
-	found, err := svc.Find(ctx, driver.Request{Account: lane.Account})
-	if err != nil {
-		return store.LaneListing{}, err
+	l := &look{lane: lane, began: e.Now(), strange: map[purchase.PlanID][]cloud.Commitment{}}
+	if l.found, err = svc.Find(ctx, driver.Request{Account: lane.Account}); err != nil {
+		return nil, err
 	}
-	for _, f := range found {
+	return l, e.DB.Import(ctx, l.listing())
+}
+
+// listing is the look as the ledger takes it.
+func (l *look) listing() store.LaneListing {
+	listing := store.LaneListing{Lane: l.lane, At: l.began}
+	for _, f := range l.found {
 		if f.Commitment != nil {
 			listing.Items = append(listing.Items, *f.Commitment)
 		}
 	}
-	return listing, e.DB.Import(ctx, listing)
+	return listing
+}
+
+// under returns what a look found under some names, or that it found nothing.
+func (l *look) under(names []string) []cloud.Evidence {
+	var found []cloud.Evidence
+	for _, f := range l.found {
+		if c := f.Commitment; c != nil && slices.ContainsFunc(names, func(name string) bool {
+			return strings.EqualFold(name, c.ID) || strings.EqualFold(name, c.Name)
+		}) {
+			f.Outcome = cloud.Exists
+			found = append(found, f)
+		}
+	}
+	if found == nil {
+		absent := l.found[0]
+		absent.Kind, absent.Commitment, absent.Outcome = cloud.EvidenceAbsence, nil, cloud.InDoubt
+		absent.Detail = fmt.Sprintf("a complete listing of the lane shows none of %d names", len(names))
+		found = []cloud.Evidence{absent}
+	}
+	return found
+}
+
+// Find looks for a line. Where the service lists everything whatever it is asked
+// for, or a listing of the lane is needed anyway, many lines share one.
+func (m market) Find(ctx context.Context, i purchase.Intent, since time.Time) ([]cloud.Evidence, error) {
+	svc, err := m.service(i)
+	if err != nil {
+		return nil, err
+	}
+	if i.Identities != nil && !svc.Info().Lists && since.After(m.Now().Add(-newsAge)) {
+		return svc.Find(ctx, request(i, time.Time{}))
+	}
+	l, err := m.recent(ctx, laneOf(i), since)
+	switch {
+	case err != nil:
+		return nil, err
+	case i.Identities == nil:
+		return slices.Clone(l.found), nil
+	}
+	return l.under(i.Identities), nil
 }
 
 // News returns the ids that the line's lane holds now, did not hold when the plan
@@ -94,34 +150,62 @@ func (e *Engine) listLane(ctx context.Context, lane cloud.Lane) (store.LaneListi
 // line waits until that purchase is resolved.
 func (m market) News(ctx context.Context, l purchase.Line) ([]string, error) {
 	lane := l.Spec.Lane()
-	base, err := m.DB.Base(ctx, l.Plan, lane)
+	seen, err := m.recent(ctx, lane, m.Now().Add(-newsAge))
+	if err != nil {
+		return nil, err
+	}
+	strange, err := m.strange(ctx, seen, l.Plan)
+	if err != nil || len(strange) == 0 {
+		return nil, err
+	}
+	books, err := m.DB.Books(ctx, lane) // read after the look: what we bought before it is in it
+	if err != nil {
+		return nil, err
+	}
+	return news(lane, strange, books)
+}
+
+// strange returns what a look found that the lane did not hold when the plan was
+// made. That never changes, so it is worked out once.
+func (e *Engine) strange(ctx context.Context, l *look, plan purchase.PlanID) ([]cloud.Commitment, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if list, known := l.strange[plan]; known {
+		return list, nil
+	}
+	base, err := e.DB.Base(ctx, plan, l.lane)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("it is not known what %s held when plan %s was made: make a new plan", lane, l.Plan)
+		return nil, fmt.Errorf("it is not known what %s held when plan %s was made: make a new plan", l.lane, plan)
 	} else if err != nil {
 		return nil, err
 	}
-	listing, err := m.recent(ctx, lane)
-	if err != nil {
-		return nil, err
-	}
-	books, err := m.DB.Books(ctx, lane) // read after the listing: what we bought before it is in it
-	if err != nil {
-		return nil, err
-	}
-	return news(listing, base, books)
+	l.strange[plan] = l.beyond(base)
+	return l.strange[plan], nil
 }
 
-func news(listing store.LaneListing, base map[string]bool, books *store.Books) ([]string, error) {
+// beyond returns the commitments that bind and are not in a plan's base.
+func (l *look) beyond(base map[string]bool) []cloud.Commitment {
+	var list []cloud.Commitment
+	for _, f := range l.found {
+		if c := f.Commitment; c != nil && c.State.Binding() && !base[store.Fold(c.ID)] {
+			list = append(list, *c)
+		}
+	}
+	return list
+}
+
+// news returns what nothing explains.
+func news(lane cloud.Lane, strange []cloud.Commitment, books *store.Books) ([]string, error) {
 	var ids []string
-	for _, c := range listing.Items {
-		if _, named := books.Named(c); named || !c.State.Binding() || base[store.Fold(c.ID)] || books.Explained(c) {
+	for _, c := range strange {
+		if _, named := books.Named(c); named || books.Explained(c) {
 			continue
 		}
 		if _, made := books.Made(c); made {
 			continue
 		}
 		if other, may := books.May(c); may {
-			return nil, fmt.Errorf("%s is new in %s and may be what line %s bought, which is in doubt: waiting until that is resolved", c.ID, listing.Lane, other)
+			return nil, fmt.Errorf("%s is new in %s and may be what line %s bought, which is in doubt: waiting until that is resolved", c.ID, lane, other)
 		}
 		ids = append(ids, c.ID)
 	}
@@ -157,14 +241,14 @@ func (e *Engine) list(ctx context.Context, lanes map[cloud.Lane]bool) ([]store.L
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			listing, err := e.listLane(ctx, lane)
+			l, err := e.look(ctx, lane)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				failed[lane] = err
 				return
 			}
-			all = append(all, listing)
+			all = append(all, l.listing())
 		})
 	}
 	wg.Wait()

@@ -32,15 +32,18 @@ func queuedBooks() *store.Books {
 }
 
 func TestNewsOfAQueuedLane(t *testing.T) {
-	listing := store.LaneListing{At: t0, Items: []cloud.Commitment{
+	l := &look{began: t0}
+	for _, c := range []cloud.Commitment{
 		listed("ri-order", cloud.Queued, t0.Add(2*time.Hour)), // the second of an open attempt
 		listed("ri-unpaid", cloud.Failed, t0),
 		listed("ri-deleted", cloud.Deleted, t0),
 		listed("ri-OURS", cloud.Active, t0),
 		listed("ri-Base", cloud.Active, t0),
 		listed("ri-new", cloud.Active, t0),
-	}}
-	got, err := news(listing, map[string]bool{"ri-base": true}, queuedBooks())
+	} {
+		l.found = append(l.found, cloud.Evidence{Commitment: &c})
+	}
+	got, err := news(l.lane, l.beyond(map[string]bool{"ri-base": true}), queuedBooks())
 	if err != nil || !slices.Equal(got, []string{"ri-new"}) {
 		t.Errorf("news %v, %v", got, err)
 	}

@@ -179,14 +179,14 @@ func (e *Engine) see(ctx context.Context, row *purchase.Row) (*sight, error) {
 	intent := row.Intent(e.Now())
 	s := &sight{}
 	var err error
-	if row.Line.Class != cloud.ClassNone && row.Line.Class != cloud.ClassQueued {
+	if row.Line.Class.Named() {
 		s.names = intent.Identities
-		if s.found, err = m.Find(ctx, intent); err != nil {
+		if s.found, err = m.Find(ctx, intent, e.Now()); err != nil {
 			return nil, err
 		}
 	}
 	intent.Identities = nil
-	lane, err := m.Find(ctx, intent)
+	lane, err := m.Find(ctx, intent, e.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -292,15 +292,15 @@ func (e *Engine) lookOnce(ctx context.Context, id purchase.LineID) error {
 		return err
 	}
 	intent := row.Intent(e.Now())
-	if row.Line.Class == cloud.ClassNone || row.Line.Class == cloud.ClassQueued {
+	if !row.Line.Class.Named() {
 		intent.Identities = nil
 	}
-	found, err := m.Find(ctx, intent)
+	found, err := m.Find(ctx, intent, e.Now())
 	if err != nil {
 		return err
 	}
 	looked := purchase.Looked{Facts: facts, Found: found}
-	if auditor, ok := m.(purchase.Auditor); ok && row.Line.Class == cloud.ClassNone {
+	if auditor, ok := m.(purchase.Auditor); ok && row.Line.Class.Locks() {
 		for a := range row.Open() {
 			if a.Credential == "" {
 				continue

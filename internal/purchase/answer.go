@@ -2,7 +2,6 @@ package purchase
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"bursar/internal/cloud"
@@ -42,7 +41,7 @@ func (rules Rules) answer(row *Row, ev Answered, now time.Time) (Change, error) 
 
 	case e.Outcome == cloud.Bought && e.Commitment != nil:
 		why := mismatch(row, *e.Commitment)
-		if why == "" && row.Line.Class == cloud.ClassName && !strings.EqualFold(e.Commitment.ID, a.Intent.Identity) {
+		if why == "" && row.Line.Class == cloud.ClassName && !a.made(*e.Commitment) {
 			why = "the cloud names " + e.Commitment.ID + ", asked for was " + a.Intent.Identity
 		}
 		if why != "" {

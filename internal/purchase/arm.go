@@ -56,10 +56,13 @@ func (rules Rules) arm(row *Row, ev Checked, now time.Time) (Change, error) {
 		ArmedAt: now, AnswerBy: now.Add(rules.Gate + ev.Facts.Answer + 5*time.Second),
 		SettledAt: deadline.Add(ev.Facts.Settle), State: AttemptArmed,
 	}
-	switch row.Line.Class {
-	case cloud.ClassNone:
+	switch {
+	case row.Line.Class.Locks():
 		a.Before = ids(ev.Found)
-	case cloud.ClassQueued:
+		if first := row.firstOpen(); first != nil {
+			a.Before = first.Before // a request that is repeated may have had its effect already
+		}
+	case row.Line.Class == cloud.ClassQueued:
 		a.FireAt = fireAt(now, ev.Nonce)
 		a.Intent.FireAt = a.FireAt
 		if live, deleted := orders(a, ev.Found); len(live)+len(deleted) > 0 {
@@ -79,25 +82,31 @@ func (rules Rules) arm(row *Row, ev Checked, now time.Time) (Change, error) {
 	return c, nil
 }
 
-// named reports whether the cloud knows the line's purchases by a name or token
-// that a look can ask for.
-func (r *Row) named() bool {
-	return r.Line.Class != cloud.ClassNone && r.Line.Class != cloud.ClassQueued
+// named reports whether a look can ask for the line's purchases alone.
+func (r *Row) named() bool { return r.Line.Class.Named() }
+
+// firstOpen returns the earliest attempt whose effect is not known; nil without
+// one.
+func (r *Row) firstOpen() *Attempt {
+	for a := range r.Open() {
+		return a
+	}
+	return nil
 }
 
 // mayResend reports whether the line's identity may be used for one more request
 // while an earlier one is in doubt. The cloud merges requests of one name (class
 // B), so there this is about load and not about safety: no attempt may be under
 // way in a process that is still waiting for its answer, and attempts are spaced.
-// A token (class A) is merged only while the cloud remembers it: the new request
-// must be dead before that ends.
+// A token (classes A and AC) is merged only while the cloud remembers it: the new
+// request must be dead before that ends.
 func (rules Rules) mayResend(row *Row, f Facts, now time.Time) bool {
 	if row.Line.State != Armed || !rules.attemptsLeft(row) {
 		return false
 	}
 	switch row.Line.Class {
 	case cloud.ClassName:
-	case cloud.ClassToken:
+	case cloud.ClassToken, cloud.ClassUnlisted:
 		if !now.Add(f.Life).Before(row.firstUse().Add(f.Window)) {
 			return false
 		}

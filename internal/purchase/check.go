@@ -267,7 +267,7 @@ func checkReceiptGoods(v *view, bad func(string, ...any)) int {
 			bad("line %s: %s", l.ID, why)
 		}
 		as := v.attempts[l.ID]
-		anonymous := l.Class == cloud.ClassNone || l.Class == cloud.ClassQueued && r.Attempt == 0 || r.Heuristic
+		anonymous := l.Class.Locks() || l.Class == cloud.ClassQueued && r.Attempt == 0 || r.Heuristic
 		if lost := identityPrefix(v.Install, l.ID); r.Attempt == 0 && (anonymous || hasPrefix(r.Commitment.ID, lost) || hasPrefix(r.Commitment.Name, lost)) {
 			continue // the attempt was lost with a rollback of the ledger
 		}

@@ -12,30 +12,32 @@ import (
 	"bursar/internal/cloud"
 )
 
-// Class C: the cloud knows a purchase by nothing. One purchase at a time is open
+// Class C: the cloud guards a purchase by nothing. One purchase at a time is open
 // in a lane, by a unique index. What the lane held before is stored with the
 // attempt; what it holds after, when everything must be dead and visible, less
 // what the ledger explains, is what the purchase may have bought. The audit log
-// names it by the credential that only this attempt had; without that, and
-// unless nobody else buys in this lane, a person decides.
+// names it by the credential that only this attempt had, or it carries the name
+// that the attempt sent, where the cloud shows names that it does not guard;
+// without that, and unless nobody else buys in this lane, a person decides.
+//
+// Class AC: as class C, but while the cloud remembers the token of a request the
+// same request may be sent again, and the answer tells. All requests of a line in
+// doubt are then one purchase, whose image of the lane is the first one's.
 
 // relist is the distance between the two settled listings that must agree.
 const relist = time.Minute
 
 // lookLane (T4, T8, T9, T12) draws the conclusion from listings of a whole lane.
 func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) {
-	var a Attempt // the only open one: the lane is locked
-	for open := range row.Open() {
-		a = *open
-	}
+	a := *row.firstOpen()
 	candidates := newInLane(row, a, ev.Found)
 
-	// The audit log proves by presence. What it names must also be listed: the
-	// goods are compared there.
+	// The audit log proves by presence, and so does our name. What the log names must
+	// also be listed: the goods are compared there.
 	var missing []cloud.Evidence // named by the log, and not new in the lane
 	var proof cloud.Evidence
-	proofs := 0
-	for _, t := range commitments(ev.Trail) {
+	proven := map[string]bool{}
+	for _, t := range slices.Concat(commitments(ev.Trail), carrying(row, candidates)) {
 		i := slices.IndexFunc(candidates, func(c cloud.Evidence) bool { return c.Commitment.ID == t.Commitment.ID })
 		if i < 0 {
 			missing = append(missing, t)
@@ -46,11 +48,11 @@ func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) 
 			c.Evidence = about(a.N, []cloud.Evidence{t, candidates[i]})
 			return c, nil
 		}
-		proofs++
+		proven[t.Commitment.ID] = true // perhaps told twice: of a request that was repeated
 		proof = t
 		proof.Commitment = candidates[i].Commitment
 	}
-	if proofs == 1 && len(missing) == 0 {
+	if len(proven) == 1 && len(missing) == 0 {
 		return rules.take(row, a.N, proof, now), nil
 	}
 
@@ -84,7 +86,7 @@ func (rules Rules) lookLane(row *Row, ev Looked, now time.Time) (Change, error) 
 		c := move(row, "T12", NeedsReview, "the audit log names "+missing[0].Commitment.ID+", which no listing shows as new", now)
 		c.Evidence = about(a.N, append(missing, like...))
 		return c, nil
-	case len(like) == 0 && a.mayHaveBought():
+	case len(like) == 0 && row.mayHaveBought():
 		return review(row, a.N, "the cloud accepted the request, and no listing shows what came of it", first, now), nil
 	case len(like) == 0:
 		last := cloud.Evidence{Outcome: cloud.InDoubt, Detail: "two complete listings show nothing new that this line could have bought"}
@@ -128,14 +130,30 @@ func (rules Rules) take(row *Row, n int, e cloud.Evidence, now time.Time) Change
 	return c
 }
 
+// carrying returns the commitments that carry a name under which an open attempt
+// of the line was sent.
+func carrying(row *Row, found []cloud.Evidence) []cloud.Evidence {
+	var ours []cloud.Evidence
+	for _, f := range found {
+		for a := range row.Open() {
+			if a.named(*f.Commitment) {
+				ours = append(ours, f)
+				break
+			}
+		}
+	}
+	return ours
+}
+
 // newInLane returns what a listing shows that was not there before the attempt
-// and that nothing else explains.
+// and that nothing else explains. A commitment under another name than the line's
+// is somebody else's: the request carried one.
 func newInLane(row *Row, a Attempt, found []cloud.Evidence) []cloud.Evidence {
 	var news []cloud.Evidence
 	for _, f := range commitments(found) {
 		c := f.Commitment
 		if !c.State.Binding() || slices.Contains(a.Before, c.ID) || slices.Contains(row.Explained, c.ID) ||
-			c.Start.Before(a.ArmedAt.Add(-maxSkew)) {
+			c.Start.Before(a.ArmedAt.Add(-maxSkew)) || c.Name != "" && !row.Ours(*c) {
 			continue
 		}
 		news = append(news, f)

@@ -240,7 +240,7 @@ func (f *fakeCloud) Quote(_ context.Context, i Intent) (cloud.Quote, error) {
 	return cloud.Quote{Offering: o, At: f.clock.now, CloudTime: f.clock.now, Credential: "AKIA-" + i.Attempt}, f.failing["Quote"]
 }
 
-func (f *fakeCloud) Find(_ context.Context, i Intent) ([]cloud.Evidence, error) {
+func (f *fakeCloud) Find(_ context.Context, i Intent, _ time.Time) ([]cloud.Evidence, error) {
 	if err := f.failing["Find"]; err != nil {
 		return nil, err
 	}
@@ -339,9 +339,9 @@ func (p ports) Quote(ctx context.Context, i Intent) (cloud.Quote, error) {
 	return q, err
 }
 
-func (p ports) Find(ctx context.Context, i Intent) ([]cloud.Evidence, error) {
+func (p ports) Find(ctx context.Context, i Intent, since time.Time) ([]cloud.Evidence, error) {
 	p.before("Find")
-	found, err := p.Market.Find(ctx, i)
+	found, err := p.Market.Find(ctx, i, since)
 	p.after("Find")
 	return found, err
 }

@@ -217,9 +217,13 @@ func identityPrefix(install string, line LineID) string {
 // made reports whether a commitment carries what the attempt asked for: its name
 // (compared without case: RDS shows names folded), its second, or its handle.
 func (a Attempt) made(c cloud.Commitment) bool {
-	return strings.EqualFold(a.Intent.Identity, c.ID) || strings.EqualFold(a.Intent.Identity, c.Name) ||
-		!a.FireAt.IsZero() && c.Start.Equal(a.FireAt) ||
+	return a.named(c) || !a.FireAt.IsZero() && c.Start.Equal(a.FireAt) ||
 		a.Handle != "" && a.Handle == c.ID
+}
+
+// named reports whether a commitment carries the name that the attempt sent.
+func (a Attempt) named(c cloud.Commitment) bool {
+	return strings.EqualFold(a.Intent.Identity, c.ID) || strings.EqualFold(a.Intent.Identity, c.Name)
 }
 
 // maker returns the number of the attempt that asked for exactly this commitment:

@@ -20,10 +20,10 @@ func (rules Rules) look(row *Row, ev Looked, now time.Time) (Change, error) {
 	if !waiting || len(ev.Found) == 0 || !row.named() && row.InDoubt() == 0 {
 		return Change{}, ErrNoStep
 	}
-	switch row.Line.Class {
-	case cloud.ClassNone:
+	switch {
+	case row.Line.Class.Locks():
 		return rules.lookLane(row, ev, now)
-	case cloud.ClassQueued:
+	case row.Line.Class == cloud.ClassQueued:
 		return rules.lookQueued(row, ev, now)
 	}
 	found := commitments(ev.Found)
@@ -43,10 +43,8 @@ func (rules Rules) look(row *Row, ev Looked, now time.Time) (Change, error) {
 	if seen.Started.Before(settled) || seen.CloudTime.Before(settled) {
 		return stillInDoubt(row, settled, now), nil
 	}
-	for a := range row.Open() {
-		if a.mayHaveBought() {
-			return review(row, a.N, "the cloud said that this name exists, and no listing shows it", seen, now), nil
-		}
+	if row.mayHaveBought() {
+		return review(row, row.firstOpen().N, "the cloud said that this name exists, and no listing shows it", seen, now), nil
 	}
 	seen.Detail = "a complete listing shows nothing"
 	if !settled.IsZero() {
@@ -69,10 +67,15 @@ func fate(s cloud.CommitmentState) string {
 	return "it is " + string(s)
 }
 
-// mayHaveBought reports whether the cloud has said something about the attempt
+// mayHaveBought reports whether the cloud has said something about an open attempt
 // that a listing without it contradicts.
-func (a *Attempt) mayHaveBought() bool {
-	return a.Outcome == cloud.Exists || a.State == AttemptAccepted
+func (r *Row) mayHaveBought() bool {
+	for a := range r.Open() {
+		if a.Outcome == cloud.Exists || a.State == AttemptAccepted {
+			return true
+		}
+	}
+	return false
 }
 
 // review (T12) leaves a contradiction to a person.

@@ -86,7 +86,7 @@ func (rules Rules) decide(row *Row, ev Decided, now time.Time) (Change, error) {
 		switch {
 		case len(ev.Found) == 0 || now.Before(settled) || first.Started.Before(settled) || first.CloudTime.Before(settled):
 			return Change{}, fmt.Errorf("%w until %s", ErrTooEarly, settled.UTC().Format(time.RFC3339))
-		case row.Line.Class != cloud.ClassNone && slices.ContainsFunc(commitments(ev.Found), func(e cloud.Evidence) bool { return e.Commitment.State.Binding() && row.Ours(*e.Commitment) }):
+		case slices.ContainsFunc(commitments(ev.Found), func(e cloud.Evidence) bool { return e.Commitment.State.Binding() && row.Ours(*e.Commitment) }):
 			return Change{}, ErrStillThere
 		case len(ev.Unexplained) > 0 && (PersonKey(ev.Second) == "" || PersonKey(ev.Second) == PersonKey(ev.By)):
 			return Change{}, ErrSecondPerson

@@ -42,8 +42,9 @@ type Market interface {
 	// Purchase will use. It returns ErrNotSold when the offering is gone.
 	Quote(ctx context.Context, i Intent) (cloud.Quote, error)
 	// Find makes a complete look under every identity of the intent, or of the
-	// whole lane when it has none.
-	Find(ctx context.Context, i Intent) ([]cloud.Evidence, error)
+	// whole lane when it has none. A look that began at or after since, by our
+	// clock, serves as well: its evidence says when it began.
+	Find(ctx context.Context, i Intent, since time.Time) ([]cloud.Evidence, error)
 	// Purchase sends at most one request, and none after sendBy.
 	Purchase(ctx context.Context, i Intent, sendBy time.Time) Answered
 }
@@ -160,7 +161,7 @@ func (p *Protocol) work(ctx context.Context, row *Row) error {
 	if done {
 		return err
 	}
-	found, err := p.Market.Find(ctx, intent)
+	found, err := p.Market.Find(ctx, intent, row.lookSince(p.Now()))
 	if err != nil {
 		return p.postpone(ctx, row, err)
 	}
@@ -201,6 +202,31 @@ func (p *Protocol) work(ctx context.Context, row *Row) error {
 		return p.postpone(ctx, row, err)
 	}
 	return p.buy(ctx, row, checked, intent.Deadline)
+}
+
+// lookAge is how old a look may be that serves many lines.
+const lookAge = time.Minute
+
+// lookSince is when a look must have begun to be good for the line now. Before
+// anything is armed it may be a minute old: what appears later is no older than
+// the attempt. For an open line it is not older than the moment for which the look
+// was meant, nor, when everything must be visible, than that. What a listing of an
+// earlier moment does not show proves nothing in any case; this only spares looks
+// that cannot conclude anything.
+func (r *Row) lookSince(now time.Time) time.Time {
+	since := now.Add(-lookAge)
+	if r.Line.State == Ready {
+		return since
+	}
+	for _, t := range []time.Time{r.Line.LookAt, r.SettledAt()} {
+		if t.After(since) && !t.After(now) {
+			since = t
+		}
+	}
+	if r.Line.State == Recovery {
+		return now
+	}
+	return since
 }
 
 // poll asks what became of the handles that the cloud has given. done means that
@@ -258,7 +284,7 @@ func (p *Protocol) release(ctx context.Context, row *Row, intent Intent, found [
 // trail reads the audit log for the open attempts of a line without identity.
 func (p *Protocol) trail(ctx context.Context, row *Row, intent Intent) ([]cloud.Evidence, error) {
 	auditor, ok := p.Market.(Auditor)
-	if !ok || row.Line.Class != cloud.ClassNone {
+	if !ok || !row.Line.Class.Locks() {
 		return nil, nil
 	}
 	var all []cloud.Evidence

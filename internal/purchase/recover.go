@@ -84,7 +84,7 @@ func (rules Rules) lookBack(row *Row, ev Looked, now time.Time) (Change, error) 
 	switch {
 	case n > 0 && row.Attempts[n-1].State.Closed() && row.Attempts[n-1].State != AttemptSucceeded:
 		return end(NeedsReview, only.Commitment.ID+" was bought under a name that was already proven empty", only), nil
-	case !row.named() && n == 0:
+	case !row.named() && n == 0 && !row.Ours(*only.Commitment):
 		return end(NeedsReview, "the ledger went back in time, and "+only.Commitment.ID+" could be this line's", only), nil
 	case only.Commitment.State == cloud.Queued:
 		c := stay(row)
@@ -111,6 +111,7 @@ func (r *Row) lost(found []cloud.Evidence) []cloud.Evidence {
 		switch {
 		case !c.State.Binding():
 		case !r.named() && slices.Contains(r.Explained, c.ID):
+		case c.Name != "" && !r.Ours(*c): // somebody else's: our requests carry names
 		case r.Line.Class == cloud.ClassQueued && r.maker(*c) > 0:
 			ordered = append(ordered, f)
 		case r.named():

@@ -148,7 +148,7 @@ func TestNotBoughtIsRefusedWhileSomethingOfTheLineIsListed(t *testing.T) {
 		allow("its second, deleted", ordered, says(order("r-1", cloud.Deleted))),
 		allow("another second", ordered, says(order("r-1", cloud.Queued, startingAt(fire.Add(time.Second))))),
 		allow("another name", reviewed(), says(inLane("other"))),
-		allow("a lane without names", reviewed(classC), says(boughtAs(identity(1)))),
+		{name: "its name, which the cloud shows and does not guard", row: reviewed(classC), ev: says(boughtAs(identity(1))), now: end, err: ErrStillThere},
 	})
 }
 

@@ -74,6 +74,7 @@ func TestALineInRecoveryThatBoughtNothingIsCanceled(t *testing.T) {
 		ends("a name of another installation", rolledBack(once), dead, boughtAs(Identity("zzzz", testLine, 1))),
 		ends("a name that is only the beginning of its own", rolledBack(once), dead, boughtAs("bu-"+testInstall)),
 		ends("somebody else's", rolledBack(once), dead, inLane("new")),
+		ends("somebody else's name, of a lane", rolledBack(classC, once), dead, inLane("new", called("console"))),
 	})
 }
 
@@ -106,6 +107,8 @@ func TestALineInRecoveryFindsItsNamesOfEveryGeneration(t *testing.T) {
 		finds("next to somebody else's", rolledBack(once), 1, won, inLane("new"), boughtAs(identity(1))),
 		finds("by a token", rolledBack(classA, once), 1, won, token(1)),
 		finds("by a token of a later generation", rolledBack(classA, once), lostAttempt, dead, token(3)),
+		finds("by the name that a lane shows", rolledBack(classC, once), 1, won, inLane("g-1", called(identity(1)))),
+		finds("by the name that a lane shows, the attempts lost", rolledBack(classC), lostAttempt, nil, inLane("g-1", called(identity(2)))),
 		finds("by a handle", rolledBack(classH, with(handled)), 1, won, inLane("op-1")),
 		finds("called off and the approval over", rolledBack(once, calledOff, approvedUntil(t0)), 1, won, boughtAs(identity(1))),
 	})

@@ -53,7 +53,7 @@ func TestOnlyNamesAndTokensAreUsedAgain(t *testing.T) {
 	at := t0.Add(answerBy)
 	var cases []stepCase
 	for class, again := range map[cloud.Class]bool{
-		cloud.ClassToken: true, cloud.ClassName: true, cloud.ClassNone: false, cloud.ClassQueued: false, cloud.ClassHandle: false, "Z": false,
+		cloud.ClassToken: true, cloud.ClassName: true, cloud.ClassUnlisted: true, cloud.ClassNone: false, cloud.ClassQueued: false, cloud.ClassHandle: false, "Z": false,
 	} {
 		c := stepCase{name: "class " + string(class), row: armedOnce(func(r *Row) { r.Line.Class = class }), ev: remembering(time.Hour, time.Minute, at), now: at, none: true}
 		if again {

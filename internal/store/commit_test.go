@@ -111,7 +111,7 @@ func (m *market) Quote(_ context.Context, i purchase.Intent) (cloud.Quote, error
 	return cloud.Quote{Offering: i.Offering, At: m.now, CloudTime: m.now, Credential: "AKIATEST"}, nil
 }
 
-func (m *market) Find(context.Context, purchase.Intent) ([]cloud.Evidence, error) {
+func (m *market) Find(context.Context, purchase.Intent, time.Time) ([]cloud.Evidence, error) {
 	return absent(m.now), nil
 }
 

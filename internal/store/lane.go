@@ -74,11 +74,11 @@ func (b *Books) Made(c cloud.Commitment) (purchase.LineID, bool) {
 	return "", false
 }
 
-// May returns the line with an open attempt of class C that may have bought this
+// May returns the line with an open attempt of class C or AC that may have bought this
 // commitment: the cloud knows such a purchase by nothing.
 func (b *Books) May(c cloud.Commitment) (purchase.LineID, bool) {
 	for _, a := range b.Open {
-		if b.Class[a.Line] == cloud.ClassNone && c.State.Binding() && !slices.Contains(a.Before, c.ID) && !c.Start.Before(a.ArmedAt.Add(-skew)) {
+		if b.Class[a.Line].Locks() && c.State.Binding() && !slices.Contains(a.Before, c.ID) && !c.Start.Before(a.ArmedAt.Add(-skew)) {
 			return a.Line, true
 		}
 	}

@@ -49,13 +49,13 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 		row.Tolerance, row.Install = purchase.Tolerance(p.ToleranceBp), in.Install
 		row.Purchasing = in.State == "purchasing"
 		row.Restored, row.Backup = fromMicros(in.RestoredAt), fromMicros(in.BackupAt)
-		if row.Line.Class == cloud.ClassNone || row.Line.Class == cloud.ClassQueued {
+		if !row.Line.Class.Named() {
 			lane := row.Line.Spec.Lane()
 			if row.Explained, row.Exclusive, err = laneOfRow(ctx, q, lane); err != nil {
 				return err
 			}
 		}
-		if row.Line.Class == cloud.ClassNone {
+		if row.Line.Class.Locks() {
 			if row.LaneHeld, err = laneHeld(ctx, q, row.Line); err != nil {
 				return err
 			}
