@@ -21,7 +21,7 @@
  *             visible in lists, tokens are forgotten, an order fires.
  *   Approval  may end at any time.
  *   Operator  may call the line off, or approve a newer version of its plan.
- *   Foreign   (-DFOREIGN) somebody else buys an identical item in the lane of class C.
+ *   Foreign   (-DFOREIGN) somebody else buys an identical item in the lane of class C or AC.
  *   Dba       (-DRESTORE) puts the ledger back to an earlier state, once.
  *   Monitor   checks, when nothing can move any more, that the line has come to an end.
  *
@@ -34,6 +34,7 @@
  *   -DCLASS=B   the name that we choose stays unique
  *   -DCLASS=C   no identity: only the inventory before and after can tell
  *   -DCLASS=Q   ordered for a later second, deletable until then
+ *   -DCLASS=AC  a client token as in A, which no list shows: looked up as in C
  *   -DNW=2 -DNA=3 -DMAXCRASH=2   workers; attempts; losses of memory. Besides, every worker
  *               but one may be gone for good.
  *   -DLIVE      for the liveness property `ends`
@@ -49,7 +50,7 @@
  *   M_FAIL_FAST      a refusal closes the line although another attempt is open
  *   M_TIMER_FAIL     a timer turns an armed line into a failed one
  *   M_RESEND_C       classes C and Q: send again while in doubt
- *   M_TOKEN_WINDOW   class A: the token may be forgotten while a request is alive
+ *   M_TOKEN_WINDOW   classes A and AC: the token may be forgotten while a request is alive
  *   M_NEW_TOKEN      T3 uses a fresh identity
  *   M_CANCEL_FINAL   an armed line that is called off is canceled at once
  *   M_5XX_FINAL      an answer that proves nothing is taken for a refusal
@@ -64,6 +65,7 @@
 #define B 2
 #define C 3
 #define Q 4
+#define AC 5
 
 #ifndef CLASS
 #define CLASS C
@@ -80,10 +82,13 @@
 #define SZ 5                    /* attempts count from 1 */
 
 #if CLASS == A || CLASS == B
-#define NAMED true              /* the cloud knows the line's purchases by a name or token */
+#define NAMED true              /* a look can ask for the line's purchases alone */
 #else
 #define NAMED false
 #endif
+#define TOKEN (CLASS == A || CLASS == AC)   /* the cloud merges what carries a token it remembers */
+#define LANE (CLASS == C || CLASS == AC)    /* only the inventory before and after can tell */
+#define RESENDS (NAMED || CLASS == AC)
 #ifdef FOREIGN
 #define EXCLUSIVE false         /* nobody else buys in this lane */
 #else
@@ -108,7 +113,7 @@ byte  generation = 1;           /* the identity is a function of line and genera
 byte  narmed = 0;               /* attempts ever armed                                    */
 mtype attempt[SZ];              /* attempt states                                         */
 bool  cancel_requested = false;
-byte  before = 0;               /* what the lane held when the last attempt was armed     */
+byte  before = 0;               /* what the lane held when the generation was first armed     */
 byte  incarnation = 0;          /* one more after every restore                           */
 
 /* ---- the world: what is true whether or not anybody knows ---- */
@@ -123,7 +128,7 @@ byte  bound[SZ];                /* commitments (class Q: orders) that attempt a 
 byte  listed[SZ];               /* of those, visible in lists                             */
 bool  trail[SZ];                /* the audit log names attempt a's credential             */
 bool  known[SZ];                /* the cloud knows the identity of generation g           */
-bool  forgotten[SZ];            /* ... and has forgotten it again (class A)               */
+bool  forgotten[SZ];            /* ... and has forgotten it again (A, AC)               */
 byte  live = 0;                 /* commitments, or orders not deleted, of this line       */
 bool  theirs_listed = false;    /* somebody else's identical item is in the lane          */
 bool  ordered = false;          /* class Q: a settled look has shown the order            */
@@ -164,7 +169,7 @@ byte  lost_commits = 0;         /* COMMITs of T2 without effect                 
 /* What a complete look shows. An order that was deleted is not counted. */
 #define LISTED     (deleted -> 0 : listed[1]+listed[2]+listed[3]+listed[4])
 #define TRAIL      (trail[1] || trail[2] || trail[3] || trail[4])
-#if CLASS == C
+#if LANE
 #ifdef M_STALE_IMAGE
 #define NEW        (LISTED + theirs_listed)
 #else
@@ -273,14 +278,14 @@ IDLE:
 #endif
 
    /* One more attempt under the same identity, which the cloud merges; armed like the first. */
-   :: atomic { NAMED && line==armed && SENDABLE && !forgotten[generation] ->   /* T3 */
+   :: atomic { RESENDS && line==armed && SENDABLE && !forgotten[generation] ->   /* T3 */
 #ifdef M_NEW_TOKEN
         generation++;
 #endif
         my_inc = incarnation; new_attempt(); new_row() }
       goto SEND
 #ifdef M_RESEND_C
-   :: atomic { !NAMED && line==armed && narmed<NA && nsent<NA -> my_inc = incarnation; new_attempt(); new_row() }
+   :: atomic { !RESENDS && line==armed && narmed<NA && nsent<NA -> my_inc = incarnation; new_attempt(); new_row() }
       goto SEND
 #endif
 #ifdef M_TIMER_FAIL
@@ -290,7 +295,7 @@ IDLE:
    /* ---- look: a complete listing first, the conclusion in a later step ----
     * Positive evidence counts at once, negative evidence only when all is settled. Looks
     * that can conclude nothing are left out. */
-   :: atomic { line==armed && (SETTLED || (NAMED && LISTED>0) || (CLASS==C && TRAIL)) ->
+   :: atomic { line==armed && (SETTLED || (NAMED && LISTED>0) || (LANE && TRAIL)) ->
         my_inc = incarnation; seen_armed = narmed; settled = SETTLED; seen = NEW; proven = TRAIL }
       if
       :: atomic {
@@ -306,7 +311,7 @@ IDLE:
               :: seen==1            -> line = purchased; close_open(succeeded)      /* T4 */
               :: seen==0 && settled -> close_open(dead); proven_empty()             /* T8, T9 */
               :: seen==0 && !settled
-#elif CLASS == C
+#elif LANE
               :: seen>0 && proven              -> line = purchased; close_open(succeeded)   /* T4: the audit log names it */
 #ifdef M_NAIVE_ATTR
               :: seen>0 && !proven             -> line = purchased; close_open(succeeded)
@@ -488,7 +493,7 @@ inline deliver(i) {
 #endif
       if
       :: bound[i]==0 && answer[i]==no_answer -> refuse(i)               /* quota, throttling, validation */
-#if CLASS == A
+#if TOKEN
       :: known[gen_of[i]] && !forgotten[gen_of[i]] -> tell(i, ans_bought)         /* the same commitment again */
       :: !known[gen_of[i]] || forgotten[gen_of[i]] -> bind(i)
 #elif CLASS == B
@@ -524,8 +529,8 @@ proctype Cloud() {
  * An entry in the audit log may never come. */
 #define TIME(i) \
    :: atomic { i <= nsent && !past[i] -> past[i] = true } \
-   :: atomic { i <= nsent && listed[i] < bound[i] -> listed[i] = bound[i]; if :: CLASS==C -> trail[i] = true :: skip fi }
-/* T3 in class A arms only a request that is dead before the token may be forgotten, so the
+   :: atomic { i <= nsent && listed[i] < bound[i] -> listed[i] = bound[i]; if :: LANE -> trail[i] = true :: skip fi }
+/* T3 in classes A and AC arms only a request that is dead before the token may be forgotten, so the
  * cloud remembers the token for as long as a request with it is alive. */
 #ifdef M_TOKEN_WINDOW
 #define FORGET(g) :: atomic { known[g] && !forgotten[g] -> forgotten[g] = true }
@@ -542,7 +547,7 @@ proctype World() {
 #if NA > 3
    TIME(4)
 #endif
-#if CLASS == A
+#if TOKEN
    FORGET(1)
 #if NA > 2
    FORGET(2)
