@@ -3,8 +3,6 @@ package sim
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -58,15 +56,9 @@ func parseJSON(s *service, r *http.Request, body []byte) (*operation, params, *a
 	if op == nil || !slices.Contains(s.targets, prefix) {
 		return nil, nil, fail("InvalidAction", "Unknown operation %q", target)
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var object map[string]any
-	err := dec.Decode(&object)
-	if err == nil && object == nil {
-		err = errors.New("null")
-	}
-	if _, more := dec.Token(); err != nil || !errors.Is(more, io.EOF) {
-		return op, nil, fail("MalformedInput", "The body is not one JSON object")
+	object, err := oneObject(body)
+	if err != nil {
+		return op, nil, err
 	}
 	in := params{}
 	if err := flatten(in, op, "", object); err != nil {
@@ -155,8 +147,8 @@ func writeNode(b *bytes.Buffer, n node) {
 	}
 }
 
-// jsonFailure is an error of the json-1.1 and rest-json protocols. Its code is the
-// name of the shape.
+// jsonFailure is an error of the json-1.1 protocol. Its code is the name of the
+// shape.
 func jsonFailure(_ *service, _ string, err *apiError) reply {
 	body, _ := json.Marshal(map[string]string{"__type": err.code, "message": err.message}) // strings always encode
 	return reply{status: err.status(), code: err.code, contentType: jsonType, body: body}

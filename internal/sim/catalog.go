@@ -92,7 +92,7 @@ var builtin = sync.OnceValue(func() *catalog {
 		c.regions[r.region] = true
 		for _, name := range slices.Sorted(maps.Keys(services)) {
 			s := services[name].sells
-			if s == nil {
+			if s == nil || s.stock != nil {
 				continue
 			}
 			rows, err := csv.NewReader(strings.NewReader(s.onDemand)).ReadAll()
@@ -110,8 +110,20 @@ var builtin = sync.OnceValue(func() *catalog {
 			}
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		if s := services[name].sells; s != nil && s.stock != nil {
+			s.stock(c)
+		}
+	}
 	return c
 })
+
+// add puts an offering into the catalog.
+func (c *catalog) add(o *offering) {
+	at := shop{o.service, o.region}
+	c.byShop[at] = append(c.byShop[at], o)
+	c.byID[o.id] = o
+}
 
 // variant is one form in which a class and product is sold.
 type variant struct {
@@ -149,9 +161,7 @@ func (c *catalog) sell(service, region string, level int64, class, product strin
 		case noUpfront:
 			o.hourly = dollars(effective, 100)
 		}
-		at := shop{service, region}
-		c.byShop[at] = append(c.byShop[at], o)
-		c.byID[o.id] = o
+		c.add(o)
 	}
 }
 
@@ -183,7 +193,7 @@ func (w *world) quote(o *offering) (fixed, hourly money.Amount) {
 // or nil.
 func (c *call) offered(id string) *offering {
 	o := c.catalog.byID[id]
-	if o == nil || o.service != c.service.name || o.region != c.region {
+	if o == nil || o.service != c.service.name || o.region != c.place() {
 		return nil
 	}
 	return o

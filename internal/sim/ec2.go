@@ -62,6 +62,7 @@ func init() {
 				run:     ec2Reservations,
 			},
 			"DeleteQueuedReservedInstances": {
+				changes: true,
 				rate:    rate{5, 5},
 				members: []string{"DryRun", "ReservedInstancesId.N"},
 				resources: func(c *call) []string {

@@ -76,6 +76,12 @@ var vendorErrors = map[string]int{
 	"ReservedNodeOfferingNotFound": 404,
 	"ReservedNodeQuotaExceeded":    400,
 
+	// Savings Plans
+	"InternalServerException":       500,
+	"ResourceNotFoundException":     404,
+	"ServiceQuotaExceededException": 402,
+	"ValidationException":           400,
+
 	// STS
 	"MalformedPolicyDocument": 400,
 	"ValidationError":         400,

@@ -24,6 +24,7 @@ const (
 	StaleListing  = "stale-listing"  // listings show the world as it was Duration ago
 	TruncatedPage = "truncated-page" // a listing ends after a page although there is more
 	PaymentFailed = "payment-failed" // applied; the payment fails later
+	ReturnFails   = "return-fails"   // applied; what was to be returned is active again later
 	NoTrail       = "no-trail"       // applied; CloudTrail never shows the call
 	WrongCaller   = "wrong-caller"   // GetCallerIdentity answers for another account
 )
@@ -47,6 +48,7 @@ var kindTable = map[string]struct {
 	StaleListing:  {duration: 1, matches: func(op *operation) bool { return op.lists }},
 	TruncatedPage: {duration: -1, matches: func(op *operation) bool { return op.pages != nil }},
 	PaymentFailed: {duration: -1, matches: func(op *operation) bool { return op.spends }},
+	ReturnFails:   {duration: -1, matches: func(op *operation) bool { return op.name == "ReturnSavingsPlan" }},
 	NoTrail:       {duration: -1},
 	WrongCaller:   {duration: -1, matches: func(op *operation) bool { return op.name == "GetCallerIdentity" }},
 }

@@ -129,7 +129,7 @@ func (s *Sim) admit(w *world, now time.Time, r *http.Request, body []byte, log *
 	if service == nil {
 		return nil, until, fail("UnknownService", "the simulator has no service %q; it has %s", sig.service, serviceNames())
 	}
-	if service.regional && !s.catalog.regions[sig.region] {
+	if service.regional && !s.catalog.regions[sig.region] || service.global && sig.region != globalRegion {
 		// What a real endpoint says of a scope that is not its own.
 		return nil, until, fail("SignatureDoesNotMatch", "Credential should be scoped to a valid region, not '%s'. ", sig.region)
 	}
@@ -164,7 +164,7 @@ func (s *Sim) call(w *world, now time.Time, who caller, service *service, op *op
 func (s *Sim) carryOut(c *call) (r reply, applied bool) {
 	out, err := c.execute()
 	if err != nil {
-		c.out.Bought, c.out.Deleted, c.out.Session = nil, nil, nil
+		c.out.Bought, c.out.Deleted, c.out.Returned, c.out.Tagged, c.out.Session = nil, nil, nil, nil, nil
 		c.record(node{}, err)
 		return s.failure(c, err), false
 	}

@@ -10,6 +10,7 @@ const Help = `The simulator answers for these services on this one port:
   cloudtrail   LookupEvents, about five minutes late
   ec2          Reserved Instances, queued ones too
   redshift     reserved nodes
+  savingsplans Savings Plans of every type, queued ones and returns too
   sts          who am I, and sessions of a role
 
   export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1
@@ -42,7 +43,8 @@ Control surface, JSON, no credentials:
                            a new price, USD per instance
   POST   /_sim/existing    [{"account":"...","region":"...","id":"...","count":2,
                            "offering_id":"..."}] commitments that are already
-                           there
+                           there; Savings Plans are in the region "global" and
+                           count hundred-thousandths of a dollar per hour
   POST   /_sim/reset       an empty world; the clock stays
 
 A fault strikes requests that fit its "service", "operation", "account" and
@@ -65,6 +67,8 @@ Applied, and then:
                                                   without duration until the
                                                   client hangs up
   {"kind":"payment-failed","times":-1}            the payment fails later
+  {"kind":"return-fails"}                         what was to be returned is
+                                                  active again later
   {"kind":"no-trail","service":"redshift"}        CloudTrail never shows it
 
 Applied late:

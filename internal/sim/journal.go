@@ -13,7 +13,7 @@ import (
 
 // stateVersion is the version of the journal's format; any other in a file is
 // refused.
-const stateVersion = 2
+const stateVersion = 3
 
 // header is the first line of a state file.
 type header struct {

@@ -21,6 +21,12 @@ type Tag struct {
 //	ec2          product, offering_class, tenancy, scope, zone, failed_word (how a
 //	             failed payment shows on the wire)
 //	redshift     pending_word (how its first state is spelled on the wire)
+//	savingsplans family and region (type EC2Instance only), upfront (of the whole)
+//
+// A Savings Plan is in the region "global", its class is its type, and it counts
+// hundred-thousandths of a dollar of commitment per hour: a count of 150000 is 1.5
+// USD/h. Where more than half of it was paid upfront, its attribute says how much,
+// and the prices are those of half.
 type Entry struct {
 	Service    string            `json:"service"`
 	Account    string            `json:"account"`

@@ -50,6 +50,9 @@ func paginate[T any](c *call, records []T, born func(T) (time.Time, int)) (page 
 	if err != nil {
 		return nil, "", err
 	}
+	if most == 0 { // where 0 is allowed it asks for the default
+		most = c.op.pages.high
+	}
 	ch, err := c.chain()
 	if err != nil {
 		return nil, "", err
@@ -86,7 +89,7 @@ func (c *call) chain() (chain, *apiError) {
 		return ch, nil
 	}
 	var ch chain
-	raw, err := base64.RawURLEncoding.DecodeString(marker)
+	raw, err := base64.StdEncoding.DecodeString(marker)
 	if err == nil {
 		err = json.Unmarshal(raw, &ch)
 	}
@@ -104,7 +107,7 @@ func (c *call) seal(ch chain) string {
 	sum := digest(c.world.seed, "marker", string(plain))
 	ch.Check = hex.EncodeToString(sum[:8])
 	sealed, _ := json.Marshal(ch)
-	return base64.RawURLEncoding.EncodeToString(sealed)
+	return base64.StdEncoding.EncodeToString(sealed)
 }
 
 // query identifies what is listed and for whom, apart from the page.

@@ -34,7 +34,7 @@ func (c *call) limited() bool {
 	if c.opts.Unthrottled || c.op.rate.bucket == 0 {
 		return false
 	}
-	return c.world.bucketOf(bucketKey{c.scope(), c.op.name}, c.op.rate, c.now).left < 1000
+	return c.world.bucketOf(bucketKey{scope{c.service.name, c.who.account, c.region}, c.op.name}, c.op.rate, c.now).left < 1000
 }
 
 // drain takes a request out of its bucket, unless it was throttled.

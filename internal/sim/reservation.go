@@ -17,6 +17,9 @@ type seller struct {
 	// empty cell is not sold.
 	onDemand string
 	variants func(region, class, product string) []variant
+	// stock puts what is for sale into the catalog, where that is not at a discount
+	// on a price list; nil uses onDemand and variants.
+	stock func(*catalog)
 	// ids is the form of the ids that a buyer may choose; nil if the service
 	// names what it sells.
 	ids    *regexp.Regexp
@@ -53,6 +56,9 @@ type reservation struct {
 	SettlesAt  time.Time    `json:"settles_at"`
 	DeletedAt  time.Time    `json:"deleted_at,omitzero"` // while it was queued
 	Fails      bool         `json:"fails,omitempty"`     // the payment
+	Return     *returned    `json:"return,omitempty"`    // asked for last
+	Token      string       `json:"token,omitempty"`     // by which its buyer may repeat the request
+	Asked      string       `json:"asked,omitempty"`     // what the request with the token was for
 	Existing   bool         `json:"existing,omitempty"`
 	AccessKey  string       `json:"access_key,omitempty"`
 	Session    string       `json:"session,omitempty"`
@@ -82,6 +88,10 @@ const (
 	stateActive  = "active"
 	stateFailed  = "payment-failed"
 	stateRetired = "retired"
+
+	// Of Savings Plans.
+	stateReturning = "pending-return"
+	stateReturned  = "returned"
 )
 
 func (r *reservation) state(at time.Time) string {
@@ -94,6 +104,10 @@ func (r *reservation) state(at time.Time) string {
 		return statePending
 	case r.Fails:
 		return stateFailed
+	case r.Return.pending(at):
+		return stateReturning
+	case r.Return.done(at):
+		return stateReturned
 	case at.Before(r.endsAt()):
 		return stateActive
 	}

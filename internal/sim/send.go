@@ -45,6 +45,9 @@ func (s *Sim) send(w http.ResponseWriter, r *http.Request, a answer) {
 	if a.contentType != "" {
 		h.Set("Content-Type", a.contentType)
 	}
+	if a.contentType == restType && a.code != "" {
+		h.Set("X-Amzn-Errortype", a.code)
+	}
 	h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
 	if a.fault.Kind == TornBody {

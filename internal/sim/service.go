@@ -14,6 +14,7 @@ type service struct {
 	xmlns      string
 	targets    []string // prefixes of X-Amz-Target, in the JSON protocol
 	regional   bool     // only in the regions of the catalog
+	global     bool     // one endpoint for all regions, signed for globalRegion
 	protocol   *protocol
 	operations map[string]*operation
 	// codes are the service's own for errors that the simulator shares.
@@ -33,11 +34,13 @@ func (s *service) code(err *apiError) *apiError {
 type operation struct {
 	name    string
 	spends  bool // a success is a commitment that cannot be undone
+	changes bool // a success changes something all the same
 	rate    rate
 	lists   bool // answers what commitments there are
 	pages   *pager
 	members []string
-	numbers []string // members that are numbers, in the JSON protocol
+	numbers []string // members that are numbers, in the JSON protocols
+	maps    []string // members that are maps with free keys, in the rest-json protocol
 	// unserved are members the real operation has and this one refuses, with
 	// the reason.
 	unserved map[string]string
@@ -95,7 +98,22 @@ type call struct {
 	out       change           // what the call does to the world
 }
 
-func (c *call) scope() scope { return scope{c.service.name, c.who.account, c.region} }
+func (c *call) scope() scope { return scope{c.service.name, c.who.account, c.place()} }
+
+// A global service has one endpoint, whose signatures are for globalRegion; what it
+// sells is in no region, which is called noRegion.
+const (
+	globalRegion = "us-east-1"
+	noRegion     = "global"
+)
+
+// place is the region that what the call is about belongs to.
+func (c *call) place() string {
+	if c.service.global {
+		return noRegion
+	}
+	return c.region
+}
 
 // asOf is the instant a listing shows: now, unless it is stale.
 func (c *call) asOf() time.Time { return c.now.Add(-c.hits[StaleListing].Duration) }

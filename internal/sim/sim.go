@@ -25,6 +25,18 @@ const (
 	PreserveCase
 )
 
+// TokenMismatch says what a service does with a client token that it remembers
+// from a request for something else, which AWS does not document for Savings Plans:
+// their model declares no error for it.
+type TokenMismatch int
+
+const (
+	// AnswerOld answers with what was bought with the token.
+	AnswerOld TokenMismatch = iota
+	// RefuseMismatch answers ValidationException.
+	RefuseMismatch
+)
+
 // Options configure New. The zero value is a hostile cloud in memory. Several
 // processes over one state file should use equal options.
 type Options struct {
@@ -61,6 +73,11 @@ type Options struct {
 	// FireAtAnyPrice lets a queued order go through at the price of its second if
 	// that changed; otherwise the order fails then.
 	FireAtAnyPrice bool
+	// TokenLife is how long a service remembers the client token of a purchase, which
+	// AWS does not publish. 0 means 24h.
+	TokenLife time.Duration
+	// TokenMismatch says what a client token does that comes with another request.
+	TokenMismatch TokenMismatch
 	// TrailDelay is how long it takes CloudTrail to show a call, give or take half
 	// of it. 0 means 5m, negative means none.
 	TrailDelay time.Duration
@@ -77,6 +94,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TrailDelay == 0 {
 		o.TrailDelay = 5 * time.Minute
+	}
+	if o.TokenLife == 0 {
+		o.TokenLife = 24 * time.Hour
 	}
 	if o.PageSize <= 0 {
 		o.PageSize = 20
@@ -311,8 +331,11 @@ func (s *Sim) Add(list ...Existing) error {
 // a price that drifted since it was quoted. Both amounts are USD per instance,
 // hourly being the recurring charge.
 func (s *Sim) SetPrice(offeringID string, fixed, hourly money.Amount) error {
-	if s.catalog.byID[offeringID] == nil {
+	switch o := s.catalog.byID[offeringID]; {
+	case o == nil:
 		return fmt.Errorf("no offering %q in the catalog", offeringID)
+	case o.service == savingsPlans:
+		return fmt.Errorf("offering %q has no price: a Savings Plan costs what is committed to", offeringID)
 	}
 	for _, a := range []money.Amount{fixed, hourly} {
 		if a.Currency() != currency || a.Sign() < 0 {

@@ -190,9 +190,9 @@ func TestFilesRefused(t *testing.T) {
 		"foreign":       {"hello\n", "is not a simulator state file"},
 		"foreign, torn": {"hello", "is not a simulator state file"},
 		"foreign JSON":  {`{"a":1}` + "\n", "is not a simulator state file"},
-		"newer":         {`{"bursar_sim":3,"seed":1}` + "\n", "is of version 3, but this program reads version 2; use the newer program"},
-		"older":         {`{"bursar_sim":1,"seed":1}` + "\n", "is of the old version 1, and this program reads version 2; remove it"},
-		"other seed":    {`{"bursar_sim":2,"seed":4}` + "\n", "was made with seed 4, not 1"},
+		"newer":         {`{"bursar_sim":4,"seed":1}` + "\n", "is of version 4, but this program reads version 3; use the newer program"},
+		"older":         {`{"bursar_sim":1,"seed":1}` + "\n", "is of the old version 1, and this program reads version 3; remove it"},
+		"other seed":    {`{"bursar_sim":3,"seed":4}` + "\n", "was made with seed 4, not 1"},
 		"damaged":       {string(good) + "garbage\n{}\n", "is damaged in line 2"},
 	} {
 		if err := os.WriteFile(path, []byte(tt.content), 0o600); err != nil {

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -46,7 +47,7 @@ func (c *call) record(out node, err *apiError) {
 	e := event{
 		ID: drawUUID(c.world.seed, "event", c.requestID), RequestID: c.requestID, At: c.now, VisibleAt: c.now,
 		Service: c.service.name, Name: c.op.name, Account: c.who.account, Region: c.region, AccessKey: c.who.accessKey,
-		ReadOnly:  !c.op.spends && !strings.HasPrefix(c.op.name, "Delete"),
+		ReadOnly:  !c.op.spends && !c.op.changes,
 		UserAgent: c.userAgent[:min(len(c.userAgent), userAgentMax)], In: c.in,
 	}
 	_, e.Lost = c.hits[NoTrail]
@@ -130,7 +131,7 @@ func (e *event) document() string {
 	doc := map[string]any{
 		"eventVersion": "1.11", "userIdentity": identity, "eventTime": e.At.Format("2006-01-02T15:04:05Z"), "eventSource": e.source(),
 		"eventName": e.Name, "awsRegion": e.Region, "sourceIPAddress": "127.0.0.1", "userAgent": e.UserAgent,
-		"requestParameters": requestParameters(e.In), "responseElements": e.Out, "requestID": e.RequestID, "eventID": e.ID,
+		"requestParameters": e.parameters(), "responseElements": e.Out, "requestID": e.RequestID, "eventID": e.ID,
 		"readOnly": e.ReadOnly, "eventType": "AwsApiCall", "managementEvent": true, "recipientAccountId": e.Account, "eventCategory": "Management",
 	}
 	if len(e.Out) == 0 {
@@ -144,6 +145,31 @@ func (e *event) document() string {
 	}
 	text, _ := json.Marshal(doc) // strings, booleans and valid JSON always encode
 	return string(text)
+}
+
+// parameters are the members of the request, maps with free keys among them.
+func (e *event) parameters() any {
+	in := maps.Clone(e.In)
+	free := map[string]json.RawMessage{}
+	if s := services[e.Service]; s != nil && s.operations[e.Name] != nil {
+		for _, name := range s.operations[e.Name].maps {
+			if text, there := in[name]; there {
+				free[name] = json.RawMessage(text)
+				delete(in, name)
+			}
+		}
+	}
+	if len(free) == 0 {
+		return requestParameters(in)
+	}
+	all, _ := requestParameters(in).(map[string]any)
+	if all == nil {
+		all = map[string]any{}
+	}
+	for name, value := range free {
+		all[name] = value
+	}
+	return all
 }
 
 // requestParameters nests the members of a request: Filter.1.Value.2 is the second

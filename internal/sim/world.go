@@ -23,6 +23,8 @@ type change struct {
 	NoFaults bool          `json:"no_faults,omitempty"`
 	Price    *price        `json:"price,omitempty"`
 	Deleted  []ref         `json:"deleted,omitempty"` // queued orders
+	Returned []returned    `json:"returned,omitempty"`
+	Tagged   []tagged      `json:"tagged,omitempty"`
 	Fired    *fired        `json:"fired,omitempty"`
 	Hold     *held         `json:"hold,omitempty"`
 	Release  *release      `json:"release,omitempty"`
@@ -73,6 +75,7 @@ type world struct {
 	byKey        map[resourceKey]*reservation
 	byScope      map[scope][]*reservation
 	queued       map[*reservation]bool // orders that will fire
+	tokens       map[tokenKey]*reservation
 	buckets      map[bucketKey]bucket
 	events       []*event
 	sessions     map[string]*session // by access key id
@@ -99,6 +102,7 @@ func (w *world) clear() {
 	w.byKey = map[resourceKey]*reservation{}
 	w.byScope = map[scope][]*reservation{}
 	w.queued = map[*reservation]bool{}
+	w.tokens = map[tokenKey]*reservation{}
 	w.events = nil
 	w.buckets = map[bucketKey]bucket{}
 	w.sessions, w.issued = map[string]*session{}, 0
@@ -135,6 +139,7 @@ func (w *world) fold(c change) {
 		w.add(&c.Bought[i])
 	}
 	w.foldQueued(c)
+	w.foldPlans(c)
 	if c.Event != nil {
 		c.Event.seq = len(w.events)
 		w.events = append(w.events, c.Event)
@@ -183,6 +188,9 @@ func (w *world) add(r *reservation) {
 	w.byScope[r.scope()] = append(w.byScope[r.scope()], r)
 	if r.StartsAt.After(r.BoughtAt) {
 		w.queued[r] = true
+	}
+	if r.Token != "" {
+		w.tokens[tokenKey{r.scope(), r.Token}] = r
 	}
 }
 
