@@ -3,7 +3,10 @@ package cloud
 import (
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"bursar/internal/money"
@@ -34,6 +37,39 @@ type Offering struct {
 func (o Offering) SameGoods(p Offering) bool {
 	return o.Provider == p.Provider && o.Service == p.Service && o.Region == p.Region && o.ID == p.ID &&
 		o.Term == p.Term && o.Payment == p.Payment && o.Unit.Equal(p.Unit) && maps.Equal(o.Attributes, p.Attributes)
+}
+
+// Count returns how many units a commitment to an amount of money per hour is. It
+// fails on an amount that is no whole number of units, and where quantities count
+// things.
+func (o Offering) Count(perHour money.Amount) (int64, error) {
+	if o.Unit.Sign() <= 0 {
+		return 0, fmt.Errorf("%s counts things, not %s per hour", o.Service, perHour.Currency())
+	}
+	if o.Unit.Currency() != perHour.Currency() {
+		return 0, fmt.Errorf("a commitment in %s to an offering in %s", perHour.Currency(), o.Unit.Currency())
+	}
+	amount, ok := new(big.Rat).SetString(perHour.Decimal())
+	unit, fine := new(big.Rat).SetString(o.Unit.Decimal())
+	if !ok || !fine {
+		return 0, fmt.Errorf("%s per hour is not an amount", perHour)
+	}
+	n := amount.Quo(amount, unit)
+	if !n.IsInt() || !n.Num().IsInt64() {
+		return 0, fmt.Errorf("%s per hour is not a whole number of %s", perHour, o.Unit)
+	}
+	return n.Num().Int64(), nil
+}
+
+// Measure is a quantity for people: "3", or "1.5 USD/h" of an offering with a unit.
+func (o Offering) Measure(n int64) string { return measure(o.Unit, n) }
+
+func measure(unit money.Amount, n int64) string {
+	if amount, err := unit.Mul(n); err == nil && unit.Currency() != "" {
+		text := amount.Canonical()
+		return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") + " " + unit.Currency() + "/h"
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // Price is what a quantity of an offering costs. All three are of one currency.
@@ -118,19 +154,25 @@ func (s CommitmentState) Binding() bool {
 // Commitment is what an account owns, as the cloud lists it.
 type Commitment struct {
 	Lane
-	ID         string          `json:"id"`                 // as the cloud spells it
-	Name       string          `json:"name,omitempty"`     // the token or name we gave, where it is not the id
-	ARN        string          `json:"arn,omitempty"`      // full resource name where there is one
-	OfferingID string          `json:"offering,omitempty"` // it was bought from; empty where the cloud does not say
-	Attributes Attributes      `json:"attributes"`
-	Term       Term            `json:"term_months"`
-	Payment    Payment         `json:"payment"`
-	Quantity   int64           `json:"quantity"`
-	Upfront    money.Amount    `json:"upfront"` // per unit
-	Hourly     money.Amount    `json:"hourly"`  // per unit
-	State      CommitmentState `json:"state"`
-	Start      time.Time       `json:"start"`
+	ID         string       `json:"id"`                 // as the cloud spells it
+	Name       string       `json:"name,omitempty"`     // the token or name we gave, where it is not the id
+	ARN        string       `json:"arn,omitempty"`      // full resource name where there is one
+	OfferingID string       `json:"offering,omitempty"` // it was bought from; empty where the cloud does not say
+	Attributes Attributes   `json:"attributes"`
+	Term       Term         `json:"term_months"`
+	Payment    Payment      `json:"payment"`
+	Quantity   int64        `json:"quantity"`
+	Upfront    money.Amount `json:"upfront"` // per unit
+	Hourly     money.Amount `json:"hourly"`  // per unit
+	// Unit is that of its offering: what one of the quantity is worth in usage per
+	// hour; zero where a quantity counts things.
+	Unit  money.Amount    `json:"unit,omitzero"`
+	State CommitmentState `json:"state"`
+	Start time.Time       `json:"start"`
 }
+
+// Measure is the quantity for people: "3", or "1.5 USD/h".
+func (c Commitment) Measure() string { return measure(c.Unit, c.Quantity) }
 
 // EvidenceKind says how a fact was learned.
 type EvidenceKind string

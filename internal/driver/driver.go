@@ -92,6 +92,8 @@ type Attribute struct {
 	Example string
 	// Values lists all legal values; nil means free text.
 	Values []string
+	// Optional: not every offering has it.
+	Optional bool
 }
 
 // Query selects offerings. Zero fields select all.

@@ -20,6 +20,11 @@ type (
 	Follower interface {
 		Poll(ctx context.Context, r Request, handle string) (cloud.Evidence, error)
 	}
+	// Limiter knows quantities that an offering is not sold in. The error says how to
+	// change the quantity. It does no IO.
+	Limiter interface {
+		Allows(o cloud.Offering, quantity int64) error
+	}
 	// Releaser deletes an order that has not fired, which costs nothing. That it
 	// worked is shown by the next listing only.
 	Releaser interface {

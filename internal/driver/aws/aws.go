@@ -51,6 +51,11 @@ const (
 	sessionLife = 2 * time.Minute
 	// settleTime is how long after an effect a listing may still miss it.
 	settleTime = 10 * time.Minute
+	// tokenWindow is far below what any service of AWS says of its tokens.
+	tokenWindow = 10 * time.Minute
+	// globalRegion is where the services without a region are, and how their requests
+	// are signed.
+	globalRegion = "us-east-1"
 	// maxPages ends a listing whose markers never end.
 	maxPages = 10_000
 )
@@ -58,7 +63,7 @@ const (
 // Config binds a driver to one account and one region.
 type Config struct {
 	Account cloud.Account // 12 digits
-	Region  cloud.Region
+	Region  cloud.Region  // "global" for a service that has none, and for no other
 	// Endpoint replaces the endpoints of all services; empty means those of AWS.
 	Endpoint string
 	// Credentials are the base: they read, and they buy or assume RoleARN.
@@ -77,6 +82,13 @@ type Config struct {
 	// means a direct connection, whatever the environment says of proxies. It is
 	// copied, and its connections are never used for spending.
 	Transport *http.Transport
+	// QueueSavingsPlans orders Savings Plans for a later second, until which they can
+	// be deleted free of charge. Otherwise they start at once, and a client token
+	// stops a second one.
+	QueueSavingsPlans bool
+	// TokenWindow is how long a client token is taken to be remembered, which AWS does
+	// not publish; 0 means 10 minutes.
+	TokenWindow time.Duration
 }
 
 var (
@@ -97,11 +109,14 @@ type core struct {
 	reader    reader
 }
 
-func newCore(cfg Config) (*core, error) {
+func newCore(cfg Config, global bool) (*core, error) {
 	if !accountForm.MatchString(string(cfg.Account)) {
 		return nil, fmt.Errorf("aws: account %q: want 12 digits", cfg.Account)
 	}
-	if !regionForm.MatchString(string(cfg.Region)) {
+	if global && cfg.Region != Global {
+		return nil, fmt.Errorf("aws: region %q: the service has no regions: want %s", cfg.Region, Global)
+	}
+	if !global && !regionForm.MatchString(string(cfg.Region)) {
 		return nil, fmt.Errorf("aws: region %q: want a region code such as eu-west-1", cfg.Region)
 	}
 	if cfg.Credentials == nil {
@@ -112,6 +127,9 @@ func newCore(cfg Config) (*core, error) {
 		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 			return nil, errors.New("aws: endpoint: want an absolute http or https URL")
 		}
+	}
+	if cfg.TokenWindow < 0 {
+		return nil, fmt.Errorf("aws: token window %s: want a positive duration", cfg.TokenWindow)
 	}
 	if cfg.Answer < 0 {
 		return nil, fmt.Errorf("aws: answer time %s: want a positive duration", cfg.Answer)
@@ -131,6 +149,9 @@ func newCore(cfg Config) (*core, error) {
 	}
 	if c.Answer == 0 {
 		c.Answer = answerTime
+	}
+	if c.TokenWindow == 0 {
+		c.TokenWindow = tokenWindow
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -184,6 +205,14 @@ func (c *core) currency() string {
 	return "USD"
 }
 
+// home is the region that requests go to and are signed for.
+func (c *core) home() string {
+	if c.Region == Global {
+		return globalRegion
+	}
+	return string(c.Region)
+}
+
 // now returns Config.Now in UTC, with its monotonic reading if it has one.
 func (c *core) now() time.Time { return c.Now().UTC() }
 
@@ -233,7 +262,7 @@ func (c *core) signer() signer { return signer{Signer: v4.NewSigner(), now: c.no
 // the one of the region, so a session is valid where it is used.
 func (c *core) sts(creds aws.Credentials) *sts.Client {
 	return sts.New(sts.Options{
-		Region:                     string(c.Region),
+		Region:                     c.home(),
 		BaseEndpoint:               c.baseEndpoint(),
 		Credentials:                frozen(creds),
 		HTTPClient:                 c.client,

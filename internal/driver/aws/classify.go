@@ -49,9 +49,6 @@ var verdicts = []verdict{
 	{"PurchaseReservedNodesOffering", "TagQuotaPerResourceExceeded", cloud.Refused},
 	{"PurchaseReservedNodesOffering", "InvalidParameterValueException", cloud.Refused},
 	{"PurchaseReservedNodesOffering", "InvalidParameterCombinationException", cloud.Refused},
-	{"PurchaseReservedNodesOffering", "UnrecognizedClientException", cloud.Refused},
-	{"PurchaseReservedNodesOffering", "InvalidSignatureException", cloud.Refused},
-	{"PurchaseReservedNodesOffering", "ExpiredTokenException", cloud.Refused},
 
 	{"PurchaseReservedNodeOffering", "ReservedNodeOfferingNotFound", cloud.Refused},
 	{"PurchaseReservedNodeOffering", "ReservedNodeQuotaExceeded", cloud.Refused},
@@ -64,6 +61,14 @@ var verdicts = []verdict{
 	{"PurchaseReservedInstancesOffering", "InsufficientReservedInstancesCapacity", cloud.Refused},
 	{"PurchaseReservedInstancesOffering", "PendingVerification", cloud.Refused},
 	{"PurchaseReservedInstancesOffering", "AuthFailure", cloud.Refused},
+
+	{"CreateSavingsPlan", "ResourceNotFoundException", cloud.Refused},
+	{"CreateSavingsPlan", "ServiceQuotaExceededException", cloud.Refused},
+	{"CreateSavingsPlan", "ValidationException", cloud.Refused},
+
+	{"*", "UnrecognizedClientException", cloud.Refused},
+	{"*", "InvalidSignatureException", cloud.Refused},
+	{"*", "ExpiredTokenException", cloud.Refused},
 
 	{"*", "InvalidParameterValue", cloud.Refused},
 	{"*", "InvalidParameterCombination", cloud.Refused},
@@ -141,8 +146,8 @@ type form struct {
 	whole func(body []byte, operation string) error
 }
 
-// The protocols: Query (RDS, ElastiCache, Redshift), that of EC2, and JSON 1.1
-// (MemoryDB).
+// The protocols: Query (RDS, ElastiCache, Redshift), that of EC2, and JSON, whether
+// JSON 1.1 (MemoryDB) or rest-json (Savings Plans).
 var (
 	queryForm = form{code: queryCode, whole: wholeResponse}
 	ec2Form   = form{code: ec2Code, whole: wholeResponse}

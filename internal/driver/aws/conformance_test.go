@@ -3,6 +3,7 @@ package aws
 import (
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,32 +30,48 @@ func TestEC2(t *testing.T)         { conform(t, EC2) }
 func TestEC2Zonal(t *testing.T)    { conform(t, EC2Zonal) }
 func TestRedshift(t *testing.T)    { conform(t, Redshift) }
 
+func TestSavingsPlans(t *testing.T)       { conform(t, SavingsPlans) }
+func TestSavingsPlansQueued(t *testing.T) { conform(t, SavingsPlans, queuing) }
+
+func queuing(c *Config) { c.QueueSavingsPlans = true }
+
 // conform runs the suite with the keys of the account and with a role.
-func conform(t *testing.T, s cloud.Service) {
-	t.Run("Static", func(t *testing.T) { drivertest.Run(t, harness(s, "")) })
-	t.Run("Role", func(t *testing.T) { drivertest.Run(t, harness(s, testRole)) })
+func conform(t *testing.T, s cloud.Service, mode ...func(*Config)) {
+	t.Run("Static", func(t *testing.T) { drivertest.Run(t, harness(s, "", mode...)) })
+	t.Run("Role", func(t *testing.T) { drivertest.Run(t, harness(s, testRole, mode...)) })
 }
 
-// samples say of each service what the suite buys, by which call, and how much is
-// more than the quota leaves room for.
+// samples say of each service what the suite buys, by which call, how much is more
+// than the quota leaves room for, and how much it buys at once if that is not two.
 var samples = map[cloud.Service]struct {
 	goods cloud.Attributes
 	buy   string
 	quota int
+	size  int64
 }{
-	RDS:         {cloud.Attributes{"engine": "mysql", "class": "db.r6g.large", "multi_az": "false"}, rdsProduct.opBuy, 40},
-	ElastiCache: {cloud.Attributes{"engine": "redis", "node_type": "cache.m7g.large"}, elastiCacheProduct.opBuy, 300},
-	MemoryDB:    {cloud.Attributes{"node_type": "db.r7g.large"}, memoryDBProduct.opBuy, 300},
+	RDS:         {cloud.Attributes{"engine": "mysql", "class": "db.r6g.large", "multi_az": "false"}, rdsProduct.opBuy, 40, 2},
+	ElastiCache: {cloud.Attributes{"engine": "redis", "node_type": "cache.m7g.large"}, elastiCacheProduct.opBuy, 300, 2},
+	MemoryDB:    {cloud.Attributes{"node_type": "db.r7g.large"}, memoryDBProduct.opBuy, 300, 2},
 	EC2: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard"},
-		ec2Product.opBuy, 20},
+		ec2Product.opBuy, 20, 2},
 	EC2Zonal: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard",
-		"zone": "eu-west-1a"}, ec2Product.opBuy, 20},
-	Redshift: {cloud.Attributes{"node_type": "ra3.xlplus", "offering_type": "Regular"}, redshiftProduct.opBuy, 200},
+		"zone": "eu-west-1a"}, ec2Product.opBuy, 20, 2},
+	Redshift: {cloud.Attributes{"node_type": "ra3.xlplus", "offering_type": "Regular"}, redshiftProduct.opBuy, 200, 2},
+	SavingsPlans: {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": testRegion},
+		savingsPlansProduct.opBuy, 1_000_000_000, 150_000},
 }
 
-func harness(s cloud.Service, role string) func(t *testing.T) drivertest.Harness {
+// regionOf is where a service is sold to the tests.
+func regionOf(s cloud.Service) cloud.Region {
+	if HasRegions(s) {
+		return testRegion
+	}
+	return Global
+}
+
+func harness(s cloud.Service, role string, mode ...func(*Config)) func(t *testing.T) drivertest.Harness {
 	return func(t *testing.T) drivertest.Harness {
-		w := newWorld(t, s)
+		w := newWorld(t, s, mode...)
 		service := w.open(t, func(c *Config) { c.RoleARN = role })
 		impatient := w.open(t, func(c *Config) { c.RoleARN, c.Answer = role, 400*time.Millisecond })
 		stranger := w.open(t, func(c *Config) {
@@ -74,13 +91,14 @@ func harness(s cloud.Service, role string) func(t *testing.T) drivertest.Harness
 type world struct {
 	t     *testing.T
 	what  cloud.Service
+	mode  []func(*Config)
 	sim   *sim.Sim
 	url   string
 	names atomic.Int64
 	offer cloud.Offering
 }
 
-func newWorld(t *testing.T, what cloud.Service) *world {
+func newWorld(t *testing.T, what cloud.Service, mode ...func(*Config)) *world {
 	s, err := sim.New(sim.Options{Seed: 7, Visibility: 5 * time.Minute, PageSize: 7, Unthrottled: true})
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +108,7 @@ func newWorld(t *testing.T, what cloud.Service) *world {
 		_ = s.Close()
 		server.Close()
 	})
-	w := &world{t: t, what: what, sim: s, url: server.URL}
+	w := &world{t: t, what: what, mode: mode, sim: s, url: server.URL}
 	// The simulated clock is ahead of the wall clock, as it is in every test that
 	// has advanced it: no request may be signed with the wrong one.
 	// Mid-month, because quotas of EC2 are of a calendar month.
@@ -108,8 +126,11 @@ func newWorld(t *testing.T, what cloud.Service) *world {
 
 func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 	cfg := Config{
-		Account: testAccount, Region: testRegion, Endpoint: w.url, Now: w.sim.Now,
+		Account: testAccount, Region: regionOf(w.what), Endpoint: w.url, Now: w.sim.Now,
 		Credentials: credentials.NewStaticCredentialsProvider(testAccount, "test", ""),
+	}
+	for _, set := range w.mode {
+		set(&cfg)
 	}
 	if change != nil {
 		change(&cfg)
@@ -127,7 +148,7 @@ func (w *world) request(d driver.Service) driver.Request {
 	n := w.names.Add(1)
 	id := fmt.Sprintf("bu-test-%04d-1", n)
 	r := driver.Request{
-		Account: testAccount, Offering: w.offer, Quantity: 2, Identity: id, Identities: []string{id},
+		Account: testAccount, Offering: w.offer, Quantity: samples[w.what].size, Identity: id, Identities: []string{id},
 		Attempt: w.attempt(), Tags: map[string]string{"bursar:line": id, "a": "b"},
 	}
 	r.SendBy, r.Deadline = drivertest.Times(w, d.Info().Life)
@@ -149,11 +170,15 @@ func (w *world) Owned(r driver.Request) (n int) {
 	for _, e := range w.sim.Ledger() {
 		switch {
 		case e.Service != strings.TrimSuffix(string(w.what), "-zonal"):
-		case w.what == EC2 && e.StartsAt.Equal(r.FireAt) && e.State != "queued-deleted":
-			n++
+		case !r.FireAt.IsZero():
+			if e.StartsAt.Equal(r.FireAt) && e.State != "queued-deleted" {
+				n++
+			}
 		case (w.what == Redshift || w.what == EC2Zonal) && !e.Existing:
 			n++
 		case strings.EqualFold(e.ID, r.Identity):
+			n++
+		case slices.ContainsFunc(e.Tags, func(t sim.Tag) bool { return t.Key == identityTag && strings.EqualFold(t.Value, r.Identity) }):
 			n++
 		}
 	}
@@ -208,9 +233,12 @@ func (w *world) Stock(list ...driver.Request) {
 	w.t.Helper()
 	var all []sim.Existing
 	for _, r := range list {
-		e := sim.Existing{Account: testAccount, Region: testRegion, OfferingID: r.Offering.ID, Count: int(r.Quantity)}
-		if w.named() {
+		e := sim.Existing{Account: testAccount, Region: string(regionOf(w.what)), OfferingID: r.Offering.ID, Count: int(r.Quantity)}
+		switch {
+		case w.named():
 			e.ID = r.Identity
+		case w.what == SavingsPlans:
+			e.Tags = []sim.Tag{{Key: identityTag, Value: r.Identity}}
 		}
 		all = append(all, e)
 	}
@@ -219,11 +247,14 @@ func (w *world) Stock(list ...driver.Request) {
 	}
 }
 
-func (w *world) named() bool { return w.what != Redshift && w.what != EC2 && w.what != EC2Zonal }
+// named reports whether the id of a reservation is ours to choose.
+func (w *world) named() bool {
+	return !slices.Contains([]cloud.Service{Redshift, EC2, EC2Zonal, SavingsPlans}, w.what)
+}
 
 func (w *world) FillQuota() {
 	w.t.Helper()
-	e := sim.Existing{Account: testAccount, Region: testRegion, OfferingID: w.offer.ID, Count: samples[w.what].quota}
+	e := sim.Existing{Account: testAccount, Region: string(regionOf(w.what)), OfferingID: w.offer.ID, Count: samples[w.what].quota}
 	if w.named() {
 		e.ID = "quota-filler"
 	}

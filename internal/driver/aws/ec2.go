@@ -82,45 +82,25 @@ const opRelease = "DeleteQueuedReservedInstances"
 // Release deletes an order that has not fired. One that is not queued any more is
 // an error.
 func (d ec2Regional) Release(ctx context.Context, r driver.Request, order cloud.Commitment) error {
-	fail := func(err error) error { return &driver.Error{Operation: opRelease, Err: err} }
-	if r.Account != d.Account || order.Lane != d.lane() {
-		return fail(fmt.Errorf("order %s is of %s: %w", order.ID, order.Lane, driver.ErrWrongAccount))
-	}
-	if order.State != cloud.Queued {
-		return fail(fmt.Errorf("order %s is %s, not queued", order.ID, order.State))
-	}
-	creds, err := d.releaseCredentials(ctx)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	out, err := ec2API{d.core, types.ScopeRegional}.client(creds).DeleteQueuedReservedInstances(ctx,
-		&ec2.DeleteQueuedReservedInstancesInput{ReservedInstancesIds: []string{order.ID}})
-	if err != nil {
-		return readError(opRelease, err, creds)
-	}
-	for _, f := range out.FailedQueuedPurchaseDeletions {
-		if aws.ToString(f.ReservedInstancesId) == order.ID && f.Error != nil {
-			return &driver.Error{Operation: opRelease, Code: string(f.Error.Code), Status: http.StatusOK,
-				Err: quiet(errors.New(aws.ToString(f.Error.Message)), creds)}
+	return d.release(ctx, r, order, opRelease, "ec2:"+opRelease, func(ctx context.Context, creds aws.Credentials) error {
+		out, err := ec2API{d.core, types.ScopeRegional}.client(creds).DeleteQueuedReservedInstances(ctx,
+			&ec2.DeleteQueuedReservedInstancesInput{ReservedInstancesIds: []string{order.ID}})
+		if err != nil {
+			return readError(opRelease, err, creds)
 		}
-	}
-	for _, s := range out.SuccessfulQueuedPurchaseDeletions {
-		if aws.ToString(s.ReservedInstancesId) == order.ID {
-			return nil
+		for _, f := range out.FailedQueuedPurchaseDeletions {
+			if aws.ToString(f.ReservedInstancesId) == order.ID && f.Error != nil {
+				return &driver.Error{Operation: opRelease, Code: string(f.Error.Code), Status: http.StatusOK,
+					Err: quiet(errors.New(aws.ToString(f.Error.Message)), creds)}
+			}
 		}
-	}
-	return fail(fmt.Errorf("the answer says nothing of order %s", order.ID))
-}
-
-// releaseCredentials are those of a session that can delete queued orders and
-// nothing else, where a role is configured.
-func (d ec2Regional) releaseCredentials(ctx context.Context) (aws.Credentials, error) {
-	if d.role == "" {
-		return d.base(ctx)
-	}
-	return d.assume(ctx, releaseSession, grant{reads: []string{"ec2:DeleteQueuedReservedInstances"}}, time.Time{})
+		for _, s := range out.SuccessfulQueuedPurchaseDeletions {
+			if aws.ToString(s.ReservedInstancesId) == order.ID {
+				return nil
+			}
+		}
+		return &driver.Error{Operation: opRelease, Err: fmt.Errorf("the answer says nothing of order %s", order.ID)}
+	})
 }
 
 // ec2Zone is EC2 in a zone, with its audit log. The answer to a purchase names an

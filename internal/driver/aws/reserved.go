@@ -43,6 +43,10 @@ type product struct {
 	// arn is what the ARN of a reservation has before the id, behind partition,
 	// region and account: "rds" and "ri:"; empty where reservations have no ARN.
 	arn [2]string
+	// most is how much one purchase may be of; 0 means what fits 32 bits.
+	most int64
+	// allows says what is wrong with a quantity besides; nil allows all.
+	allows func(o cloud.Offering, quantity int64) error
 	// unoffered: a reservation does not say of which offering it is.
 	unoffered bool
 	// states are the states of a reservation in the service's words.
@@ -64,7 +68,7 @@ type api interface {
 	reservations(ctx context.Context, creds aws.Credentials, id string, marker *string) (page, error)
 	// buy sends the one request that spends, through the given client and with the
 	// retries of the SDK off. Where the answer names an id and nothing else, the
-	// item has nothing else.
+	// item has that and the time of the answer.
 	buy(ctx context.Context, client *http.Client, creds aws.Credentials, r driver.Request) (*item, error)
 }
 
@@ -87,9 +91,13 @@ type item struct {
 	fixed, usage *float64
 	recurring    []charge
 	currency     string
+	// Where a commitment is to an amount of money: its unit and the exact prices of
+	// one, in the place of the floats above.
+	unit, upfront, hourly money.Amount
 
 	// Of a reservation only.
 	offering, arn, lease, state string
+	name                        string // the token that we gave
 	count                       int64
 	start                       time.Time
 }
@@ -115,10 +123,14 @@ func CheckReservationID(identity string) error {
 
 // Info returns the facts of the service.
 func (d *reserved) Info() driver.Info {
-	return driver.Info{
+	i := driver.Info{
 		Lane: d.lane(), Class: d.class, Life: d.life(), Settle: settleTime, Answer: d.Answer,
-		Attributes: slices.Clone(d.attributes), Guarantee: d.guarantee,
+		Lists: !d.named(), Attributes: slices.Clone(d.attributes), Guarantee: d.guarantee,
 	}
+	if d.class == cloud.ClassToken {
+		i.Window = d.TokenWindow
+	}
+	return i
 }
 
 func (d *reserved) lane() cloud.Lane {
@@ -276,8 +288,17 @@ func (d *reserved) checkOrder(r driver.Request) error {
 			return err
 		}
 	}
-	if r.Quantity < 1 || r.Quantity > math.MaxInt32 {
-		return fmt.Errorf("quantity %d: want 1 to %d", r.Quantity, math.MaxInt32)
+	most := d.most
+	if most == 0 {
+		most = math.MaxInt32
+	}
+	if r.Quantity < 1 || r.Quantity > most {
+		return fmt.Errorf("quantity %d: want 1 to %d", r.Quantity, most)
+	}
+	if d.allows != nil {
+		if err := d.allows(r.Offering, r.Quantity); err != nil {
+			return err
+		}
 	}
 	if r.Offering.ID == "" {
 		return errNoOfferingID
@@ -298,7 +319,8 @@ func (d *reserved) checkOrder(r driver.Request) error {
 var idForm = regexp.MustCompile(`^[0-9A-Za-z-]{8,64}$`)
 
 // receipt reads the answer to a purchase. Of an answer that names only an id, the
-// id is a handle. An error beside a commitment says how it does not fit r.
+// id is a handle; where a token stands for all that was asked for, it is that of the
+// commitment. An error beside a commitment says how it does not fit r.
 func (d *reserved) receipt(got *item, r driver.Request) (receipt, error) {
 	if got == nil {
 		return receipt{}, errors.New("the answer names no reservation")
@@ -307,6 +329,9 @@ func (d *reserved) receipt(got *item, r driver.Request) (receipt, error) {
 		if !idForm.MatchString(got.id) {
 			return receipt{}, errors.New("the answer names no id of a known form")
 		}
+		if d.class == cloud.ClassToken {
+			return receipt{commitment: d.asked(got, r), detail: "the answer names " + got.id + " and nothing else"}, nil
+		}
 		return receipt{handle: got.id}, nil
 	}
 	bought, err := d.commitment(*got)
@@ -314,6 +339,19 @@ func (d *reserved) receipt(got *item, r driver.Request) (receipt, error) {
 		return receipt{}, err
 	}
 	return receipt{commitment: &bought}, d.fits(bought, r)
+}
+
+// asked is the commitment of which an answer names only the id: what r asked for,
+// from the time of the answer on.
+func (d *reserved) asked(got *item, r driver.Request) *cloud.Commitment {
+	o, start := r.Offering, got.start
+	if start.IsZero() {
+		start = d.now()
+	}
+	return &cloud.Commitment{
+		Lane: d.lane(), ID: got.id, Name: r.Identity, OfferingID: o.ID, Attributes: o.Attributes, Term: o.Term, Payment: o.Payment,
+		Quantity: r.Quantity, Upfront: o.Upfront, Hourly: o.Hourly, Unit: o.Unit, State: cloud.Pending, Start: start,
+	}
 }
 
 // fits checks that a commitment is what r asked for. The price is left to the
@@ -361,6 +399,12 @@ func (d *reserved) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence
 			return nil, err
 		}
 		absent.Detail = fmt.Sprintf("the account has no %s in the region", d.noun)
+		if d.class == cloud.ClassToken && len(r.Identities) > 0 {
+			found = slices.DeleteFunc(found, func(ev cloud.Evidence) bool {
+				return !slices.ContainsFunc(r.Identities, func(id string) bool { return id != "" && strings.EqualFold(id, ev.Commitment.Name) })
+			})
+			absent.Detail = fmt.Sprintf("no %s under %d identities", d.noun, len(r.Identities))
+		}
 	} else {
 		for i, id := range r.Identities {
 			if id == "" {
@@ -452,7 +496,7 @@ func (d *reserved) offering(i item) (_ cloud.Offering, sold bool, err error) {
 	}
 	out := cloud.Offering{
 		Provider: cloud.AWS, Service: d.service, Region: d.Region,
-		ID: i.id, Attributes: i.attributes, Term: term, Payment: payment,
+		ID: i.id, Attributes: i.attributes, Term: term, Payment: payment, Unit: i.unit,
 	}
 	if out.ID == "" {
 		return out, false, errors.New("an offering without an id")
@@ -470,8 +514,8 @@ func (d *reserved) offering(i item) (_ cloud.Offering, sold bool, err error) {
 // account and region.
 func (d *reserved) commitment(i item) (cloud.Commitment, error) {
 	c := cloud.Commitment{
-		Lane: d.lane(), ID: i.id, ARN: i.arn, OfferingID: i.offering, Attributes: i.attributes,
-		Term: termOf(i.seconds), Payment: paymentOf(i.payment), Quantity: i.count,
+		Lane: d.lane(), ID: i.id, Name: i.name, ARN: i.arn, OfferingID: i.offering, Attributes: i.attributes,
+		Term: termOf(i.seconds), Payment: paymentOf(i.payment), Quantity: i.count, Unit: i.unit,
 		State: cloud.Unknown, Start: i.start.UTC(),
 	}
 	if c.ID == "" {
@@ -481,7 +525,11 @@ func (d *reserved) commitment(i item) (cloud.Commitment, error) {
 		return c, fmt.Errorf("reservation %s is of no offering", c.ID)
 	}
 	if a := d.arn; a[0] != "" {
-		want := fmt.Sprintf("arn:%s:%s:%s:%s:%s%s", d.partition, a[0], d.Region, d.Account, a[1], c.ID)
+		region := d.Region
+		if region == Global {
+			region = ""
+		}
+		want := fmt.Sprintf("arn:%s:%s:%s:%s:%s%s", d.partition, a[0], region, d.Account, a[1], c.ID)
 		if !strings.EqualFold(c.ARN, want) {
 			return c, fmt.Errorf("reservation %s has an ARN of another account, region or name", c.ID)
 		}
@@ -499,9 +547,12 @@ func (d *reserved) commitment(i item) (cloud.Commitment, error) {
 // priced checks that an item has all attributes, and returns its prices.
 func (d *reserved) priced(i item) (upfront, hourly money.Amount, err error) {
 	for _, a := range d.attributes {
-		if i.attributes[a.Key] == "" {
+		if i.attributes[a.Key] == "" && !a.Optional {
 			return upfront, hourly, fmt.Errorf("its %s is missing", a.Key)
 		}
+	}
+	if i.unit.Sign() > 0 {
+		return i.upfront, i.hourly, nil
 	}
 	return prices(i.fixed, i.usage, i.recurring, i.currency)
 }

@@ -17,14 +17,23 @@ const (
 	Redshift    cloud.Service = "redshift"
 	EC2         cloud.Service = "ec2"       // reserved instances of a region
 	EC2Zonal    cloud.Service = "ec2-zonal" // reserved instances of an availability zone
+
+	SavingsPlans cloud.Service = "savingsplans"
 )
 
+// Global is the region of the services that have none.
+const Global cloud.Region = "global"
+
 // Services are those that Open knows.
-var Services = []cloud.Service{RDS, ElastiCache, MemoryDB, Redshift, EC2, EC2Zonal}
+var Services = []cloud.Service{RDS, ElastiCache, MemoryDB, Redshift, EC2, EC2Zonal, SavingsPlans}
+
+// HasRegions reports whether a service is sold by region; what another one sells is
+// in Global.
+func HasRegions(s cloud.Service) bool { return s != SavingsPlans }
 
 // Open returns the driver of a service for one account and region. It does no IO.
 func Open(s cloud.Service, cfg Config) (driver.Service, error) {
-	c, err := newCore(cfg)
+	c, err := newCore(cfg, !HasRegions(s))
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +50,11 @@ func Open(s cloud.Service, cfg Config) (driver.Service, error) {
 		return ec2Regional{&reserved{c, ec2Product, ec2API{c, types.ScopeRegional}}}, nil
 	case EC2Zonal:
 		return ec2Zone{&reserved{c, ec2ZonalProduct, ec2API{c, types.ScopeAvailabilityZone}}}, nil
+	case SavingsPlans:
+		if c.QueueSavingsPlans {
+			return queuedPlans{savingsPlans{&reserved{c, queuedPlansProduct, savingsPlansAPI{c}}}}, nil
+		}
+		return savingsPlans{&reserved{c, savingsPlansProduct, savingsPlansAPI{c}}}, nil
 	}
 	return nil, fmt.Errorf("aws %s cannot be bought", s)
 }

@@ -28,6 +28,7 @@ type order struct {
 type receipt struct {
 	commitment *cloud.Commitment
 	handle     string
+	detail     string // in the place of the usual sentence about a commitment
 }
 
 // errNoSession tells an attempt without a Quote, or with one too many Purchases.
@@ -118,6 +119,9 @@ func judge(ev cloud.Evidence, o order, rec record, bought receipt, err error, cr
 		}
 		if c := bought.commitment; c != nil {
 			ev.Outcome, ev.Detail = cloud.Bought, fmt.Sprintf("commitment %s is %s", c.ID, c.State)
+			if bought.detail != "" {
+				ev.Detail = bought.detail
+			}
 		} else {
 			ev.Outcome, ev.Handle, ev.Detail = cloud.Accepted, bought.handle, "ordered as "+bought.handle
 		}

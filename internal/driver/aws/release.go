@@ -1,0 +1,39 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+)
+
+// release deletes a queued order of this lane by one operation, with credentials
+// that may do nothing but its action where a role is configured.
+func (d *reserved) release(ctx context.Context, r driver.Request, order cloud.Commitment, operation, action string,
+	send func(context.Context, aws.Credentials) error) error {
+	fail := func(err error) error { return &driver.Error{Operation: operation, Err: err} }
+	if r.Account != d.Account || order.Lane != d.lane() {
+		return fail(fmt.Errorf("order %s is of %s: %w", order.ID, order.Lane, driver.ErrWrongAccount))
+	}
+	if order.State != cloud.Queued {
+		return fail(fmt.Errorf("order %s is %s, not queued", order.ID, order.State))
+	}
+	creds, err := d.releaseCredentials(ctx, action)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return send(ctx, creds)
+}
+
+func (d *reserved) releaseCredentials(ctx context.Context, action string) (aws.Credentials, error) {
+	if d.role == "" {
+		return d.base(ctx)
+	}
+	return d.assume(ctx, releaseSession, grant{reads: []string{action}}, time.Time{})
+}
