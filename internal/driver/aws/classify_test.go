@@ -19,7 +19,7 @@ import (
 // sample reads testdata/errors/PROTOCOL/CODE.http: an answer of AWS as it stands
 // on the wire. Codes, statuses and shapes are those of the service models and the
 // API references; no account of AWS was used to get them.
-func sample(t *testing.T, name string) (status int, body string) {
+func sample(t *testing.T, name string) (status int, header http.Header, body string) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "errors", name))
 	if err != nil {
@@ -33,7 +33,7 @@ func sample(t *testing.T, name string) (status int, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, string(text)
+	return resp.StatusCode, resp.Header, string(text)
 }
 
 // TestVerdicts runs the samples of each entry of the table through the SDK, as
@@ -42,7 +42,7 @@ func TestVerdicts(t *testing.T) {
 	used := map[string]bool{}
 	for _, v := range append([]verdict{busy}, verdicts...) {
 		played := 0
-		for protocol, service := range map[string]cloud.Service{"query": RDS, "json": MemoryDB, "ec2": EC2} {
+		for protocol, service := range map[string]cloud.Service{"query": RDS, "json": MemoryDB, "ec2": EC2, "rest": SavingsPlans} {
 			name := protocol + "/" + v.code + ".http"
 			if _, err := os.Stat(filepath.Join("testdata", "errors", name)); err != nil {
 				continue
@@ -54,7 +54,7 @@ func TestVerdicts(t *testing.T) {
 			}
 			played++
 			used[name] = true
-			status, body := sample(t, name)
+			status, header, body := sample(t, name)
 			wants := map[int]cloud.Outcome{
 				status: v.outcome, 400: v.outcome, 403: v.outcome,
 				408: cloud.InDoubt, 500: cloud.InDoubt, 503: cloud.InDoubt,
@@ -66,7 +66,12 @@ func TestVerdicts(t *testing.T) {
 				w := newWire(t)
 				shape := shapes[service]
 				w.bodies = shape.bodies()
-				w.buy = answer(status, body)
+				w.buy = func(rw http.ResponseWriter, r *http.Request) {
+					if code := header.Get("X-Amzn-Errortype"); code != "" {
+						rw.Header().Set("X-Amzn-Errortype", code)
+					}
+					answer(status, body)(rw, r)
+				}
 				d := w.open(t, service, nil)
 				ev, err := w.send(t, d, shape.request(w, d))
 				if got := driver.OutcomeOf(err); got != want || ev.Outcome != want {
@@ -104,6 +109,8 @@ func protocolOf(s cloud.Service) string {
 		return "json"
 	case EC2, EC2Zonal:
 		return "ec2"
+	case SavingsPlans:
+		return "rest"
 	}
 	return "query"
 }

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type shape struct {
 	bought     string // body of the answer to its purchase
 	reserved   string // body of a listing with the one reservation; NONE for an empty one
 	none       string
+	unsold     string // body of a listing without offerings, where that is no error
 	sent       string // body of the purchase
 	target     string // X-Amz-Target of the purchase
 	id         string // of the reservation
@@ -115,7 +117,30 @@ var shapes = map[cloud.Service]shape{
 		reads:    []string{"ec2:DescribeReservedInstancesOfferings", "ec2:DescribeReservedInstances", "cloudtrail:LookupEvents"},
 		spends:   []string{"ec2:PurchaseReservedInstancesOffering"},
 	},
+	SavingsPlans: {
+		product:    savingsPlansProduct,
+		attributes: cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": "eu-west-1"},
+		offering: `{"searchResults":[{"offeringId":"` + wireOffering + `","productTypes":["EC2"],"planType":"EC2Instance",` +
+			`"description":"1 year Partial Upfront m7g EC2 Instance Savings Plan","paymentOption":"Partial Upfront","durationSeconds":31536000,` +
+			`"currency":"USD","serviceCode":"ComputeSavingsPlans","usageType":"EUW1-EC2SP:m7g.1yrPartialUpfront","operation":"",` +
+			`"properties":[{"name":"region","value":"eu-west-1"},{"name":"instanceFamily","value":"m7g"}]}]}`,
+		bought:   `{"savingsPlanId":"` + wireEC2ID + `"}`,
+		reserved: `{"savingsPlans":[` + planJSON + `]}`,
+		none:     `{"savingsPlans":[]}`,
+		unsold:   `{"searchResults":[]}`,
+		sent: `{"clientToken":"bu-wire-1","commitment":"1.50","savingsPlanOfferingId":"` + wireOffering +
+			`","tags":{"a":"1","bursar:identity":"bu-wire-1"},"upfrontPaymentAmount":"6570"}`,
+		id: wireEC2ID, arn: "arn:aws:savingsplans::" + testAccount + ":savingsplan/" + wireEC2ID,
+		reads:  []string{"savingsplans:DescribeSavingsPlansOfferings", "savingsplans:DescribeSavingsPlans"},
+		spends: []string{"savingsplans:CreateSavingsPlan", "savingsplans:TagResource"},
+	},
 }
+
+const planJSON = `{"offeringId":"` + wireOffering + `","savingsPlanId":"` + wireEC2ID + `","savingsPlanArn":"arn:aws:savingsplans::` + testAccount +
+	`:savingsplan/` + wireEC2ID + `","start":"2031-02-03T04:05:07.000Z","end":"2032-02-03T04:05:06.000Z","state":"payment-pending",` +
+	`"region":"eu-west-1","ec2InstanceFamily":"m7g","savingsPlanType":"EC2Instance","paymentOption":"Partial Upfront","productTypes":["EC2"],` +
+	`"currency":"USD","commitment":"1.50000","upfrontPaymentAmount":"6570.0","recurringPaymentAmount":"0.75000",` +
+	`"termDurationInSeconds":31536000,"tags":{"a":"1","bursar:identity":"bu-wire-1"},"returnableUntil":"2031-02-10T04:05:07.000Z"}`
 
 func cacheXML(more string) string {
 	return more + "<CacheNodeType>cache.m7g.large</CacheNodeType><Duration>31536000</Duration><FixedPrice>512.1</FixedPrice>" +
@@ -190,6 +215,11 @@ func (s shape) request(w *wire, d driver.Service) driver.Request {
 	r := w.request(d)
 	r.Tags = map[string]string{"a": "1"}
 	r.Offering.Service, r.Offering.Attributes = s.product.service, s.attributes
+	if s.product.service == SavingsPlans {
+		r.Quantity, r.Offering.Region = 150_000, Global
+		r.Offering.Unit = money.MustParse("0.00001", "USD")
+		r.Offering.Upfront, r.Offering.Hourly = money.MustParse("0.0438", "USD"), money.MustParse("0.000005", "USD")
+	}
 	if s.product.class == cloud.ClassQueued {
 		r.FireAt = time.Date(2031, 2, 3, 6, 0, 0, 0, time.UTC)
 	}
@@ -228,6 +258,14 @@ func TestServiceOnTheWire(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if s.product.service == SavingsPlans { // tags are written in any order
+			var sent any
+			if err := json.Unmarshal([]byte(body), &sent); err != nil {
+				t.Fatal(err)
+			}
+			sorted, _ := json.Marshal(sent)
+			body = string(sorted)
+		}
 		if diff := cmp.Diff(s.sent, body); diff != "" || target != s.target {
 			t.Errorf("target %q, body (-want +got):\n%s", target, diff)
 		}
@@ -239,7 +277,15 @@ func TestServiceOnTheWire(t *testing.T) {
 			Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: 2, State: cloud.Pending,
 			Upfront: money.MustParse("512.1", "USD"), Hourly: money.MustParse("0.0825", "USD"), Start: time.Date(2031, 2, 3, 4, 5, 7, 0, time.UTC),
 		}
-		if s.product.service == EC2 || s.product.service == EC2Zonal {
+		if s.product.service == SavingsPlans {
+			want.Quantity, want.Upfront, want.Hourly, want.Unit = r.Quantity, r.Offering.Upfront, r.Offering.Hourly, r.Offering.Unit
+			want.Name = wireID
+			asked := want
+			asked.ARN, asked.Start = "", time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+			if diff := cmp.Diff(&asked, ev.Commitment); diff != "" || ev.Outcome != cloud.Bought || !strings.Contains(ev.Detail, "and nothing else") {
+				t.Errorf("outcome %s, %s, commitment (-want +got):\n%s", ev.Outcome, ev.Detail, diff)
+			}
+		} else if s.product.service == EC2 || s.product.service == EC2Zonal {
 			if ev.Outcome != cloud.Accepted || ev.Handle != s.id || ev.Commitment != nil {
 				t.Errorf("evidence %+v, want the handle %s", ev, s.id)
 			}
@@ -282,6 +328,7 @@ func TestServiceInDoubt(t *testing.T) {
 		"no price":         {"FixedPrice", "NoPrice"},
 		"no id":            {"eservedInstancesId", "eservedThing"},
 		"strange id":       {wireEC2ID, "e5a2 ff3b"},
+		"no plan id":       {"savingsPlanId", "savingsPlan"},
 	}
 	forEach(t, func(t *testing.T, s shape, _ *wire, _ driver.Service) {
 		for name, change := range changes {
@@ -343,6 +390,9 @@ func TestServiceAbsence(t *testing.T) {
 			}
 		}
 		w.bodies[s.product.opOfferings] = "400!" + s.errorBody(s.product.noOffering)
+		if s.unsold != "" {
+			w.bodies[s.product.opOfferings] = s.unsold
+		}
 		if list, err := d.Offerings(t.Context(), driver.Query{ID: "9"}); err != nil || len(list) != 0 {
 			t.Errorf("an unknown offering: %+v, %v", list, err)
 		}
@@ -358,7 +408,7 @@ func TestServiceGaps(t *testing.T) {
 	forEach(t, func(t *testing.T, s shape, w *wire, d driver.Service) {
 		free := strings.NewReplacer("512.1", "0.0", "0.07", "0.0", "0.0125", "0.0", "0.0825", "0.0")
 		w.bodies[s.product.opOfferings] = free.Replace(s.offering)
-		if list, err := d.Offerings(t.Context(), driver.Query{}); err == nil {
+		if list, err := d.Offerings(t.Context(), driver.Query{}); err == nil && s.product.service != SavingsPlans { // it has no price
 			t.Errorf("an offering for nothing: %+v", list)
 		}
 		w.bodies[s.product.opReserved] = strings.Replace(s.reserved, wireOffering, "", 1)
@@ -371,7 +421,7 @@ func TestServiceGaps(t *testing.T) {
 
 func (s shape) errorBody(code string) string {
 	switch s.product.service {
-	case MemoryDB:
+	case MemoryDB, SavingsPlans:
 		return `{"__type":"` + code + `","message":"no"}`
 	case EC2, EC2Zonal:
 		return ec2Error(code)

@@ -99,6 +99,9 @@ func (w *wire) serve(rw http.ResponseWriter, r *http.Request) {
 	if c.action = c.form.Get("Action"); c.action == "" {
 		c.action = c.target[strings.LastIndex(c.target, ".")+1:]
 	}
+	if path := strings.TrimPrefix(r.URL.Path, "/"); path != "" {
+		c.action = path
+	}
 	w.record(c)
 	text := map[string]string{opIdentity: w.identity, rdsProduct.opOfferings: w.offerings, rdsProduct.opReserved: w.reserved, opAssumeRole: w.assume}[c.action]
 	if body, there := w.bodies[c.action]; there {
@@ -162,7 +165,7 @@ func (w *wire) open(t *testing.T, s cloud.Service, change func(*Config)) driver.
 		w.Start()
 	}
 	cfg := Config{
-		Account: testAccount, Region: testRegion, Endpoint: w.URL, Now: w.clock,
+		Account: testAccount, Region: regionOf(s), Endpoint: w.URL, Now: w.clock,
 		Credentials: credentials.NewStaticCredentialsProvider(testAccount, "base-secret", ""),
 	}
 	if change != nil {
