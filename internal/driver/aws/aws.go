@@ -107,6 +107,7 @@ type core struct {
 	sessions  sessions
 	callers   callers
 	reader    reader
+	shelf     shelf
 }
 
 func newCore(cfg Config, global bool) (*core, error) {

@@ -35,5 +35,6 @@ func (d *reserved) releaseCredentials(ctx context.Context, action string) (aws.C
 	if d.role == "" {
 		return d.base(ctx)
 	}
-	return d.assume(ctx, releaseSession, grant{reads: []string{action}}, time.Time{})
+	creds, _, err := d.assume(ctx, releaseSession, grant{reads: []string{action}}, time.Time{})
+	return creds, err
 }

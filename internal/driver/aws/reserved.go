@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -239,20 +240,60 @@ func (d *reserved) Quote(ctx context.Context, r driver.Request) (cloud.Quote, er
 	if err != nil {
 		return cloud.Quote{}, err
 	}
-	quote := cloud.Quote{At: d.now(), Credential: s.creds.AccessKeyID}
-	all, at, err := d.offerings(ctx, s.creds, driver.Query{ID: r.Offering.ID})
-	if err != nil {
-		return cloud.Quote{}, err
+	quote := cloud.Quote{At: d.now(), Credential: s.creds.AccessKeyID, CloudTime: s.opened}
+	known := false
+	if d.role != "" { // without one, only this read shows that the credential works and what time it is
+		quote.Offering, known = d.shelf.shown(r.Offering.ID, quote.At)
 	}
-	if len(all) == 0 {
-		return fail(driver.ErrNotSold)
+	if !known {
+		all, at, err := d.offerings(ctx, s.creds, driver.Query{ID: r.Offering.ID})
+		if err != nil {
+			return cloud.Quote{}, err
+		}
+		if len(all) == 0 {
+			return fail(driver.ErrNotSold)
+		}
+		d.shelf.put(all[0], quote.At)
+		quote.Offering, quote.CloudTime = all[0], at
 	}
-	if !all[0].SameGoods(r.Offering) {
-		return fail(fmt.Errorf("the offering is now %s, %s, %s", all[0].Attributes, all[0].Term, all[0].Payment))
+	if o := quote.Offering; !o.SameGoods(r.Offering) {
+		return fail(fmt.Errorf("the offering is now %s, %s, %s", o.Attributes, o.Term, o.Payment))
 	}
-	quote.Offering, quote.CloudTime = all[0], at
 	d.sessions.put(s)
 	return quote, nil
+}
+
+// priceAge is how long a price that was asked for serves other attempts: not longer
+// than one attempt may take from its quote to its purchase.
+const priceAge = 20 * time.Second
+
+// shelf remembers what offerings were when they were last asked for.
+type shelf struct {
+	mu  sync.Mutex
+	all map[string]priceTag
+}
+
+type priceTag struct {
+	offering cloud.Offering
+	at       time.Time
+}
+
+func (s *shelf) put(o cloud.Offering, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[string]priceTag{}
+	}
+	maps.DeleteFunc(s.all, func(_ string, t priceTag) bool { return at.Sub(t.at) >= priceAge })
+	s.all[o.ID] = priceTag{o, at}
+}
+
+func (s *shelf) shown(id string, now time.Time) (cloud.Offering, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, known := s.all[id]
+	age := now.Sub(t.at)
+	return t.offering, known && age >= 0 && age < priceAge
 }
 
 var errNoOfferingID = errors.New("the offering has no id")

@@ -38,6 +38,7 @@ type session struct {
 	attempt  string
 	creds    aws.Credentials
 	deadline time.Time // in the session policy; zero without a role
+	opened   time.Time // when AWS opened it, by its clock; zero without a role
 }
 
 // frozen provides the same values for ever: nothing refreshes them on the way.
@@ -148,7 +149,7 @@ func (c *core) open(ctx context.Context, r driver.Request, g grant) (*session, e
 		s.creds, err = c.base(ctx)
 	} else {
 		s.deadline = r.Deadline
-		s.creds, err = c.assume(ctx, r.Attempt, g, r.Deadline)
+		s.creds, s.opened, err = c.assume(ctx, r.Attempt, g, r.Deadline)
 	}
 	if err != nil {
 		return nil, err
@@ -167,7 +168,7 @@ func (c *core) readCredentials(ctx context.Context, g grant) (aws.Credentials, e
 	if c.reader.creds.HasKeys() && c.now().Add(time.Minute).Before(c.reader.creds.Expires) {
 		return c.reader.creds, nil
 	}
-	creds, err := c.assume(ctx, readSession, g, time.Time{})
+	creds, _, err := c.assume(ctx, readSession, g, time.Time{})
 	if err == nil {
 		c.reader.creds = creds
 	}
@@ -198,15 +199,16 @@ func (c *core) retrieve(ctx context.Context) (aws.Credentials, error) {
 }
 
 // assume opens a session of the role. The answer itself names the account and
-// the session, so no further call is needed to prove them.
-func (c *core) assume(ctx context.Context, name string, g grant, deadline time.Time) (aws.Credentials, error) {
+// the session, so no further call is needed to prove them. at is the time of the
+// answer by the clock of AWS.
+func (c *core) assume(ctx context.Context, name string, g grant, deadline time.Time) (creds aws.Credentials, at time.Time, err error) {
 	base, err := c.retrieve(ctx)
 	if err != nil {
-		return aws.Credentials{}, err
+		return aws.Credentials{}, at, err
 	}
 	policy, err := g.policy(deadline)
 	if err != nil {
-		return aws.Credentials{}, err
+		return aws.Credentials{}, at, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -219,12 +221,12 @@ func (c *core) assume(ctx context.Context, name string, g grant, deadline time.T
 	}
 	out, err := c.sts(base).AssumeRole(ctx, in)
 	if err != nil {
-		return aws.Credentials{}, readError(opAssumeRole, err, base)
+		return aws.Credentials{}, at, readError(opAssumeRole, err, base)
 	}
 	if out.Credentials == nil || out.AssumedRoleUser == nil {
-		return aws.Credentials{}, readError(opAssumeRole, errors.New("an answer without credentials"))
+		return aws.Credentials{}, at, readError(opAssumeRole, errors.New("an answer without credentials"))
 	}
-	creds := aws.Credentials{
+	creds = aws.Credentials{
 		AccessKeyID:     aws.ToString(out.Credentials.AccessKeyId),
 		SecretAccessKey: aws.ToString(out.Credentials.SecretAccessKey),
 		SessionToken:    aws.ToString(out.Credentials.SessionToken),
@@ -232,12 +234,12 @@ func (c *core) assume(ctx context.Context, name string, g grant, deadline time.T
 		Expires:         aws.ToTime(out.Credentials.Expiration),
 	}
 	if !creds.HasKeys() || creds.SessionToken == "" {
-		return aws.Credentials{}, readError(opAssumeRole, errors.New("an answer without credentials"))
+		return aws.Credentials{}, at, readError(opAssumeRole, errors.New("an answer without credentials"))
 	}
 	if err := c.own(aws.ToString(out.AssumedRoleUser.Arn), name); err != nil {
-		return aws.Credentials{}, readError(opAssumeRole, err)
+		return aws.Credentials{}, at, readError(opAssumeRole, err)
 	}
-	return creds, nil
+	return creds, answerTimeOf(out.ResultMetadata), nil
 }
 
 // prove asks AWS whose the credential is: another account is ErrWrongAccount.
