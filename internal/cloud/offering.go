@@ -127,6 +127,9 @@ type Quote struct {
 	// belong to the account and that the purchase will be signed with: an access
 	// key id. It finds the purchase in the cloud's audit log.
 	Credential string `json:"credential,omitempty"`
+	// Order is the id under which the cloud will keep the purchase, where it names an
+	// order together with its price. It is used for one purchase.
+	Order string `json:"order,omitempty"`
 }
 
 // CommitmentState is what the cloud says about a commitment, in one vocabulary.

@@ -112,6 +112,7 @@ type Request struct {
 	Quantity   int64
 	Identity   string    // the name or token of this generation of the line
 	Identities []string  // every identity the line has ever had, this one included
+	Order      string    // what Quote's answer named this purchase, where the cloud does so
 	Attempt    string    // unique for the attempt; fit for a session name
 	Deadline   time.Time // the cloud must refuse the request from here on, UTC
 	// SendBy is the local gate: not one byte is sent later than this, by the wall

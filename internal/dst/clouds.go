@@ -145,6 +145,9 @@ func (c *clouds) sell(r wire, class cloud.Class) *sold {
 	switch class {
 	case cloud.ClassName, cloud.ClassHandle:
 		s.ID = r.identity
+		if r.intent.Order != "" {
+			s.ID, s.Name = r.intent.Order, r.identity
+		}
 	case cloud.ClassToken:
 		s.Name = r.identity
 	case cloud.ClassNone:

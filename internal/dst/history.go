@@ -51,6 +51,7 @@ type world struct {
 	scripted map[int]script
 	drowsy   bool          // the ledger fails or goes back for long
 	shown    bool          // class C: listings show the name that a request carried
+	minted   bool          // class H: the cloud names an order when it is priced
 	together bool          // all orders of the plan fire, or none
 	away     time.Duration // until then a worker is down
 	doubled  bool          // an order was doubled by the cloud
@@ -207,7 +208,7 @@ func (w *world) build() {
 		w.life = 17 * time.Minute
 	}
 
-	w.shown = w.c.pick(4) == 1
+	w.shown, w.minted = w.c.pick(4) == 1, w.c.pick(2) == 1
 	n := 1 + w.c.pick(len(lineIDs))
 	class := classes[w.c.pick(len(classes))]
 	if w.only != "" {

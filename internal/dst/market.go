@@ -3,6 +3,7 @@ package dst
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -194,7 +195,11 @@ func (o *ports) Quote(_ context.Context, i purchase.Intent) (cloud.Quote, error)
 		return cloud.Quote{}, purchase.ErrNotSold
 	}
 	w.keys++
-	return cloud.Quote{Offering: i.Offering, At: o.now(), CloudTime: w.clock(0), Credential: keyName(w.keys)}, nil
+	q := cloud.Quote{Offering: i.Offering, At: o.now(), CloudTime: w.clock(0), Credential: keyName(w.keys)}
+	if w.minted && w.lines[w.lineOf(i)].class == cloud.ClassHandle {
+		q.Order = fmt.Sprintf("order-%d", w.keys)
+	}
+	return q, nil
 }
 
 // Find lists the whole lane, and serves from the last listing whenever that is

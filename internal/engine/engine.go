@@ -134,6 +134,6 @@ func laneOf(i purchase.Intent) cloud.Lane {
 func request(i purchase.Intent, sendBy time.Time) driver.Request {
 	return driver.Request{
 		Account: i.Account, Offering: i.Offering, Quantity: i.Quantity, Identity: i.Identity,
-		Identities: i.Identities, Attempt: i.Attempt, Deadline: i.Deadline, SendBy: sendBy, FireAt: i.FireAt, Tags: i.Tags,
+		Identities: i.Identities, Order: i.Order, Attempt: i.Attempt, Deadline: i.Deadline, SendBy: sendBy, FireAt: i.FireAt, Tags: i.Tags,
 	}
 }

@@ -56,6 +56,7 @@ func (rules Rules) arm(row *Row, ev Checked, now time.Time) (Change, error) {
 		ArmedAt: now, AnswerBy: now.Add(rules.Gate + ev.Facts.Answer + 5*time.Second),
 		SettledAt: deadline.Add(ev.Facts.Settle), State: AttemptArmed,
 	}
+	a.Intent.Order = ev.Quote.Order
 	switch {
 	case row.Line.Class.Locks():
 		a.Before = ids(ev.Found)

@@ -92,7 +92,8 @@ type Intent struct {
 	Offering   cloud.Offering    `json:"offering"`
 	Quantity   int64             `json:"quantity"`
 	Identity   string            `json:"identity"`
-	Identities []string          `json:"-"` // of all generations; derived, not part of the request
+	Identities []string          `json:"-"`               // of all generations; derived, not part of the request
+	Order      string            `json:"order,omitempty"` // what the cloud named it when it was priced
 	Attempt    string            `json:"attempt"`
 	Deadline   time.Time         `json:"deadline"`
 	FireAt     time.Time         `json:"fire_at,omitzero"` // class Q: buy at this second
@@ -221,9 +222,10 @@ func (a Attempt) made(c cloud.Commitment) bool {
 		a.Handle != "" && a.Handle == c.ID
 }
 
-// named reports whether a commitment carries the name that the attempt sent.
+// named reports whether a commitment carries a name that the attempt sent.
 func (a Attempt) named(c cloud.Commitment) bool {
-	return strings.EqualFold(a.Intent.Identity, c.ID) || strings.EqualFold(a.Intent.Identity, c.Name)
+	return a.Intent.Order != "" && strings.EqualFold(a.Intent.Order, c.ID) ||
+		strings.EqualFold(a.Intent.Identity, c.ID) || strings.EqualFold(a.Intent.Identity, c.Name)
 }
 
 // maker returns the number of the attempt that asked for exactly this commitment:
@@ -240,12 +242,17 @@ func (r *Row) maker(c cloud.Commitment) int {
 }
 
 // Identities returns the identities of all generations of the line up to and
-// including the current one.
+// including the current one, and then the orders of its attempts.
 func (r *Row) Identities() []string {
 	ids := make([]string, r.Line.Generation)
 	prefix := identityPrefix(r.Install, r.Line.ID)
 	for g := range ids {
 		ids[g] = prefix + strconv.Itoa(g+1)
+	}
+	for _, a := range r.Attempts {
+		if a.Intent.Order != "" {
+			ids = append(ids, a.Intent.Order)
+		}
 	}
 	return ids
 }
@@ -253,7 +260,7 @@ func (r *Row) Identities() []string {
 // Intent returns what the next attempt of the line would send.
 func (r *Row) Intent(deadline time.Time) Intent {
 	identities := r.Identities()
-	identity := identities[len(identities)-1]
+	identity := identities[r.Line.Generation-1]
 	return Intent{
 		Account:    r.Line.Spec.Account,
 		Offering:   r.Line.Spec.Offering,

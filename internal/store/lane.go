@@ -67,6 +67,7 @@ func (b *Books) Named(c cloud.Commitment) (purchase.LineID, bool) {
 func (b *Books) Made(c cloud.Commitment) (purchase.LineID, bool) {
 	for _, a := range b.Open {
 		if Fold(a.Intent.Identity) == Fold(c.ID) || Fold(a.Intent.Identity) == Fold(c.Name) ||
+			a.Intent.Order != "" && Fold(a.Intent.Order) == Fold(c.ID) ||
 			!a.FireAt.IsZero() && c.Start.Equal(a.FireAt) || a.Handle != "" && a.Handle == c.ID {
 			return a.Line, true
 		}

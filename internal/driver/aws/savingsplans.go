@@ -258,7 +258,7 @@ func (a savingsPlansAPI) reservations(ctx context.Context, creds aws.Credentials
 	for _, plan := range out.SavingsPlans {
 		i, err := planItem(plan)
 		if err != nil {
-			return page{}, fmt.Errorf("Savings Plan %s: %w", aws.ToString(plan.SavingsPlanId), err)
+			return page{}, fmt.Errorf("plan %s: %w", aws.ToString(plan.SavingsPlanId), err)
 		}
 		p.items = append(p.items, i)
 	}
