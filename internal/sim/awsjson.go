@@ -3,6 +3,8 @@ package sim
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -12,8 +14,8 @@ import (
 
 const jsonType = "application/x-amz-json-1.1"
 
-// awsJSON is the json-1.1 protocol of MemoryDB and CloudTrail: one JSON object in,
-// one out, the operation in a header.
+// awsJSON is the json-1.1 protocol of MemoryDB, Redshift Serverless and CloudTrail:
+// one JSON object in, one out, the operation in a header.
 var awsJSON = &protocol{parse: parseJSON, result: jsonResult, failure: jsonFailure}
 
 // jsonCodes are what services of that protocol call the errors that all share
@@ -38,8 +40,6 @@ func jsonCodes(own map[string]string) map[string]string {
 	return codes
 }
 
-// parseJSON flattens the body into members named as in the query protocol:
-// "Tags.1.Key".
 func parseJSON(s *service, r *http.Request, body []byte) (*operation, params, *apiError) {
 	if r.Method != http.MethodPost || r.URL.Path != "/" || r.URL.RawQuery != "" {
 		return nil, nil, fail("MalformedInput", "The request must be POST / without a query, not %s %s", r.Method, r.URL.RequestURI())
@@ -56,15 +56,43 @@ func parseJSON(s *service, r *http.Request, body []byte) (*operation, params, *a
 	if op == nil || !slices.Contains(s.targets, prefix) {
 		return nil, nil, fail("InvalidAction", "Unknown operation %q", target)
 	}
-	object, err := oneObject(body)
-	if err != nil {
-		return op, nil, err
-	}
 	in := params{}
-	if err := flatten(in, op, "", object); err != nil {
+	if err := decodeObject(in, op, body); err != nil {
 		return op, nil, err
 	}
 	return op, in, in.check(op)
+}
+
+// decodeObject reads a body that is one JSON object, and nothing behind it, into
+// members named as in the query protocol: "Tags.1.Key". Numbers keep their text. A
+// member that is a map with free keys stays one text, its JSON with sorted keys.
+func decodeObject(in params, op *operation, body []byte) *apiError {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var object map[string]any
+	err := dec.Decode(&object)
+	if err == nil && object == nil {
+		err = errors.New("null")
+	}
+	if _, more := dec.Token(); err != nil || !errors.Is(more, io.EOF) {
+		return fail("MalformedInput", "The body is not one JSON object")
+	}
+	for _, name := range op.maps {
+		if value := object[name]; value != nil {
+			free, ok := value.(map[string]any)
+			for _, v := range free {
+				_, text := v.(string)
+				ok = ok && text
+			}
+			if !ok {
+				return fail("MalformedInput", "%s is not a map of strings", name)
+			}
+			text, _ := json.Marshal(free) // strings always encode
+			in[name] = string(text)
+		}
+		delete(object, name)
+	}
+	return flatten(in, op, "", object)
 }
 
 func flatten(in params, op *operation, name string, value any) *apiError {

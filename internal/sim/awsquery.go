@@ -22,6 +22,7 @@ type reply struct {
 	status      int
 	code        string // error code, "" on success
 	contentType string
+	codeHeader  bool // the code stands in a header
 	body        []byte
 }
 

@@ -7,12 +7,16 @@ import "fmt"
 type apiError struct {
 	code    string // the code on the wire, which is not the SDK's type name
 	message string
+	http    int // where the service has another status for the code than the table
 }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }
 
 // status is the HTTP status of the code, 400 for a code the table lacks.
 func (e *apiError) status() int {
+	if e.http != 0 {
+		return e.http
+	}
 	if s, ok := vendorErrors[e.code]; ok {
 		return s
 	}
@@ -76,10 +80,18 @@ var vendorErrors = map[string]int{
 	"ReservedNodeOfferingNotFound": 404,
 	"ReservedNodeQuotaExceeded":    400,
 
-	// Savings Plans
+	// OpenSearch
+	"InternalException":              500,
+	"LimitExceededException":         409,
+	"ResourceAlreadyExistsException": 409,
+
+	// Redshift Serverless
+	"ConflictException": 400,
+
+	// Of several REST services, each with statuses of its own for some.
 	"InternalServerException":       500,
-	"ResourceNotFoundException":     404,
-	"ServiceQuotaExceededException": 402,
+	"ResourceNotFoundException":     400,
+	"ServiceQuotaExceededException": 400,
 	"ValidationException":           400,
 
 	// STS

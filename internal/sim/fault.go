@@ -25,6 +25,8 @@ const (
 	TruncatedPage = "truncated-page" // a listing ends after a page although there is more
 	PaymentFailed = "payment-failed" // applied; the payment fails later
 	ReturnFails   = "return-fails"   // applied; what was to be returned is active again later
+	StrangeState  = "strange-state"  // a listing shows every state as a word that nobody knows
+	Duplicate     = "duplicate"      // applied; the same bytes arrive once more, in a request of their own, right after
 	NoTrail       = "no-trail"       // applied; CloudTrail never shows the call
 	WrongCaller   = "wrong-caller"   // GetCallerIdentity answers for another account
 )
@@ -49,6 +51,8 @@ var kindTable = map[string]struct {
 	TruncatedPage: {duration: -1, matches: func(op *operation) bool { return op.pages != nil }},
 	PaymentFailed: {duration: -1, matches: func(op *operation) bool { return op.spends }},
 	ReturnFails:   {duration: -1, matches: func(op *operation) bool { return op.name == "ReturnSavingsPlan" }},
+	StrangeState:  {duration: -1, matches: func(op *operation) bool { return op.lists }},
+	Duplicate:     {duration: -1, matches: func(op *operation) bool { return op.spends }},
 	NoTrail:       {duration: -1},
 	WrongCaller:   {duration: -1, matches: func(op *operation) bool { return op.name == "GetCallerIdentity" }},
 }

@@ -104,6 +104,10 @@ func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *ht
 		s.waiters[log.ID] = a.held
 	default:
 		a.reply, log.Applied = s.carryOut(c)
+		if _, twice := c.hits[Duplicate]; twice {
+			c.out.Hold = newHeld(c, until, now)
+			c.out.Hold.RequestID = drawUUID(w.seed, "duplicate", log.ID)
+		}
 		if a.fault.Kind == ErrorAfter {
 			a.reply = s.breakdown(c, a.fault.Status)
 		}
@@ -167,6 +171,9 @@ func (s *Sim) carryOut(c *call) (r reply, applied bool) {
 		c.out.Bought, c.out.Deleted, c.out.Returned, c.out.Tagged, c.out.Session = nil, nil, nil, nil, nil
 		c.record(node{}, err)
 		return s.failure(c, err), false
+	}
+	if _, strange := c.hits[StrangeState]; strange {
+		out = out.inState("on-hold")
 	}
 	c.record(out, nil)
 	return c.service.protocol.result(c.service, c.op, c.requestID, out), true

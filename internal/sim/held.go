@@ -31,6 +31,7 @@ type release struct {
 	Code        string `json:"code,omitempty"`
 	Applied     bool   `json:"applied,omitempty"`
 	ContentType string `json:"content_type"`
+	CodeHeader  bool   `json:"code_header,omitempty"`
 	Body        string `json:"body"`
 }
 
@@ -96,7 +97,7 @@ func (s *Sim) release(h *held) error {
 	c.out.At = h.Due
 	c.out.Release = &release{
 		RequestID: h.RequestID, Status: r.status, Code: r.code, Applied: applied,
-		ContentType: r.contentType, Body: string(r.body),
+		ContentType: r.contentType, CodeHeader: r.codeHeader, Body: string(r.body),
 	}
 	return s.commit(c.out)
 }
@@ -133,7 +134,7 @@ func (s *Sim) await(r *http.Request, a *answer) bool {
 				return false
 			}
 			a.at = got.at
-			a.reply = reply{status: got.Status, code: got.Code, contentType: got.ContentType, body: []byte(got.Body)}
+			a.reply = reply{status: got.Status, code: got.Code, contentType: got.ContentType, codeHeader: got.CodeHeader, body: []byte(got.Body)}
 			return true
 		case <-tick.C:
 			if s.read(func(*world, time.Time) {}) != nil {

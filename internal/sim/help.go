@@ -4,14 +4,16 @@ package sim
 // answers it.
 const Help = `The simulator answers for these services on this one port:
 
-  rds          reserved DB instances
-  elasticache  reserved cache nodes
-  memorydb     reserved nodes
-  cloudtrail   LookupEvents, about five minutes late
-  ec2          Reserved Instances, queued ones too
-  redshift     reserved nodes
-  savingsplans Savings Plans of every type, queued ones and returns too
-  sts          who am I, and sessions of a role
+  rds                  reserved DB instances
+  elasticache          reserved cache nodes
+  memorydb             reserved nodes
+  es                   reserved instances of OpenSearch, by its old API too
+  cloudtrail           LookupEvents, about five minutes late
+  ec2                  Reserved Instances, queued ones too
+  redshift             reserved nodes
+  redshift-serverless  reservations, in RPUs
+  savingsplans         Savings Plans of every type, queued ones and returns too
+  sts                  who am I, and sessions of a role
 
   export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test
@@ -69,6 +71,7 @@ Applied, and then:
   {"kind":"payment-failed","times":-1}            the payment fails later
   {"kind":"return-fails"}                         what was to be returned is
                                                   active again later
+  {"kind":"duplicate"}                            the same request arrives twice
   {"kind":"no-trail","service":"redshift"}        CloudTrail never shows it
 
 Applied late:
@@ -80,6 +83,8 @@ Applied late:
 Wrong answers:
   {"kind":"stale-listing","duration":"5m","times":-1}
                                                   listings as of 5 minutes ago
+  {"kind":"strange-state"}                        a listing shows states that
+                                                  nobody knows
   {"kind":"truncated-page"}                       a listing ends early
   {"kind":"wrong-caller"}                         GetCallerIdentity names another
                                                   account

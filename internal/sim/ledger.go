@@ -33,6 +33,8 @@ type Entry struct {
 	Region     string            `json:"region"`
 	ID         string            `json:"id"`      // as listings show it
 	SentID     string            `json:"sent_id"` // as the buyer sent it; "" if the service chose it
+	Name       string            `json:"name"`    // the buyer's, beside the id; "" where there is none
+	Token      string            `json:"token"`   // of the client; "" where there is none
 	ARN        string            `json:"arn"`     // "" if the service has none
 	OfferingID string            `json:"offering_id"`
 	Class      string            `json:"class"`

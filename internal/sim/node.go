@@ -1,5 +1,7 @@
 package sim
 
+import "slices"
+
 // node is a named value or a named group of nodes, in order: what a service
 // answers, before a protocol gives it a wire form.
 type node struct {
@@ -31,6 +33,18 @@ func list(name string, kids ...node) node { return node{name: name, kind: isList
 func (n node) maybe(name, text string) node {
 	if text != "" {
 		n.kids = append(n.kids, leaf(name, text))
+	}
+	return n
+}
+
+// inState is the node with another word for every state in it.
+func (n node) inState(word string) node {
+	if n.kind == isText && slices.Contains([]string{"State", "state", "status"}, n.name) {
+		n.text = word
+	}
+	n.kids = slices.Clone(n.kids)
+	for i, k := range n.kids {
+		n.kids[i] = k.inState(word)
 	}
 	return n
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,10 +14,12 @@ import (
 // three operations: list offerings, buy, list what was bought. A wording is what
 // one of them calls things on its wire.
 type wording struct {
-	offeringID, id, count string // request members; no id if the service names what it sells
-	tags                  string // request list, "Tags.Tag"; "" if there is none
-	tagAction             string // a permission that a purchase with tags needs too
-	offerings, offering   string // the list and its records
+	offeringID, id, count string         // request members; no id if the service names what it sells
+	name                  string         // of a purchase; "" if the buyer gives none beside the id
+	ids                   *regexp.Regexp // form of the ids that the service makes; nil is not checked
+	tags                  string         // request list, "Tags.Tag"; "" if there is none
+	tagAction             string         // a permission that a purchase with tags needs too
+	offerings, offering   string         // the list and its records
 	bought, one           string
 	nouns                 string // "reserved DB instances", for people
 	duration, payment     string // filters both listings have; "" if they have none
@@ -28,6 +31,8 @@ type wording struct {
 
 	offers  func(o *offering, fixed, hourly money.Amount) []node
 	records func(r *reservation, id string, at time.Time) []node
+	// answer is what the answer to a purchase holds; nil is the record of it.
+	answer func(r *reservation) []node
 }
 
 // filter is a request member that selects by an attribute; "class" is one.
@@ -52,6 +57,9 @@ func (v *wording) offeringsOf(c *call) (node, *apiError) {
 		return node{}, err
 	}
 	id, byID := c.in[v.offeringID]
+	if err := v.formed(v.offeringID, id); byID && err != nil {
+		return node{}, err
+	}
 	if byID && c.offered(id) == nil {
 		return node{}, v.noOffering(id)
 	}
@@ -75,6 +83,14 @@ func (v *wording) offeringsOf(c *call) (node, *apiError) {
 	return out, nil
 }
 
+// formed checks an id that the service made.
+func (v *wording) formed(member, id string) *apiError {
+	if v.ids == nil || v.ids.MatchString(id) {
+		return nil
+	}
+	return fail(v.invalid, "Value %q at %s failed to satisfy constraint: Member must satisfy regular expression pattern: %s", id, member, v.ids)
+}
+
 func (v *wording) noOffering(id string) *apiError {
 	return fail(v.offeringNotFound, "The specified offering is not found: %s", id)
 }
@@ -95,11 +111,14 @@ func (v *wording) reservationsOf(c *call) (node, *apiError) {
 		return keep(r.terms)
 	}
 	items := list(v.bought)
-	id := v.id
-	if id == "" {
-		id = v.one + "Id"
+	member := v.id
+	if member == "" {
+		member = v.one + "Id"
 	}
-	if id, ok := c.in[id]; ok {
+	if id, ok := c.in[member]; ok {
+		if err := v.formed(member, id); err != nil {
+			return node{}, err
+		}
 		r := c.world.byKey[c.world.key(c.scope(), id)]
 		if r == nil || r.VisibleAt.After(at) {
 			return node{}, fail(v.notFound, "The specified %s not found: %s", strings.TrimSuffix(v.nouns, "s"), id)
@@ -131,8 +150,15 @@ func (v *wording) reservationsOf(c *call) (node, *apiError) {
 func (v *wording) buy(c *call) (node, *apiError) {
 	sells := c.service.sells
 	offeringID, err := c.in.required(v.offeringID)
+	if err == nil {
+		err = v.formed(v.offeringID, offeringID)
+	}
 	if err != nil {
 		return node{}, err
+	}
+	name := c.in[v.name]
+	if v.name != "" && !validName(name) {
+		return node{}, fail(v.invalid, "Value %q at %s failed to satisfy constraint: Member must have length between 5 and 64", name, v.name)
 	}
 	id := v.idOf(c)
 	if v.id != "" && !sells.valid(id) {
@@ -160,6 +186,9 @@ func (v *wording) buy(c *call) (node, *apiError) {
 	if c.world.byKey[c.world.key(c.scope(), id)] != nil {
 		return node{}, fail(v.exists, "Reservation %s already exists", id)
 	}
+	if v.name != "" && c.opts.OpenSearchNames == NamesUnique && c.world.takenName(c.scope(), name) {
+		return node{}, fail(v.exists, "Reservation name %s already in use", name)
+	}
 	quota := c.opts.quotaOf(c.service.name)
 	if used := c.world.used(c.scope(), o.terms, c.now); count > quota-used {
 		return node{}, fail(v.quota, "Request would exceed the quota of %d %s: %d are in use and %d more were asked for", quota, v.nouns, used, count)
@@ -168,8 +197,11 @@ func (v *wording) buy(c *call) (node, *apiError) {
 	if v.id != "" {
 		r.SentID = c.in[v.id]
 	}
-	r.Tags = tags
+	r.Tags, r.Name = tags, name
 	c.out.Bought = append(c.out.Bought, r)
+	if v.answer != nil {
+		return node{kids: v.answer(&r)}, nil
+	}
 	return node{kids: []node{group(v.one, v.records(&r, id, c.now)...)}}, nil
 }
 

@@ -3,9 +3,11 @@ package sim
 import (
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"bursar/internal/money"
 )
@@ -24,6 +26,7 @@ type seller struct {
 	// names what it sells.
 	ids    *regexp.Regexp
 	idsMax int
+	named  bool // the buyer gives a name beside the id
 	// newID names a reservation whose buyer did not.
 	newID func(*call) string
 	// arn is the resource of a reservation; nil if the service has no such type.
@@ -45,6 +48,7 @@ type reservation struct {
 	Region     string       `json:"region"`
 	ID         string       `json:"id"`
 	SentID     string       `json:"sent_id,omitempty"`
+	Name       string       `json:"name,omitempty"` // beside the id
 	OfferingID string       `json:"offering_id"`
 	Count      int          `json:"count"`
 	Fixed      money.Amount `json:"fixed"`
@@ -118,7 +122,7 @@ func (r *reservation) entry(now time.Time) Entry {
 	attributes := map[string]string{} // {} and not null
 	maps.Copy(attributes, r.Attributes)
 	return Entry{
-		Service: r.Service, Account: r.Account, Region: r.Region, ID: r.ID, SentID: r.SentID, ARN: r.arn(),
+		Service: r.Service, Account: r.Account, Region: r.Region, ID: r.ID, SentID: r.SentID, Name: r.Name, Token: r.Token, ARN: r.arn(),
 		OfferingID: r.OfferingID, Class: r.Class, Attributes: attributes, Payment: r.Payment,
 		Seconds: r.Seconds, Count: r.Count, Fixed: r.Fixed, Hourly: r.Hourly, Tags: append([]Tag{}, r.Tags...), State: r.state(now),
 		BoughtAt: r.BoughtAt, StartsAt: r.StartsAt, VisibleAt: r.VisibleAt, SettlesAt: r.SettlesAt, EndsAt: r.endsAt(),
@@ -195,7 +199,14 @@ func (s *Sim) existing(w *world, now time.Time, n int, e Existing) (reservation,
 	} else if sells.ids != nil && !sells.valid(e.ID) {
 		return reservation{}, fail("InvalidParameterValue", "not a valid id")
 	}
+	if sells.named && e.Name == "" {
+		e.Name = "reservation-" + e.ID[:8]
+	}
 	switch {
+	case sells.named && !validName(e.Name) || !sells.named && e.Name != "":
+		return reservation{}, fail("InvalidParameterValue", "name %q: want 5 to 64 characters, and none where the service has only ids", e.Name)
+	case sells.named && s.opts.OpenSearchNames == NamesUnique && w.takenName(scope{o.service, e.Account, e.Region}, e.Name):
+		return reservation{}, fail("InvalidParameterValue", "the name %q is taken", e.Name)
 	case !known:
 		return reservation{}, fail("InvalidParameterValue", "no account %q", e.Account)
 	case e.Count < 1:
@@ -208,8 +219,32 @@ func (s *Sim) existing(w *world, now time.Time, n int, e Existing) (reservation,
 	r := newReservation(w, o, e.Account, e.ID, e.Count, e.BoughtAt.UTC(), e.BoughtAt.UTC(), 0)
 	r.SettlesAt = r.BoughtAt
 	r.Existing = true
-	r.Tags = e.Tags
+	r.Tags, r.Name = e.Tags, e.Name
 	return r, nil
+}
+
+// remembered is what was bought with a client token that the cloud still remembers;
+// nil if there is nothing.
+func (c *call) remembered(token string) *reservation {
+	r := c.world.tokens[tokenKey{c.scope(), token}]
+	if r == nil || !c.now.Before(r.BoughtAt.Add(c.opts.TokenLife)) {
+		return nil
+	}
+	return r
+}
+
+// validName reports whether a buyer may give a reservation this name beside its id.
+func validName(name string) bool {
+	n := utf8.RuneCountInString(name)
+	return n >= 5 && n <= 64
+}
+
+// takenName reports whether something was ever bought under a name. Whether its
+// case counts is as with ids.
+func (w *world) takenName(in scope, name string) bool {
+	return slices.ContainsFunc(w.byScope[in], func(r *reservation) bool {
+		return r.Name == name || w.ids == FoldCase && strings.EqualFold(r.Name, name)
+	})
 }
 
 // customerID is the form that RDS documents for its identifiers (API reference,

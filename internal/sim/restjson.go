@@ -1,95 +1,107 @@
 package sim
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
+	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
 
 const restType = "application/json"
 
-// restJSON is the rest-json protocol of Savings Plans: one JSON object in, one out,
-// the operation in the path. The code of an error is in a header.
+// route is where an operation of a rest-json service is: a method and a path, in
+// which {Member} stands for a member of the request. The zero value is POST and the
+// name of the operation.
+type route struct {
+	method, path string
+	query        map[string]string // query parameter to member
+}
+
+// restJSON is the rest-json protocol: the operation in method and path, members in
+// the path, the query and, where there is one, a JSON object as body.
 var restJSON = &protocol{parse: parseREST, result: restResult, failure: restFailure}
 
-// parseREST flattens the body into members as parseJSON does. A member that is a map
-// with free keys stays one text, its JSON with sorted keys.
 func parseREST(s *service, r *http.Request, body []byte) (*operation, params, *apiError) {
-	op := s.operations[strings.TrimPrefix(r.URL.Path, "/")]
-	if op == nil || r.Method != http.MethodPost {
-		return nil, nil, fail("InvalidAction", "Unknown operation %s %q", r.Method, r.URL.Path)
-	}
-	if r.URL.RawQuery != "" {
-		return op, nil, fail("MalformedInput", "The request must not have a query")
-	}
-	if t := r.Header.Get("Content-Type"); t != restType {
-		return op, nil, fail("MalformedInput", "Content-Type must be %s, not %q", restType, t)
-	}
-	object, err := oneObject(body)
-	if err != nil {
-		return op, nil, err
-	}
+	var op *operation
 	in := params{}
-	for _, name := range op.maps {
-		value, there := object[name]
-		if !there || value == nil {
-			continue
+	for name, o := range s.operations {
+		at := o.route
+		if at.path == "" {
+			at = route{method: http.MethodPost, path: "/" + name}
 		}
-		free, ok := value.(map[string]any)
-		for _, v := range free {
-			_, text := v.(string)
-			ok = ok && text
+		if members, ok := at.match(r.Method, r.URL.Path); ok {
+			op, in = o, members
+			break
 		}
-		if !ok {
-			return op, nil, fail("MalformedInput", "%s is not a map of strings", name)
-		}
-		text, _ := json.Marshal(free) // strings always encode
-		in[name] = string(text)
-		delete(object, name)
 	}
-	if err := flatten(in, op, "", object); err != nil {
+	if op == nil {
+		return nil, nil, fail("InvalidAction", "Unable to determine service/operation name to be authorized: %s %s", r.Method, r.URL.Path)
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return op, nil, fail("MalformedInput", "The query cannot be read")
+	}
+	for name, values := range query {
+		member := op.route.query[name]
+		if member == "" || len(values) != 1 {
+			return op, nil, fail("MalformedInput", "%s has no query parameter %q, or only once", op.name, name)
+		}
+		in[member] = values[0]
+	}
+	switch {
+	case r.Method == http.MethodGet && len(body) > 0:
+		return op, nil, fail("MalformedInput", "A GET has no body")
+	case r.Method == http.MethodGet:
+		return op, in, in.check(op)
+	}
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != restType {
+		return op, nil, fail("MalformedInput", "Content-Type must be %s, not %q", restType, r.Header.Get("Content-Type"))
+	}
+	if err := decodeObject(in, op, body); err != nil {
 		return op, nil, err
 	}
 	return op, in, in.check(op)
 }
 
-// oneObject reads a body that is one JSON object and nothing behind it; numbers
-// keep their text.
-func oneObject(body []byte) (map[string]any, *apiError) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var object map[string]any
-	err := dec.Decode(&object)
-	if _, more := dec.Token(); err != nil || object == nil || !errors.Is(more, io.EOF) {
-		return nil, fail("MalformedInput", "The body is not one JSON object")
+// match reports whether a request is for the route, with the members of its path.
+func (r route) match(method, path string) (params, bool) {
+	want, got := strings.Split(r.path, "/"), strings.Split(path, "/")
+	if method != r.method || len(want) != len(got) {
+		return nil, false
 	}
-	return object, nil
+	in := params{}
+	for i, part := range want {
+		if name, ok := strings.CutPrefix(part, "{"); ok && got[i] != "" {
+			in[strings.TrimSuffix(name, "}")] = got[i]
+		} else if part != got[i] {
+			return nil, false
+		}
+	}
+	return in, true
+}
+
+func restResult(s *service, op *operation, requestID string, out node) reply {
+	r := jsonResult(s, op, requestID, out)
+	r.contentType = restType
+	return r
+}
+
+// restFailure names the code in a header and nowhere else.
+func restFailure(_ *service, _ string, err *apiError) reply {
+	body, _ := json.Marshal(map[string]string{"message": err.message}) // strings always encode
+	return reply{status: err.status(), code: err.code, contentType: restType, codeHeader: true, body: body}
 }
 
 // texts reads a member that is a map, sorted by key.
 func (p params) texts(name string) []Tag {
 	var free map[string]string
-	_ = json.Unmarshal([]byte(p[name]), &free) // parseREST wrote it; absent is none
+	_ = json.Unmarshal([]byte(p[name]), &free) // decodeObject wrote it; absent is none
 	var list []Tag
 	for key, value := range free {
 		list = append(list, Tag{key, value})
 	}
 	slices.SortFunc(list, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
 	return list
-}
-
-func restResult(_ *service, _ *operation, _ string, out node) reply {
-	r := jsonResult(nil, nil, "", out)
-	r.contentType = restType
-	return r
-}
-
-// restFailure has the code in the header alone, which the sender writes.
-func restFailure(_ *service, _ string, err *apiError) reply {
-	body, _ := json.Marshal(map[string]string{"message": err.message}) // strings always encode
-	return reply{status: err.status(), code: err.code, contentType: restType, body: body}
 }

@@ -85,6 +85,7 @@ func init() {
 	fromZero.low = 0
 	register(&service{
 		name: savingsPlans, global: true, protocol: restJSON,
+		statuses: map[string]int{"ResourceNotFoundException": 404, "ServiceQuotaExceededException": 402},
 		codes: jsonCodes(map[string]string{
 			"InternalFailure":             "InternalServerException",
 			"InvalidParameterCombination": "ValidationException",
@@ -267,7 +268,7 @@ func createPlan(c *call) (node, *apiError) {
 		}
 	}
 	token, asked := c.in["clientToken"], c.asked()
-	if r := c.world.tokens[tokenKey{c.scope(), token}]; r != nil && c.now.Before(r.BoughtAt.Add(c.opts.TokenLife)) {
+	if r := c.remembered(token); r != nil {
 		if r.Asked != asked && c.opts.TokenMismatch == RefuseMismatch {
 			return node{}, fail("ValidationException", "The client token was used with other parameters")
 		}

@@ -45,7 +45,7 @@ func (s *Sim) send(w http.ResponseWriter, r *http.Request, a answer) {
 	if a.contentType != "" {
 		h.Set("Content-Type", a.contentType)
 	}
-	if a.contentType == restType && a.code != "" {
+	if a.codeHeader {
 		h.Set("X-Amzn-Errortype", a.code)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(a.body)))

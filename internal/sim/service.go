@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -19,22 +20,28 @@ type service struct {
 	operations map[string]*operation
 	// codes are the service's own for errors that the simulator shares.
 	codes map[string]string
-	sells *seller // nil if it sells nothing
+	// statuses are the service's own for codes that have another elsewhere.
+	statuses map[string]int
+	// sources are what CloudTrail may call the service, apart from its name.
+	sources []string
+	sells   *seller // nil if it sells nothing
 }
 
 // code is what the service calls an error.
 func (s *service) code(err *apiError) *apiError {
-	if s == nil || s.codes[err.code] == "" {
+	if s == nil {
 		return err
 	}
-	return &apiError{code: s.codes[err.code], message: err.message}
+	code := cmp.Or(s.codes[err.code], err.code)
+	return &apiError{code: code, message: err.message, http: s.statuses[code]}
 }
 
 // operation is a function over the world. It knows nothing of HTTP.
 type operation struct {
 	name    string
-	spends  bool // a success is a commitment that cannot be undone
-	changes bool // a success changes something all the same
+	route   route // in the rest-json protocol; without one it is POST /<name>
+	spends  bool  // a success is a commitment that cannot be undone
+	changes bool  // a success changes something all the same
 	rate    rate
 	lists   bool // answers what commitments there are
 	pages   *pager

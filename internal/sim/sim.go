@@ -37,6 +37,17 @@ const (
 	RefuseMismatch
 )
 
+// NameRule says whether the names of OpenSearch reservations are unique, which AWS
+// does not document: it asks for a unique name and declares an error for a used one.
+type NameRule int
+
+const (
+	// NamesReusable sells again under a used name.
+	NamesReusable NameRule = iota
+	// NamesUnique refuses a name that was used in the account and region.
+	NamesUnique
+)
+
 // Options configure New. The zero value is a hostile cloud in memory. Several
 // processes over one state file should use equal options.
 type Options struct {
@@ -63,6 +74,8 @@ type Options struct {
 	Latency time.Duration
 	// IDCase says whether reservation ids are folded.
 	IDCase IDCase
+	// OpenSearchNames says whether names of OpenSearch reservations are unique.
+	OpenSearchNames NameRule
 	// Quota is how much of each service an account may hold per region, as the
 	// service counts: most sum the counts of all that are pending or active. 0
 	// means the default of each service.
@@ -297,7 +310,8 @@ func must[T any](v T, err error) T {
 type Existing struct {
 	Account    string    `json:"account"`
 	Region     string    `json:"region"`
-	ID         string    `json:"id"` // "" for a service that names what it sells
+	ID         string    `json:"id"`   // "" for a service that names what it sells
+	Name       string    `json:"name"` // beside the id, of OpenSearch; "" makes one up
 	OfferingID string    `json:"offering_id"`
 	Count      int       `json:"count"`
 	BoughtAt   time.Time `json:"bought_at"` // zero: an hour ago

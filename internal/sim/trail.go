@@ -99,8 +99,15 @@ func lowerFirst(s string) string {
 	return string(unicode.ToLower(r)) + s[size:]
 }
 
-// source is the eventSource.
-func (e *event) source() string { return e.Service + ".amazonaws.com" }
+// source is the eventSource. Where the sources of a service are in dispute, one is
+// drawn for each event: a client must read them all.
+func (e *event) source() string {
+	name := e.Service
+	if s := services[e.Service]; s != nil && len(s.sources) > 0 {
+		name = s.sources[draw(uint64(len(s.sources)), 0, "event source", e.ID)]
+	}
+	return name + ".amazonaws.com"
+}
 
 // user is the Username of a lookup. For the session of a role the guide promises
 // "a role name"; what is seen is the name of the session.

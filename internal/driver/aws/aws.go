@@ -78,6 +78,10 @@ type Config struct {
 	Now func() time.Time
 	// Answer bounds one call of Purchase, in wall time; 0 means 25 seconds.
 	Answer time.Duration
+	// OpenSearchNamesUnique says that OpenSearch refuses a second reservation under a
+	// name that was used in the account and region. AWS does not document it: it is
+	// for those who have seen it.
+	OpenSearchNamesUnique bool
 	// Transport is where proxy, dialer and certificate authorities come from; nil
 	// means a direct connection, whatever the environment says of proxies. It is
 	// copied, and its connections are never used for spending.
@@ -134,6 +138,9 @@ func newCore(cfg Config, global bool) (*core, error) {
 	}
 	if cfg.Answer < 0 {
 		return nil, fmt.Errorf("aws: answer time %s: want a positive duration", cfg.Answer)
+	}
+	if cfg.TokenWindow < 0 {
+		return nil, fmt.Errorf("aws: token window %s: want a positive duration", cfg.TokenWindow)
 	}
 	c := &core{Config: cfg, partition: partitionOf(cfg.Region)}
 	switch m := roleForm.FindStringSubmatch(cfg.RoleARN); {

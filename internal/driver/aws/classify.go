@@ -54,6 +54,23 @@ var verdicts = []verdict{
 	{"PurchaseReservedNodeOffering", "ReservedNodeQuotaExceeded", cloud.Refused},
 	{"PurchaseReservedNodeOffering", "UnsupportedOperation", cloud.Refused},
 
+	// DisabledOperationException is declared too; when it occurs is not documented.
+	{"PurchaseReservedInstanceOffering", "ResourceAlreadyExistsException", cloud.Exists},
+	{"PurchaseReservedInstanceOffering", "ResourceNotFoundException", cloud.Refused},
+	{"PurchaseReservedInstanceOffering", "LimitExceededException", cloud.Refused}, // the quota
+	{"PurchaseReservedInstanceOffering", "ValidationException", cloud.Refused},
+	{"PurchaseReservedInstanceOffering", "UnrecognizedClientException", cloud.Refused},
+	{"PurchaseReservedInstanceOffering", "InvalidSignatureException", cloud.Refused},
+	{"PurchaseReservedInstanceOffering", "ExpiredTokenException", cloud.Refused},
+
+	// ConflictException is declared too: an earlier request may have bought.
+	{"CreateReservation", "ResourceNotFoundException", cloud.Refused},
+	{"CreateReservation", "ServiceQuotaExceededException", cloud.Refused},
+	{"CreateReservation", "ValidationException", cloud.Refused},
+	{"CreateReservation", "UnrecognizedClientException", cloud.Refused},
+	{"CreateReservation", "InvalidSignatureException", cloud.Refused},
+	{"CreateReservation", "ExpiredTokenException", cloud.Refused},
+
 	{"PurchaseReservedInstancesOffering", "InvalidReservedInstancesOfferingId", cloud.Refused},
 	{"PurchaseReservedInstancesOffering", "ReservedInstancesLimitExceeded", cloud.Refused},
 	{"PurchaseReservedInstancesOffering", "ReservedInstancesCountExceeded", cloud.Refused},
@@ -147,7 +164,7 @@ type form struct {
 }
 
 // The protocols: Query (RDS, ElastiCache, Redshift), that of EC2, and JSON, whether
-// JSON 1.1 (MemoryDB) or rest-json (Savings Plans).
+// JSON 1.1 (MemoryDB, Redshift Serverless) or rest-json (OpenSearch, Savings Plans).
 var (
 	queryForm = form{code: queryCode, whole: wholeResponse}
 	ec2Form   = form{code: ec2Code, whole: wholeResponse}

@@ -19,7 +19,7 @@ import (
 // sample reads testdata/errors/PROTOCOL/CODE.http: an answer of AWS as it stands
 // on the wire. Codes, statuses and shapes are those of the service models and the
 // API references; no account of AWS was used to get them.
-func sample(t *testing.T, name string) (status int, header http.Header, body string) {
+func sample(t *testing.T, name string) *reply {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "errors", name))
 	if err != nil {
@@ -33,7 +33,7 @@ func sample(t *testing.T, name string) (status int, header http.Header, body str
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, resp.Header, string(text)
+	return &reply{status: resp.StatusCode, header: resp.Header, body: text}
 }
 
 // TestVerdicts runs the samples of each entry of the table through the SDK, as
@@ -42,7 +42,8 @@ func TestVerdicts(t *testing.T) {
 	used := map[string]bool{}
 	for _, v := range append([]verdict{busy}, verdicts...) {
 		played := 0
-		for protocol, service := range map[string]cloud.Service{"query": RDS, "json": MemoryDB, "ec2": EC2, "rest": SavingsPlans} {
+		for _, service := range []cloud.Service{RDS, MemoryDB, OpenSearch, SavingsPlans, EC2} {
+			protocol := protocolOf(service)
 			name := protocol + "/" + v.code + ".http"
 			if _, err := os.Stat(filepath.Join("testdata", "errors", name)); err != nil {
 				continue
@@ -54,9 +55,9 @@ func TestVerdicts(t *testing.T) {
 			}
 			played++
 			used[name] = true
-			status, header, body := sample(t, name)
+			recorded := sample(t, name)
 			wants := map[int]cloud.Outcome{
-				status: v.outcome, 400: v.outcome, 403: v.outcome,
+				recorded.status: v.outcome, 400: v.outcome, 403: v.outcome,
 				408: cloud.InDoubt, 500: cloud.InDoubt, 503: cloud.InDoubt,
 			}
 			if v.code == busy.code && service == EC2 {
@@ -67,10 +68,10 @@ func TestVerdicts(t *testing.T) {
 				shape := shapes[service]
 				w.bodies = shape.bodies()
 				w.buy = func(rw http.ResponseWriter, r *http.Request) {
-					if code := header.Get("X-Amzn-Errortype"); code != "" {
+					if code := recorded.header.Get("X-Amzn-Errortype"); code != "" {
 						rw.Header().Set("X-Amzn-Errortype", code)
 					}
-					answer(status, body)(rw, r)
+					answer(status, string(recorded.body))(rw, r)
 				}
 				d := w.open(t, service, nil)
 				ev, err := w.send(t, d, shape.request(w, d))
@@ -105,12 +106,12 @@ func TestVerdicts(t *testing.T) {
 
 func protocolOf(s cloud.Service) string {
 	switch s {
-	case MemoryDB:
+	case MemoryDB, RedshiftServerless:
 		return "json"
+	case OpenSearch, SavingsPlans:
+		return "rest"
 	case EC2, EC2Zonal:
 		return "ec2"
-	case SavingsPlans:
-		return "rest"
 	}
 	return "query"
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
 	"bursar/internal/cloud"
+	"bursar/internal/driver"
 )
 
 const (
@@ -36,14 +38,19 @@ type trailed struct {
 	ResponseElements map[string]any `json:"responseElements"`
 }
 
-// trail returns what the audit log has of purchases with an access key, each with
-// the id that the log names under the member idKey of the response. The log is
-// about 5 minutes late and may miss events, so nothing found proves nothing.
+// audited is a service whose purchases are looked up in the audit log.
+type audited struct{ *reserved }
+
+var _ driver.Auditor = audited{}
+
+// Trail returns what the audit log has of purchases with an access key, each with
+// the id that the log names. The log is about 5 minutes late and may miss events,
+// so nothing found proves nothing.
 //
 // Without a role every attempt has the same access key, and what the log has of
 // it proves nothing about one of them: then nothing is asked. An event that is
 // not of the configured role is left out for the same reason.
-func (d *reserved) trail(ctx context.Context, credential, source, idKey string) ([]cloud.Evidence, error) {
+func (d audited) Trail(ctx context.Context, _ driver.Request, credential string) ([]cloud.Evidence, error) {
 	if d.role == "" || credential == "" {
 		return nil, nil
 	}
@@ -72,10 +79,10 @@ func (d *reserved) trail(ctx context.Context, credential, source, idKey string) 
 			return nil, err
 		}
 		for _, e := range out.Events {
-			if aws.ToString(e.EventName) != d.opBuy || aws.ToString(e.EventSource) != source {
+			if aws.ToString(e.EventName) != d.opBuy || !slices.Contains(d.sources, aws.ToString(e.EventSource)) {
 				continue
 			}
-			id, t, err := d.boughtBy(credential, aws.ToString(e.CloudTrailEvent), idKey)
+			id, t, err := d.boughtBy(credential, aws.ToString(e.CloudTrailEvent))
 			if err != nil {
 				return nil, err
 			}
@@ -100,7 +107,7 @@ func (d *reserved) trail(ctx context.Context, credential, source, idKey string) 
 // boughtBy returns the id that the record of a purchase names, "" for a request
 // that was refused or was not of the session. A purchase that worked and names no
 // id is an error: it proves that something was bought and not what.
-func (d *reserved) boughtBy(credential, record, idKey string) (string, trailed, error) {
+func (d audited) boughtBy(credential, record string) (string, trailed, error) {
 	var t trailed
 	if err := json.Unmarshal([]byte(record), &t); err != nil {
 		return "", t, errors.New("the record of a purchase in the audit log is not JSON")
@@ -114,7 +121,7 @@ func (d *reserved) boughtBy(credential, record, idKey string) (string, trailed, 
 	if t.Account != "" && t.Account != string(d.Account) {
 		return "", t, nil
 	}
-	if id := member(t.ResponseElements, idKey); idForm.MatchString(id) {
+	if id := member(t.ResponseElements, d.bought); idForm.MatchString(id) {
 		return id, t, nil
 	}
 	return "", t, errors.New("the audit log shows a purchase by this attempt and not what it bought")

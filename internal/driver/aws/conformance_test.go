@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"fmt"
 	"net/http/httptest"
 	"slices"
@@ -35,6 +36,16 @@ func TestSavingsPlansQueued(t *testing.T) { conform(t, SavingsPlans, queuing) }
 
 func queuing(c *Config) { c.QueueSavingsPlans = true }
 
+func TestOpenSearch(t *testing.T)         { conform(t, OpenSearch) }
+func TestRedshiftServerless(t *testing.T) { conform(t, RedshiftServerless) }
+
+// TestOpenSearchNames is OpenSearch where names are known to be unique.
+func TestOpenSearchNames(t *testing.T) { conform(t, openSearchNames) }
+
+// openSearchNames is OpenSearch in a world where names are unique, with the driver
+// that relies on it.
+const openSearchNames cloud.Service = "opensearch, unique names"
+
 // conform runs the suite with the keys of the account and with a role.
 func conform(t *testing.T, s cloud.Service, mode ...func(*Config)) {
 	t.Run("Static", func(t *testing.T) { drivertest.Run(t, harness(s, "", mode...)) })
@@ -42,23 +53,36 @@ func conform(t *testing.T, s cloud.Service, mode ...func(*Config)) {
 }
 
 // samples say of each service what the suite buys, by which call, how much is more
-// than the quota leaves room for, and how much it buys at once if that is not two.
+// than the quota leaves room for, what the simulator calls it, and how much it buys
+// at once if that is not two.
 var samples = map[cloud.Service]struct {
 	goods cloud.Attributes
 	buy   string
 	quota int
+	where string
 	size  int64
 }{
-	RDS:         {cloud.Attributes{"engine": "mysql", "class": "db.r6g.large", "multi_az": "false"}, rdsProduct.opBuy, 40, 2},
-	ElastiCache: {cloud.Attributes{"engine": "redis", "node_type": "cache.m7g.large"}, elastiCacheProduct.opBuy, 300, 2},
-	MemoryDB:    {cloud.Attributes{"node_type": "db.r7g.large"}, memoryDBProduct.opBuy, 300, 2},
+	RDS:         {cloud.Attributes{"engine": "mysql", "class": "db.r6g.large", "multi_az": "false"}, rdsProduct.opBuy, 40, "rds", 2},
+	ElastiCache: {cloud.Attributes{"engine": "redis", "node_type": "cache.m7g.large"}, elastiCacheProduct.opBuy, 300, "elasticache", 2},
+	MemoryDB:    {cloud.Attributes{"node_type": "db.r7g.large"}, memoryDBProduct.opBuy, 300, "memorydb", 2},
 	EC2: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard"},
-		ec2Product.opBuy, 20, 2},
+		ec2Product.opBuy, 20, "ec2", 2},
 	EC2Zonal: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard",
-		"zone": "eu-west-1a"}, ec2Product.opBuy, 20, 2},
-	Redshift: {cloud.Attributes{"node_type": "ra3.xlplus", "offering_type": "Regular"}, redshiftProduct.opBuy, 200, 2},
+		"zone": "eu-west-1a"}, ec2Product.opBuy, 20, "ec2", 2},
+	Redshift:           {cloud.Attributes{"node_type": "ra3.xlplus", "offering_type": "Regular"}, redshiftProduct.opBuy, 200, "redshift", 2},
+	OpenSearch:         {cloud.Attributes{"instance_type": "r6g.large.search"}, openSearchProduct(false).opBuy, 100, "es", 2},
+	openSearchNames:    {cloud.Attributes{"instance_type": "r6g.large.search"}, openSearchProduct(true).opBuy, 100, "es", 2},
+	RedshiftServerless: {cloud.Attributes{}, serverlessProduct.opBuy, 1024, "redshift-serverless", 2},
 	SavingsPlans: {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": testRegion},
-		savingsPlansProduct.opBuy, 1_000_000_000, 150_000},
+		savingsPlansProduct.opBuy, 1_000_000_000, "savingsplans", 150_000},
+}
+
+// samplePayment is how the suite pays: partly upfront where that is sold.
+func samplePayment(s cloud.Service) cloud.Payment {
+	if s == RedshiftServerless {
+		return cloud.AllUpfront
+	}
+	return cloud.PartialUpfront
 }
 
 // regionOf is where a service is sold to the tests.
@@ -83,6 +107,7 @@ func harness(s cloud.Service, role string, mode ...func(*Config)) func(t *testin
 			Attempt: w.attempt,
 			NotSold: "00000000-0000-4000-8000-000000000000",
 			Trails:  role != "",
+			Vague:   s == EC2 || s == EC2Zonal, // "retired", User Guide
 		}
 	}
 }
@@ -99,7 +124,11 @@ type world struct {
 }
 
 func newWorld(t *testing.T, what cloud.Service, mode ...func(*Config)) *world {
-	s, err := sim.New(sim.Options{Seed: 7, Visibility: 5 * time.Minute, PageSize: 7, Unthrottled: true})
+	opts := sim.Options{Seed: 7, Visibility: 5 * time.Minute, PageSize: 7, Unthrottled: true}
+	if what == openSearchNames {
+		opts.OpenSearchNames = sim.NamesUnique
+	}
+	s, err := sim.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +144,7 @@ func newWorld(t *testing.T, what cloud.Service, mode ...func(*Config)) *world {
 	w.Advance(300 * 24 * time.Hour)
 	w.Advance(time.Duration((40-w.Now().Day())%31) * 24 * time.Hour)
 	list, err := w.open(t, nil).Offerings(t.Context(), driver.Query{
-		Attributes: samples[what].goods, Term: cloud.OneYear, Payment: cloud.PartialUpfront,
+		Attributes: samples[what].goods, Term: cloud.OneYear, Payment: samplePayment(what),
 	})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("offerings: %v, %v", list, err)
@@ -135,7 +164,8 @@ func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 	if change != nil {
 		change(&cfg)
 	}
-	d, err := Open(w.what, cfg)
+	cfg.OpenSearchNamesUnique = w.what == openSearchNames
+	d, err := Open(w.service(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,14 +199,16 @@ func (w *world) Advance(d time.Duration) {
 func (w *world) Owned(r driver.Request) (n int) {
 	for _, e := range w.sim.Ledger() {
 		switch {
-		case e.Service != strings.TrimSuffix(string(w.what), "-zonal"):
+		case e.Service != samples[w.what].where:
 		case !r.FireAt.IsZero():
 			if e.StartsAt.Equal(r.FireAt) && e.State != "queued-deleted" {
 				n++
 			}
-		case (w.what == Redshift || w.what == EC2Zonal) && !e.Existing:
+		case (w.what == Redshift || w.what == EC2Zonal || w.what == OpenSearch) && !e.Existing:
 			n++
-		case strings.EqualFold(e.ID, r.Identity):
+		case strings.EqualFold(e.ID, r.Identity) || w.what == openSearchNames && strings.EqualFold(e.Name, r.Identity):
+			n++
+		case w.what == RedshiftServerless && e.Token == clientToken(r.Identity):
 			n++
 		case slices.ContainsFunc(e.Tags, func(t sim.Tag) bool { return t.Key == identityTag && strings.EqualFold(t.Value, r.Identity) }):
 			n++
@@ -199,9 +231,9 @@ func (w *world) Hold(d time.Duration) { w.fault(sim.Fault{Kind: sim.Delay, Durat
 func (w *world) fault(f sim.Fault) {
 	w.t.Helper()
 	switch f.Kind {
-	case sim.StaleListing, sim.WrongCaller:
+	case sim.StaleListing, sim.StrangeState, sim.WrongCaller:
 	default:
-		f.Operation = samples[w.what].buy
+		f.Operation = cmp.Or(f.Operation, samples[w.what].buy)
 	}
 	if _, err := w.sim.AddFault(f); err != nil {
 		w.t.Fatal(err)
@@ -226,6 +258,9 @@ func (w *world) Inject(f drivertest.Fault) {
 		drivertest.PaymentFails:    {Kind: sim.PaymentFailed},
 		drivertest.CallerChanges:   {Kind: sim.WrongCaller},
 		drivertest.ListingStale:    {Kind: sim.StaleListing, Duration: 24 * time.Hour},
+		drivertest.ListingBusy:     {Kind: sim.Throttle, Operation: shapes[w.service()].product.opReserved},
+		drivertest.StateStrange:    {Kind: sim.StrangeState},
+		drivertest.DeliveredTwice:  {Kind: sim.Duplicate},
 	}[f])
 }
 
@@ -240,6 +275,9 @@ func (w *world) Stock(list ...driver.Request) {
 		case w.what == SavingsPlans:
 			e.Tags = []sim.Tag{{Key: identityTag, Value: r.Identity}}
 		}
+		if w.service() == OpenSearch {
+			e.Name = r.Identity
+		}
 		all = append(all, e)
 	}
 	if err := w.sim.Add(all...); err != nil {
@@ -247,9 +285,15 @@ func (w *world) Stock(list ...driver.Request) {
 	}
 }
 
-// named reports whether the id of a reservation is ours to choose.
-func (w *world) named() bool {
-	return !slices.Contains([]cloud.Service{Redshift, EC2, EC2Zonal, SavingsPlans}, w.what)
+// named reports whether we choose the ids.
+func (w *world) named() bool { return w.what == RDS || w.what == ElastiCache || w.what == MemoryDB }
+
+// service is what the driver calls it.
+func (w *world) service() cloud.Service {
+	if w.what == openSearchNames {
+		return OpenSearch
+	}
+	return w.what
 }
 
 func (w *world) FillQuota() {

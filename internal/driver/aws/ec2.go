@@ -62,6 +62,7 @@ var ec2Product = func() product {
 var ec2ZonalProduct = func() product {
 	p := ec2Shared
 	p.service, p.class, p.title = EC2Zonal, cloud.ClassNone, "EC2 (zonal)"
+	p.sources, p.bought = []string{"ec2.amazonaws.com"}, "reservedInstancesId"
 	p.attributes = append([]driver.Attribute{{Key: "zone", Example: "eu-west-1a"}}, p.attributes...)
 	p.guarantee = "EC2 promises nothing about reserved instances of a zone: it buys again whenever it is asked again. One purchase at a " +
 		"time is open in the account and region, and one in doubt is not asked again before the inventory or the audit log has told what it did."
@@ -101,58 +102,6 @@ func (d ec2Regional) Release(ctx context.Context, r driver.Request, order cloud.
 		}
 		return &driver.Error{Operation: opRelease, Err: fmt.Errorf("the answer says nothing of order %s", order.ID)}
 	})
-}
-
-// ec2Zone is EC2 in a zone, with its audit log. The answer to a purchase names an
-// id, and the reservation is read by it.
-type ec2Zone struct{ *reserved }
-
-var (
-	_ driver.Auditor  = ec2Zone{}
-	_ driver.Follower = ec2Zone{}
-)
-
-// Trail returns the reservations that the session with this access key bought.
-func (d ec2Zone) Trail(ctx context.Context, _ driver.Request, credential string) ([]cloud.Evidence, error) {
-	return d.trail(ctx, credential, "ec2.amazonaws.com", "reservedInstancesId")
-}
-
-// Poll reads the reservation that the answer to a purchase named. EC2 is
-// eventually consistent: one that is not there yet is accepted.
-func (d ec2Zone) Poll(ctx context.Context, r driver.Request, handle string) (cloud.Evidence, error) {
-	fail := func(err error) (cloud.Evidence, error) {
-		return cloud.Evidence{}, &driver.Error{Operation: d.opReserved, Err: err}
-	}
-	if r.Account != d.Account {
-		return fail(driver.ErrWrongAccount)
-	}
-	if !idForm.MatchString(handle) {
-		return fail(errors.New("the handle is not the id of a reservation"))
-	}
-	absent := cloud.Evidence{Kind: cloud.EvidenceAbsence, Operation: d.opReserved, Started: d.now()}
-	creds, err := d.readCredentials(ctx, d.grant)
-	if err != nil {
-		return cloud.Evidence{}, err
-	}
-	found, err := d.list(ctx, creds, handle, &absent)
-	if err != nil {
-		return cloud.Evidence{}, err
-	}
-	if len(found) == 0 {
-		absent.Outcome, absent.Handle, absent.Detail = cloud.Accepted, handle, handle+" is not listed yet"
-		return absent, nil
-	}
-	ev := found[0]
-	ev.Handle = handle
-	switch ev.Commitment.State {
-	case cloud.Pending, cloud.Active:
-		ev.Outcome = cloud.Bought
-	case cloud.Failed:
-		ev.Outcome, ev.Detail = cloud.Refused, "the payment of "+handle+" failed"
-	default:
-		ev.Outcome, ev.Detail = cloud.Accepted, "EC2 does not say what became of "+handle
-	}
-	return ev, nil
 }
 
 // ec2API reads and buys reserved instances of one scope.

@@ -32,7 +32,8 @@ var redshiftProduct = product{
 		reads:  []string{"redshift:DescribeReservedNodeOfferings", "redshift:DescribeReservedNodes", lookupEvents},
 		spends: []string{"redshift:PurchaseReservedNodeOffering"},
 	},
-	form: queryForm,
+	form:    queryForm,
+	sources: []string{"redshift.amazonaws.com"}, bought: "reservedNodeId",
 	states: map[string]cloud.CommitmentState{
 		"payment-pending": cloud.Pending, // Management Guide
 		"pending-payment": cloud.Pending, // API Reference
@@ -44,16 +45,6 @@ var redshiftProduct = product{
 	opOfferings: "DescribeReservedNodeOfferings", noOffering: "ReservedNodeOfferingNotFound",
 	opReserved: "DescribeReservedNodes", noReservation: "ReservedNodeNotFound",
 	opBuy: "PurchaseReservedNodeOffering",
-}
-
-// redshiftNodes is Redshift with its audit log.
-type redshiftNodes struct{ *reserved }
-
-var _ driver.Auditor = redshiftNodes{}
-
-// Trail returns the reserved nodes that the session with this access key bought.
-func (d redshiftNodes) Trail(ctx context.Context, _ driver.Request, credential string) ([]cloud.Evidence, error) {
-	return d.trail(ctx, credential, "redshift.amazonaws.com", "reservedNodeId")
 }
 
 type redshiftAPI struct{ *core }

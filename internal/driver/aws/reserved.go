@@ -42,12 +42,20 @@ type product struct {
 	grant      grant
 	form       form
 	// arn is what the ARN of a reservation has before the id, behind partition,
-	// region and account: "rds" and "ri:"; empty where reservations have no ARN.
+	// region and account: "rds" and "ri:"; without the second, the form of what
+	// follows the account is not known. Empty where reservations have no ARN.
 	arn [2]string
+	// labeled: the identity is a name beside the id, which AWS makes. A listing
+	// shows it and cannot be filtered by it.
+	labeled bool
 	// most is how much one purchase may be of; 0 means what fits 32 bits.
 	most int64
 	// allows says what is wrong with a quantity besides; nil allows all.
 	allows func(o cloud.Offering, quantity int64) error
+	// sources are the event sources under which the audit log may have a purchase,
+	// and bought is the member of its answer that holds the id.
+	sources []string
+	bought  string
 	// unoffered: a reservation does not say of which offering it is.
 	unoffered bool
 	// states are the states of a reservation in the service's words.
@@ -85,7 +93,8 @@ type page struct {
 // answer does not say.
 type item struct {
 	id           string
-	foreign      bool // of the same wire API, but not of this service
+	name         string // ours, beside the id
+	foreign      bool   // of the same wire API, but not of this service
 	attributes   cloud.Attributes
 	seconds      int64
 	payment      string
@@ -98,7 +107,6 @@ type item struct {
 
 	// Of a reservation only.
 	offering, arn, lease, state string
-	name                        string // the token that we gave
 	count                       int64
 	start                       time.Time
 }
@@ -109,6 +117,9 @@ var payments = map[cloud.Payment]string{
 	cloud.PartialUpfront: "Partial Upfront",
 	cloud.NoUpfront:      "No Upfront",
 }
+
+// nameMin is the least number of characters of a name beside the id.
+const nameMin = 5
 
 var reservationForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
@@ -124,22 +135,28 @@ func CheckReservationID(identity string) error {
 
 // Info returns the facts of the service.
 func (d *reserved) Info() driver.Info {
-	i := driver.Info{
-		Lane: d.lane(), Class: d.class, Life: d.life(), Settle: settleTime, Answer: d.Answer,
-		Lists: !d.named(), Attributes: slices.Clone(d.attributes), Guarantee: d.guarantee,
+	info := driver.Info{
+		Lane: d.lane(), Class: d.class, Life: d.life(), Settle: settleTime, Answer: d.Answer, Lists: !d.byID(),
+		Attributes: slices.Clone(d.attributes), Guarantee: d.guarantee,
 	}
-	if d.class == cloud.ClassToken {
-		i.Window = d.TokenWindow
+	if d.class == cloud.ClassToken || d.class == cloud.ClassUnlisted {
+		info.Window = d.TokenWindow
 	}
-	return i
+	return info
 }
 
 func (d *reserved) lane() cloud.Lane {
 	return cloud.Lane{Provider: cloud.AWS, Account: d.Account, Region: d.Region, Service: d.service}
 }
 
-// named reports whether the service takes an id that we choose.
-func (d *reserved) named() bool { return d.class == cloud.ClassName }
+// byID reports whether the service takes an id that we choose.
+func (d *reserved) byID() bool { return d.class == cloud.ClassName && !d.labeled }
+
+// carries reports whether our identity is in the request, as an id, a name or what
+// a token is made of.
+func (d *reserved) carries() bool {
+	return d.class == cloud.ClassName || d.class == cloud.ClassUnlisted || d.labeled
+}
 
 // Offerings returns every offering that matches q. Offerings on terms or
 // payments that are no longer sold to new buyers are left out.
@@ -324,10 +341,13 @@ func (d *reserved) checkOrder(r driver.Request) error {
 	if err := d.accepts(r, d.service); err != nil {
 		return err
 	}
-	if d.named() {
+	if d.carries() {
 		if err := CheckReservationID(r.Identity); err != nil {
 			return err
 		}
+	}
+	if d.labeled && len(r.Identity) < nameMin {
+		return fmt.Errorf("%q is not the name of a reservation: want at least %d characters", r.Identity, nameMin)
 	}
 	most := d.most
 	if most == 0 {
@@ -370,6 +390,9 @@ func (d *reserved) receipt(got *item, r driver.Request) (receipt, error) {
 		if !idForm.MatchString(got.id) {
 			return receipt{}, errors.New("the answer names no id of a known form")
 		}
+		if d.labeled && !strings.EqualFold(got.name, r.Identity) {
+			return receipt{}, fmt.Errorf("the answer is about a reservation with the name %q", got.name)
+		}
 		if d.class == cloud.ClassToken {
 			return receipt{commitment: d.asked(got, r), detail: "the answer names " + got.id + " and nothing else"}, nil
 		}
@@ -399,7 +422,7 @@ func (d *reserved) asked(got *item, r driver.Request) *cloud.Commitment {
 // engine, which knows the tolerance.
 func (d *reserved) fits(c cloud.Commitment, r driver.Request) error {
 	switch {
-	case d.named() && !strings.EqualFold(c.ID, r.Identity):
+	case d.byID() && !strings.EqualFold(c.ID, r.Identity):
 		return fmt.Errorf("the answer is about reservation %s", c.ID)
 	case c.OfferingID != r.Offering.ID:
 		return errors.New("the answer is about another offering")
@@ -418,7 +441,7 @@ func (d *reserved) fits(c cloud.Commitment, r driver.Request) error {
 // Find returns what exists under r.Identities, or the whole inventory without
 // them, and always where the service knows nothing by a name of ours. A service
 // answers an id it does not know with a fault; an empty list is taken the same
-// way.
+// way. Where the identity is a name beside the id, the inventory is searched for it.
 //
 // The look began at Started by our clock and not after CloudTime by the cloud's:
 // that of its first answer.
@@ -429,43 +452,56 @@ func (d *reserved) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence
 	if r.Account != d.Account {
 		return fail(driver.ErrWrongAccount)
 	}
+	var names []string
+	if d.class.Named() {
+		for _, id := range r.Identities {
+			if id == "" {
+				return fail(errors.New("an empty identity"))
+			}
+			if !slices.ContainsFunc(names, func(s string) bool { return strings.EqualFold(s, id) }) {
+				names = append(names, id)
+			}
+		}
+	}
 	absent := cloud.Evidence{Kind: cloud.EvidenceAbsence, Operation: d.opReserved, Started: d.now()}
 	creds, err := d.readCredentials(ctx, d.grant)
 	if err != nil {
 		return nil, err
 	}
+	ids := []string{""}
+	if d.byID() && len(names) > 0 {
+		ids = names
+	}
 	var found []cloud.Evidence
-	if len(r.Identities) == 0 || !d.named() {
-		if found, err = d.list(ctx, creds, "", &absent); err != nil {
+	for _, id := range ids {
+		list, err := d.list(ctx, creds, id, &absent)
+		if err != nil {
 			return nil, err
 		}
-		absent.Detail = fmt.Sprintf("the account has no %s in the region", d.noun)
-		if d.class == cloud.ClassToken && len(r.Identities) > 0 {
-			found = slices.DeleteFunc(found, func(ev cloud.Evidence) bool {
-				return !slices.ContainsFunc(r.Identities, func(id string) bool { return id != "" && strings.EqualFold(id, ev.Commitment.Name) })
-			})
-			absent.Detail = fmt.Sprintf("no %s under %d identities", d.noun, len(r.Identities))
-		}
-	} else {
-		for i, id := range r.Identities {
-			if id == "" {
-				return fail(errors.New("an empty identity"))
-			}
-			if slices.ContainsFunc(r.Identities[:i], func(s string) bool { return strings.EqualFold(s, id) }) {
-				continue
-			}
-			list, err := d.list(ctx, creds, id, &absent)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, list...)
-			absent.Detail = fmt.Sprintf("no %s under %d identities", d.noun, i+1)
-		}
+		found = append(found, list...)
+	}
+	absent.Detail = fmt.Sprintf("the account has no %s in the region", d.noun)
+	if len(names) > 0 {
+		found = under(names, found)
+		absent.Detail = fmt.Sprintf("no %s under %d identities", d.noun, len(names))
 	}
 	if len(found) > 0 {
 		return found, nil
 	}
 	return []cloud.Evidence{absent}, nil
+}
+
+// under keeps what has one of the names as its id or beside it.
+func under(names []string, found []cloud.Evidence) (kept []cloud.Evidence) {
+	for _, ev := range found {
+		if slices.ContainsFunc(names, func(s string) bool {
+			return strings.EqualFold(s, ev.Commitment.ID) || strings.EqualFold(s, ev.Commitment.Name)
+		}) {
+			ev.Outcome = cloud.Exists
+			kept = append(kept, ev)
+		}
+	}
+	return kept
 }
 
 // list returns the reservations under one id, or all for an empty id. It writes
@@ -514,9 +550,6 @@ func (d *reserved) list(ctx context.Context, creds aws.Credentials, id string, a
 				Kind: cloud.EvidenceListing, Operation: d.opReserved, Started: started,
 				CloudTime: absent.CloudTime, RequestID: absent.RequestID, Status: absent.Status,
 				Detail: fmt.Sprintf("commitment %s is %s", c.ID, c.State), Commitment: &c,
-			}
-			if id != "" {
-				ev.Outcome = cloud.Exists
 			}
 			found = append(found, ev)
 		}
@@ -570,8 +603,12 @@ func (d *reserved) commitment(i item) (cloud.Commitment, error) {
 		if region == Global {
 			region = ""
 		}
-		want := fmt.Sprintf("arn:%s:%s:%s:%s:%s%s", d.partition, a[0], region, d.Account, a[1], c.ID)
-		if !strings.EqualFold(c.ARN, want) {
+		want := fmt.Sprintf("arn:%s:%s:%s:%s:", d.partition, a[0], region, d.Account)
+		has := c.ARN[:min(len(c.ARN), len(want))]
+		if a[1] != "" {
+			want, has = want+a[1]+c.ID, c.ARN
+		}
+		if !strings.EqualFold(has, want) {
 			return c, fmt.Errorf("reservation %s has an ARN of another account, region or name", c.ID)
 		}
 	}
@@ -615,11 +652,11 @@ func durationOf(t cloud.Term) *string {
 	return aws.String(fmt.Sprint(int64(t) * secondsAYear / 12))
 }
 
-// paymentOf reads an offering type; an old reservation keeps the word AWS has
-// for it.
+// paymentOf reads an offering type, "All Upfront" or "ALL_UPFRONT"; an old
+// reservation keeps the word AWS has for it.
 func paymentOf(offeringType string) cloud.Payment {
 	for p, word := range payments {
-		if word == offeringType {
+		if word == offeringType || strings.ToUpper(strings.ReplaceAll(word, " ", "_")) == offeringType {
 			return p
 		}
 	}

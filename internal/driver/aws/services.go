@@ -15,17 +15,19 @@ const (
 	ElastiCache cloud.Service = "elasticache"
 	MemoryDB    cloud.Service = "memorydb"
 	Redshift    cloud.Service = "redshift"
+	OpenSearch  cloud.Service = "opensearch"
 	EC2         cloud.Service = "ec2"       // reserved instances of a region
 	EC2Zonal    cloud.Service = "ec2-zonal" // reserved instances of an availability zone
 
-	SavingsPlans cloud.Service = "savingsplans"
+	RedshiftServerless cloud.Service = "redshift-serverless"
+	SavingsPlans       cloud.Service = "savingsplans"
 )
 
 // Global is the region of the services that have none.
 const Global cloud.Region = "global"
 
 // Services are those that Open knows.
-var Services = []cloud.Service{RDS, ElastiCache, MemoryDB, Redshift, EC2, EC2Zonal, SavingsPlans}
+var Services = []cloud.Service{RDS, ElastiCache, MemoryDB, Redshift, EC2, EC2Zonal, OpenSearch, RedshiftServerless, SavingsPlans}
 
 // HasRegions reports whether a service is sold by region; what another one sells is
 // in Global.
@@ -45,16 +47,20 @@ func Open(s cloud.Service, cfg Config) (driver.Service, error) {
 	case MemoryDB:
 		return &reserved{c, memoryDBProduct, memoryDBAPI{c}}, nil
 	case Redshift:
-		return redshiftNodes{&reserved{c, redshiftProduct, redshiftAPI{c}}}, nil
+		return audited{&reserved{c, redshiftProduct, redshiftAPI{c}}}, nil
 	case EC2:
 		return ec2Regional{&reserved{c, ec2Product, ec2API{c, types.ScopeRegional}}}, nil
-	case EC2Zonal:
-		return ec2Zone{&reserved{c, ec2ZonalProduct, ec2API{c, types.ScopeAvailabilityZone}}}, nil
 	case SavingsPlans:
 		if c.QueueSavingsPlans {
 			return queuedPlans{savingsPlans{&reserved{c, queuedPlansProduct, savingsPlansAPI{c}}}}, nil
 		}
 		return savingsPlans{&reserved{c, savingsPlansProduct, savingsPlansAPI{c}}}, nil
+	case EC2Zonal:
+		return followed{audited{&reserved{c, ec2ZonalProduct, ec2API{c, types.ScopeAvailabilityZone}}}}, nil
+	case OpenSearch:
+		return followed{audited{&reserved{c, openSearchProduct(c.OpenSearchNamesUnique), openSearchAPI{c}}}}, nil
+	case RedshiftServerless:
+		return audited{&reserved{c, serverlessProduct, serverlessAPI{c}}}, nil
 	}
 	return nil, fmt.Errorf("aws %s cannot be bought", s)
 }

@@ -29,10 +29,12 @@ type shape struct {
 	none       string
 	unsold     string // body of a listing without offerings, where that is no error
 	sent       string // body of the purchase
-	target     string // X-Amz-Target of the purchase
+	target     string // of the purchase: X-Amz-Target, or method and path
 	id         string // of the reservation
+	name       string // beside it
 	arn        string
-	reads      []string // actions of its session policy
+	payment    cloud.Payment // "" is partly upfront
+	reads      []string      // actions of its session policy
 	spends     []string
 }
 
@@ -130,11 +132,56 @@ var shapes = map[cloud.Service]shape{
 		unsold:   `{"searchResults":[]}`,
 		sent: `{"clientToken":"bu-wire-1","commitment":"1.50","savingsPlanOfferingId":"` + wireOffering +
 			`","tags":{"a":"1","bursar:identity":"bu-wire-1"},"upfrontPaymentAmount":"6570"}`,
-		id: wireEC2ID, arn: "arn:aws:savingsplans::" + testAccount + ":savingsplan/" + wireEC2ID,
+		target: "POST /CreateSavingsPlan",
+		id:     wireEC2ID, arn: "arn:aws:savingsplans::" + testAccount + ":savingsplan/" + wireEC2ID,
 		reads:  []string{"savingsplans:DescribeSavingsPlansOfferings", "savingsplans:DescribeSavingsPlans"},
 		spends: []string{"savingsplans:CreateSavingsPlan", "savingsplans:TagResource"},
 	},
+	OpenSearch: {
+		product:    openSearchProduct(false),
+		attributes: cloud.Attributes{"instance_type": "r6g.large.search"},
+		offering:   `{"ReservedInstanceOfferings":[{"ReservedInstanceOfferingId":"` + wireOffering + `",` + searchJSON + `}]}`,
+		bought:     `{"ReservedInstanceId":"` + wireEC2ID + `","ReservationName":"` + wireID + `"}`,
+		reserved:   `{"ReservedInstances":[{` + searchInstanceJSON + `}]}`,
+		none:       `{"ReservedInstances":[]}`,
+		sent:       `{"InstanceCount":2,"ReservationName":"bu-wire-1","ReservedInstanceOfferingId":"` + wireOffering + `"}`,
+		target:     "POST /2021-01-01/opensearch/purchaseReservedInstanceOffering",
+		id:         wireEC2ID,
+		name:       wireID,
+		reads:      []string{"es:DescribeReservedInstanceOfferings", "es:DescribeReservedInstances", "cloudtrail:LookupEvents"},
+		spends:     []string{"es:PurchaseReservedInstanceOffering"},
+	},
+	RedshiftServerless: {
+		product:    serverlessProduct,
+		attributes: cloud.Attributes{},
+		payment:    cloud.AllUpfront,
+		offering:   `{"reservationOfferingsList":[` + serverlessJSON + `]}`,
+		bought:     `{"reservation":{` + serverlessReservationJSON + `}}`,
+		reserved:   `{"reservationsList":[{` + serverlessReservationJSON + `}]}`,
+		none:       `{"reservationsList":[]}`,
+		unsold:     `{"reservationOfferingsList":[]}`,
+		// The token is that of the identity bu-wire-1, for ever: see clientToken.
+		sent:   `{"capacity":2,"clientToken":"86968a30-c427-460e-ab9d-f952c7ae4817","offeringId":"` + wireOffering + `"}`,
+		target: "RedshiftServerless.CreateReservation",
+		id:     wireEC2ID,
+		arn:    "arn:aws:redshift-serverless:eu-west-1:" + testAccount + ":reservation/" + wireEC2ID,
+		reads:  []string{"redshift-serverless:ListReservationOfferings", "redshift-serverless:ListReservations", "cloudtrail:LookupEvents"},
+		spends: []string{"redshift-serverless:CreateReservation"},
+	},
 }
+
+const searchJSON = `"InstanceType":"r6g.large.search","Duration":31536000,"FixedPrice":512.1,"UsagePrice":0.07,"CurrencyCode":"USD",` +
+	`"PaymentOption":"PARTIAL_UPFRONT","RecurringCharges":[{"RecurringChargeAmount":0.0125,"RecurringChargeFrequency":"Hourly"}]`
+
+const searchInstanceJSON = `"ReservedInstanceId":"` + wireEC2ID + `","ReservationName":"` + wireID + `","ReservedInstanceOfferingId":"` + wireOffering +
+	`","BillingSubscriptionId":12345,"StartTime":1927857907.0,"InstanceCount":2,"State":"payment-pending",` + searchJSON
+
+const serverlessJSON = `{"offeringId":"` + wireOffering + `","duration":31536000,"hourlyCharge":0.0825,"upfrontCharge":512.1,"currencyCode":"USD",` +
+	`"offeringType":"ALL_UPFRONT"}`
+
+const serverlessReservationJSON = `"reservationId":"` + wireEC2ID + `","reservationArn":"arn:aws:redshift-serverless:eu-west-1:` + testAccount +
+	`:reservation/` + wireEC2ID + `","startDate":"2031-02-03T04:05:07Z","endDate":"2032-02-03T04:05:07Z","capacity":2,"status":"payment-pending",` +
+	`"offering":` + serverlessJSON
 
 const planJSON = `{"offeringId":"` + wireOffering + `","savingsPlanId":"` + wireEC2ID + `","savingsPlanArn":"arn:aws:savingsplans::` + testAccount +
 	`:savingsplan/` + wireEC2ID + `","start":"2031-02-03T04:05:07.000Z","end":"2032-02-03T04:05:06.000Z","state":"payment-pending",` +
@@ -215,6 +262,9 @@ func (s shape) request(w *wire, d driver.Service) driver.Request {
 	r := w.request(d)
 	r.Tags = map[string]string{"a": "1"}
 	r.Offering.Service, r.Offering.Attributes = s.product.service, s.attributes
+	if s.payment != "" {
+		r.Offering.Payment = s.payment
+	}
 	if s.product.service == SavingsPlans {
 		r.Quantity, r.Offering.Region = 150_000, Global
 		r.Offering.Unit = money.MustParse("0.00001", "USD")
@@ -251,6 +301,9 @@ func TestServiceOnTheWire(t *testing.T) {
 		w.buy = func(rw http.ResponseWriter, r *http.Request) {
 			text, _ := io.ReadAll(r.Body)
 			body, target = string(text), r.Header.Get("X-Amz-Target")
+			if r.URL.Path != "/" {
+				target = r.Method + " " + r.URL.Path
+			}
 			buy(rw, r)
 		}
 		r := s.request(w, d)
@@ -273,11 +326,12 @@ func TestServiceOnTheWire(t *testing.T) {
 			t.Errorf("evidence %+v", ev)
 		}
 		want := cloud.Commitment{
-			Lane: d.Info().Lane, ID: s.id, ARN: s.arn, OfferingID: wireOffering, Attributes: s.attributes,
-			Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: 2, State: cloud.Pending,
+			Lane: d.Info().Lane, ID: s.id, Name: s.name, ARN: s.arn, OfferingID: wireOffering, Attributes: s.attributes,
+			Term: cloud.OneYear, Payment: r.Offering.Payment, Quantity: 2, State: cloud.Pending,
 			Upfront: money.MustParse("512.1", "USD"), Hourly: money.MustParse("0.0825", "USD"), Start: time.Date(2031, 2, 3, 4, 5, 7, 0, time.UTC),
 		}
-		if s.product.service == SavingsPlans {
+		switch s.product.service {
+		case SavingsPlans:
 			want.Quantity, want.Upfront, want.Hourly, want.Unit = r.Quantity, r.Offering.Upfront, r.Offering.Hourly, r.Offering.Unit
 			want.Name = wireID
 			asked := want
@@ -285,13 +339,17 @@ func TestServiceOnTheWire(t *testing.T) {
 			if diff := cmp.Diff(&asked, ev.Commitment); diff != "" || ev.Outcome != cloud.Bought || !strings.Contains(ev.Detail, "and nothing else") {
 				t.Errorf("outcome %s, %s, commitment (-want +got):\n%s", ev.Outcome, ev.Detail, diff)
 			}
-		} else if s.product.service == EC2 || s.product.service == EC2Zonal {
+		case EC2, EC2Zonal:
+			want.OfferingID, want.State, want.Start = "", cloud.Queued, time.Date(2031, 2, 3, 6, 0, 0, 0, time.UTC)
+			fallthrough
+		case OpenSearch:
 			if ev.Outcome != cloud.Accepted || ev.Handle != s.id || ev.Commitment != nil {
 				t.Errorf("evidence %+v, want the handle %s", ev, s.id)
 			}
-			want.OfferingID, want.State, want.Start = "", cloud.Queued, time.Date(2031, 2, 3, 6, 0, 0, 0, time.UTC)
-		} else if diff := cmp.Diff(&want, ev.Commitment); diff != "" || ev.Outcome != cloud.Bought {
-			t.Errorf("outcome %s, commitment (-want +got):\n%s", ev.Outcome, diff)
+		default:
+			if diff := cmp.Diff(&want, ev.Commitment); diff != "" || ev.Outcome != cloud.Bought {
+				t.Errorf("outcome %s, commitment (-want +got):\n%s", ev.Outcome, diff)
+			}
 		}
 		w.mu.Lock()
 		w.armed = false
@@ -324,10 +382,16 @@ func TestServiceInDoubt(t *testing.T) {
 		"regular":          {"Upgradable", "Regular"},
 		"another count":    {"Count>2<", "Count>3<"},
 		"another number":   {`"NodeCount":2`, `"NodeCount":3`},
+		"another capacity": {`"capacity":2`, `"capacity":3`},
+		"another option":   {"ALL_UPFRONT", "NO_UPFRONT"},
+		"no offering":      {`"offering":`, `"thing":`},
+		"no instance id":   {`"ReservedInstanceId"`, `"ReservedThing"`},
+		"no name":          {`"ReservationName"`, `"ReservedThing"`},
 		"another account":  {testAccount, "444455556666"},
 		"no price":         {"FixedPrice", "NoPrice"},
 		"no id":            {"eservedInstancesId", "eservedThing"},
-		"strange id":       {wireEC2ID, "e5a2 ff3b"},
+		"strange id":       {`nstanceId":"` + wireEC2ID, `nstanceId":"e5a2 ff3b`},
+		"strange id too":   {"Id>" + wireEC2ID, "Id>e5a2 ff3b"},
 		"no plan id":       {"savingsPlanId", "savingsPlan"},
 	}
 	forEach(t, func(t *testing.T, s shape, _ *wire, _ driver.Service) {
@@ -390,7 +454,7 @@ func TestServiceAbsence(t *testing.T) {
 			}
 		}
 		w.bodies[s.product.opOfferings] = "400!" + s.errorBody(s.product.noOffering)
-		if s.unsold != "" {
+		if s.product.noOffering == "" { // nothing is asked for by its id
 			w.bodies[s.product.opOfferings] = s.unsold
 		}
 		if list, err := d.Offerings(t.Context(), driver.Query{ID: "9"}); err != nil || len(list) != 0 {
@@ -421,7 +485,7 @@ func TestServiceGaps(t *testing.T) {
 
 func (s shape) errorBody(code string) string {
 	switch s.product.service {
-	case MemoryDB, SavingsPlans:
+	case MemoryDB, OpenSearch, RedshiftServerless, SavingsPlans:
 		return `{"__type":"` + code + `","message":"no"}`
 	case EC2, EC2Zonal:
 		return ec2Error(code)

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log"
@@ -97,10 +98,7 @@ func (w *wire) serve(rw http.ResponseWriter, r *http.Request) {
 	c.body = string(body)
 	c.form, _ = url.ParseQuery(c.body)
 	if c.action = c.form.Get("Action"); c.action == "" {
-		c.action = c.target[strings.LastIndex(c.target, ".")+1:]
-	}
-	if path := strings.TrimPrefix(r.URL.Path, "/"); path != "" {
-		c.action = path
+		c.action = cmp.Or(c.target[strings.LastIndex(c.target, ".")+1:], openSearchReads[r.URL.Path], strings.TrimPrefix(r.URL.Path, "/"))
 	}
 	w.record(c)
 	text := map[string]string{opIdentity: w.identity, rdsProduct.opOfferings: w.offerings, rdsProduct.opReserved: w.reserved, opAssumeRole: w.assume}[c.action]
@@ -113,6 +111,12 @@ func (w *wire) serve(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(200, text)(rw, r)
+}
+
+// openSearchReads are the operations of OpenSearch by where they are.
+var openSearchReads = map[string]string{
+	"/2021-01-01/opensearch/reservedInstanceOfferings": "DescribeReservedInstanceOfferings",
+	"/2021-01-01/opensearch/reservedInstances":         "DescribeReservedInstances",
 }
 
 func (w *wire) record(c call) {

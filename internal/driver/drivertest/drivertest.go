@@ -15,6 +15,7 @@
 package drivertest
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -31,8 +32,9 @@ type World interface {
 	Advance(d time.Duration)
 	// Owned counts the commitments, in any state, shown by listings or not, by
 	// which the cloud knows a request: under its identity, in any case of the
-	// letters, whether that is an id, a tag or a token; in class Q for its second, deleted orders left out; in class C all
-	// that were bought. It is the truth.
+	// letters, whether that is an id, a name, a tag or a token; in class Q for its
+	// second, deleted orders left out; in class C all that were bought. It is the
+	// truth.
 	Owned(r driver.Request) int
 	// Spending counts the requests that could spend, of all attempts, that came
 	// in over the wire since the world began, whatever became of them.
@@ -72,6 +74,9 @@ const (
 	PaymentFails    Fault = "payment fails"    // applied; the payment fails later
 	CallerChanges   Fault = "caller changes"   // the next identity call names another account
 	ListingStale    Fault = "listing is stale" // the next listing shows the world before all purchases
+	DeliveredTwice  Fault = "delivered twice"  // applied; the same bytes reach the cloud once more, right after
+	StateStrange    Fault = "state is strange" // the next listing shows states in words that nobody knows
+	ListingBusy     Fault = "listing is busy"  // the next listing is refused with the throttling code
 )
 
 // Harness is a fresh world with drivers on it.
@@ -95,13 +100,20 @@ type Harness struct {
 	// Trails: every attempt has a credential of its own, so the audit log, where
 	// the service has one, tells the attempts apart.
 	Trails bool
+	// Vague: a payment that failed may be shown as something else.
+	Vague bool
 }
 
-// named reports whether the cloud knows a purchase by an identity of ours.
+// named reports whether the cloud knows a purchase by an identity of ours, so that
+// buying again under it is harmless.
 func (h Harness) named() bool {
 	c := h.Service.Info().Class
 	return c != cloud.ClassNone && c != cloud.ClassQueued
 }
+
+// listed reports whether a listing tells by our identity what is ours. In class C
+// some services show a name, but what is under it need not be one commitment.
+func (h Harness) listed() bool { return h.named() && h.Service.Info().Class != cloud.ClassUnlisted }
 
 // queued reports whether a purchase is an order for a later second.
 func (h Harness) queued() bool { return h.Service.Info().Class == cloud.ClassQueued }
@@ -118,6 +130,14 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	check := func(name string, f func(t *testing.T, h Harness)) {
 		t.Run(name, func(t *testing.T) { f(t, newHarness(t)) })
 	}
+	// The SDK waits for seconds before it asks again; meanwhile the others run.
+	busy := make(chan struct{})
+	go func() {
+		defer close(busy)
+		check("FindBusy", testFindBusy)
+	}()
+	defer func() { <-busy }()
+
 	check("Info", testInfo)
 	check("OfferingsAll", testOfferingsAll)
 	check("OfferingsByAttributes", testOfferingsByAttributes)
@@ -130,9 +150,11 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	check("FindNothing", testFindNothing)
 	check("FindWrongAccount", testFindWrongAccount)
 	check("FindInventory", testFindInventory)
-	check("FindAllIdentities", named(testFindAllIdentities))
+	check("FindAllIdentities", listed(testFindAllIdentities))
 	check("FindOtherCase", testFindOtherCase)
 	check("FindStaleThenSettled", testFindStaleThenSettled)
+	check("FindAmongOthers", testFindAmongOthers)
+	check("FindStrangeState", testFindStrangeState)
 
 	check("PurchaseBought", testPurchaseBought)
 	check("PurchaseWithoutQuote", testPurchaseWithoutQuote)
@@ -150,6 +172,8 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	check("PurchasePaymentFails", testPurchasePaymentFails)
 	check("DeliveredInTime", testDeliveredInTime)
 	check("DeliveredTooLate", testDeliveredTooLate)
+	check("DeliveredTwice", testDeliveredTwice)
+	check("PurchaseThrottled", testPurchaseThrottled)
 	check("Concurrent", testConcurrent)
 	check("Trail", testTrail)
 	check("Poll", testPoll)
@@ -163,6 +187,16 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 func named(check func(*testing.T, Harness)) func(*testing.T, Harness) {
 	return func(t *testing.T, h Harness) {
 		if h.named() {
+			check(t, h)
+		}
+	}
+}
+
+// listed is a check that has a sense only where a listing tells by the identity
+// what is ours.
+func listed(check func(*testing.T, Harness)) func(*testing.T, Harness) {
+	return func(t *testing.T, h Harness) {
+		if h.listed() {
 			check(t, h)
 		}
 	}
@@ -235,7 +269,7 @@ func wantFound(t *testing.T, h Harness, r driver.Request) []cloud.Evidence {
 	}
 	mine := live(h, r, found)
 	if h.World.Owned(r) == 0 {
-		if h.named() || found[0].Commitment == nil {
+		if h.listed() || found[0].Commitment == nil {
 			wantAbsence(t, found, asked)
 		} else if len(mine) > 0 {
 			t.Fatalf("Find returned %+v, want nothing of the request", mine)
@@ -258,7 +292,7 @@ func live(h Harness, r driver.Request, found []cloud.Evidence) []cloud.Evidence 
 		switch c := f.Commitment; {
 		case c == nil, c.State == cloud.Deleted:
 		case h.queued() && !c.Start.Equal(r.FireAt):
-		case !h.named() && !h.queued() && c.Start.Before(r.SendBy.Add(-time.Minute)):
+		case !h.listed() && !h.queued() && c.Start.Before(r.SendBy.Add(-time.Minute)):
 		default:
 			list = append(list, f)
 		}
@@ -285,16 +319,19 @@ func wantCommitment(t *testing.T, c cloud.Commitment, r driver.Request, lane clo
 		c.Attributes.String() != o.Attributes.String() || !c.Upfront.Equal(o.Upfront) || !c.Hourly.Equal(o.Hourly) || !c.Unit.Equal(o.Unit) {
 		t.Errorf("commitment %+v does not fit the request for %d x %+v", c, r.Quantity, o)
 	}
+	if c.Name != "" && !strings.EqualFold(c.Name, r.Identity) {
+		t.Errorf("commitment under the name %s, want %s", c.Name, r.Identity)
+	}
 	if !r.FireAt.IsZero() && !c.Start.Equal(r.FireAt) {
 		t.Errorf("commitment starts at %s, want %s", c.Start, r.FireAt)
 	}
 	if c.OfferingID != "" && c.OfferingID != o.ID {
 		t.Errorf("commitment of offering %s, want %s", c.OfferingID, o.ID)
 	}
-	if c.Name != "" && !is(&c, r.Identity) {
-		t.Errorf("commitment %s is named %s, want %s", c.ID, c.Name, r.Identity)
-	}
 }
+
+// nameOf is what a commitment is known by: the name beside its id, or the id.
+func nameOf(c *cloud.Commitment) string { return strings.ToLower(cmp.Or(c.Name, c.ID)) }
 
 // wantHarmless asks for r again and again, as further attempts: whatever the
 // first one did, the line ends with one commitment. Where the cloud has no
@@ -318,11 +355,6 @@ func wantHarmless(t *testing.T, h Harness, r driver.Request) {
 		wantWorld(t, h, r, 1, sent)
 		want = repeated(h)
 	}
-}
-
-// is reports whether a commitment is under an identity.
-func is(c *cloud.Commitment, identity string) bool {
-	return c != nil && (strings.EqualFold(c.ID, identity) || strings.EqualFold(c.Name, identity))
 }
 
 // repeated is the outcome of buying under an identity that has bought.

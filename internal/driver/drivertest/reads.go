@@ -19,6 +19,9 @@ func testInfo(t *testing.T, h Harness) {
 	if i.Class == "" || i.Life <= 0 || i.Settle <= 0 || i.Answer <= 0 || i.Guarantee == "" {
 		t.Errorf("info %+v is not complete", i)
 	}
+	if token := i.Class == cloud.ClassToken || i.Class == cloud.ClassUnlisted; token != (i.Window > 0) {
+		t.Errorf("class %s with a window of %s", i.Class, i.Window)
+	}
 	if h.Impatient.Info().Lane != i.Lane || h.Stranger.Info().Lane != i.Lane {
 		t.Error("the drivers of the harness are of different lanes")
 	}
@@ -35,7 +38,7 @@ func testInfo(t *testing.T, h Harness) {
 			t.Errorf("attributes %+v, but the offering has %s", i.Attributes, r.Offering.Attributes)
 		}
 	}
-	if (i.Class == cloud.ClassToken) != (i.Window > 0) {
+	if tokens := i.Class == cloud.ClassToken || i.Class == cloud.ClassUnlisted; tokens != (i.Window > 0) {
 		t.Errorf("class %s remembers tokens for %s", i.Class, i.Window)
 	}
 }
@@ -133,6 +136,9 @@ func testQuoteOtherGoods(t *testing.T, h Harness) {
 		changed[key] = "something-else"
 	}
 	r.Offering.Attributes = changed
+	if len(changed) == 0 { // nothing tells its offerings apart but the terms
+		r.Offering.Payment = "something-else"
+	}
 	if q, err := h.Service.Quote(t.Context(), r); err == nil {
 		t.Errorf("an offering that is other goods by now was quoted: %+v", q)
 	}
@@ -193,13 +199,14 @@ func testFindInventory(t *testing.T, h Harness) {
 		if ev.Kind != cloud.EvidenceListing || ev.Commitment == nil {
 			t.Fatalf("evidence %+v, want a listing", ev)
 		}
-		id := strings.ToLower(ev.Commitment.ID)
-		if listed[id] || h.named() && !want[id] && !want[strings.ToLower(ev.Commitment.Name)] {
+		id := nameOf(ev.Commitment)
+		if listed[id] || h.listed() && !want[id] {
 			t.Errorf("%s is listed twice or not in the world", id)
 		}
 		listed[id] = true
 		same := r // of the same goods and quantity
-		same.FireAt, same.Identity = ev.Commitment.Start, ev.Commitment.Name
+		same.Identity = id
+		same.FireAt = ev.Commitment.Start
 		wantCommitment(t, *ev.Commitment, same, h.Service.Info().Lane)
 	}
 	if len(listed) != n {
@@ -216,7 +223,7 @@ func testFindAllIdentities(t *testing.T, h Harness) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(found) != 1 || !is(found[0].Commitment, old.Identity) {
+	if len(found) != 1 || found[0].Commitment == nil || !strings.EqualFold(nameOf(found[0].Commitment), old.Identity) {
 		t.Errorf("Find returned %+v, want the commitment of the older identity", found)
 	}
 }
@@ -251,6 +258,59 @@ func testFindStaleThenSettled(t *testing.T, h Harness) {
 		t.Fatal(err)
 	}
 	wantAbsence(t, found, asked) // what a stale listing says, with the time that makes it worthless
+	wantFound(t, h, r)
+	wantWorld(t, h, r, 1, 1)
+}
+
+// testFindAmongOthers looks for ours in an inventory of several pages, in which it
+// is on another page each time.
+func testFindAmongOthers(t *testing.T, h Harness) {
+	var others []driver.Request
+	for range 15 {
+		o := h.Request()
+		o.Quantity = 1
+		others = append(others, o)
+	}
+	h.World.Stock(others...)
+	settle(h)
+	r := h.Request()
+	quote(t, h.Service, r)
+	ev, err := h.Service.Purchase(t.Context(), r)
+	wantOutcome(t, ev, err, cloud.Bought)
+	for range 3 {
+		wantFound(t, h, r)
+	}
+	wantWorld(t, h, r, 1, 1)
+}
+
+// testFindStrangeState: a state that the driver does not know binds.
+func testFindStrangeState(t *testing.T, h Harness) {
+	r := h.Request()
+	quote(t, h.Service, r)
+	ev, err := h.Service.Purchase(t.Context(), r)
+	wantOutcome(t, ev, err, cloud.Bought)
+	settle(h)
+	h.World.Inject(StateStrange)
+	found, err := h.Service.Find(t.Context(), r)
+	if err != nil {
+		t.Fatalf("Find: %v", err)
+	}
+	if mine := live(h, r, found); len(mine) != 1 || mine[0].Commitment.State != cloud.Unknown || !mine[0].Commitment.State.Binding() {
+		t.Errorf("Find returned %+v, want one commitment in a state that is unknown and binds", found)
+	}
+	wantFound(t, h, r)
+	wantWorld(t, h, r, 1, 1)
+}
+
+// testFindBusy: a read that is throttled twice in a row is asked again, and what
+// comes of it is a whole listing.
+func testFindBusy(t *testing.T, h Harness) {
+	r := h.Request()
+	quote(t, h.Service, r)
+	ev, err := h.Service.Purchase(t.Context(), r)
+	wantOutcome(t, ev, err, cloud.Bought)
+	h.World.Inject(ListingBusy)
+	h.World.Inject(ListingBusy)
 	wantFound(t, h, r)
 	wantWorld(t, h, r, 1, 1)
 }
