@@ -160,6 +160,8 @@ func goods(service string, attributes map[string]string) string {
 		if kind := attributes["offering_type"]; kind != "Regular" {
 			words = append(words, strings.ToLower(kind))
 		}
+	case "opensearch":
+		words = append(words, attributes["instance_type"])
 	case "ec2", "ec2-zonal":
 		words = append(words, attributes["instance_type"], attributes["platform"], attributes["offering_class"])
 		if tenancy := attributes["tenancy"]; tenancy != "default" {

@@ -16,6 +16,8 @@ func TestGoods(t *testing.T) {
 		{"memorydb", map[string]string{"node_type": "db.r7g.large"}, "memorydb db.r7g.large"},
 		{"redshift", map[string]string{"node_type": "ra3.xlplus", "offering_type": "Regular"}, "redshift ra3.xlplus"},
 		{"redshift", map[string]string{"node_type": "ra3.xlplus", "offering_type": "Upgradable"}, "redshift ra3.xlplus upgradable"},
+		{"opensearch", map[string]string{"instance_type": "r6g.large.search"}, "opensearch r6g.large.search"},
+		{"redshift-serverless", map[string]string{}, "redshift-serverless"},
 		{"ec2", ec2, "ec2 m7g.large Linux/UNIX standard"},
 		{"ec2", map[string]string{"instance_type": "m7i.large", "platform": "Windows", "tenancy": "dedicated", "offering_class": "convertible"},
 			"ec2 m7i.large Windows convertible dedicated"},

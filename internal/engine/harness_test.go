@@ -45,6 +45,7 @@ type simulated struct {
 	now    func() time.Time
 	answer time.Duration
 	keys   bool            // buy with static keys instead of a role
+	unique bool            // names of OpenSearch reservations are known to be unique
 	real   bool            // tell the engine that the clouds are real
 	before func(op string) // is called before a driver's Find and Quote; nil for nothing
 	class  cloud.Class     // what the driver says of itself, if not what is true
@@ -69,7 +70,7 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 	}
 	cfg := aws.Config{
 		Account: l.Account, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
-		Credentials: aws.StaticKeys(string(l.Account), "test"),
+		Credentials: aws.StaticKeys(string(l.Account), "test"), OpenSearchNamesUnique: s.unique,
 	}
 	if !s.keys {
 		cfg.RoleARN = "arn:aws:iam::" + string(l.Account) + ":role/bursar"

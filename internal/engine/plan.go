@@ -153,7 +153,7 @@ func (e *Engine) offering(ctx context.Context, d recommend.Draft) (o cloud.Offer
 	if err != nil {
 		return cloud.Offering{}, "", err
 	}
-	what := fmt.Sprintf("%s %s %s, %s %s", d.Service, d.Region, d.Attributes, d.Term, d.Payment)
+	what := fmt.Sprintf("%s, %s %s", strings.TrimSpace(fmt.Sprintf("%s %s %s", d.Service, d.Region, d.Attributes)), d.Term, d.Payment)
 	switch len(found) {
 	case 0:
 		return cloud.Offering{}, "offering", fmt.Errorf("%s is not sold%s", what, e.hint(ctx, svc, d))

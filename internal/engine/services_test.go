@@ -25,57 +25,86 @@ var goods = map[cloud.Service]struct {
 		"PurchaseReservedInstancesOffering"},
 	aws.EC2Zonal: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard",
 		"zone": "us-east-1a"}, "PurchaseReservedInstancesOffering"},
+	aws.OpenSearch:         {cloud.Attributes{"instance_type": "r6g.large.search"}, "PurchaseReservedInstanceOffering"},
+	aws.RedshiftServerless: {cloud.Attributes{}, "CreateReservation"},
+}
+
+// sold is what the simulator calls a service.
+func sold(s cloud.Service) string {
+	if s == aws.OpenSearch {
+		return "es"
+	}
+	return strings.TrimSuffix(string(s), "-zonal")
 }
 
 // TestServices carries a line of each service from its plan to its receipt, with
 // a good answer, with one that is lost, and with a request that is lost.
 func TestServices(t *testing.T) {
 	for _, service := range aws.Services {
-		for name, fault := range map[string]*sim.Fault{
-			"answered": nil, "lost answer": {Kind: sim.LoseReply}, "lost request": {Kind: sim.LoseRequest},
-		} {
-			t.Run(string(service)+"/"+name, func(t *testing.T) {
-				w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true})
-				p := w.approved(recommend.Draft{
-					At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
-					Region: "us-east-1", Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: 2,
-				})
-				if fault != nil {
-					fault.Service, fault.Operation = strings.TrimSuffix(string(service), "-zonal"), goods[service].buy
-					w.fault(*fault)
-				}
-				for range 300 {
-					w.run(p)
-					if p = w.plan(p); p.Lines[0].State.Terminal() || p.Lines[0].State == purchase.NeedsReview {
-						break
-					}
-					if err := w.sim.Advance(time.Minute); err != nil {
-						t.Fatal(err)
-					}
-				}
-				if p.Lines[0].State != purchase.Purchased {
-					t.Fatalf("%s", w.story(p))
-				}
-				if fault == nil {
-					// EC2 answers with an id and nothing else: accepted, not yet bought.
-					want := cloud.Bought
-					if service == aws.EC2 || service == aws.EC2Zonal {
-						want = cloud.Accepted
-					}
-					facts, err := w.db.Facts(t.Context(), p.Lines[0].ID)
-					if err != nil || len(facts) == 0 || facts[0].Kind != cloud.EvidenceReply || facts[0].Outcome != want {
-						t.Errorf("the first evidence is not a reply that says %s: %+v, %v", want, facts, err)
-					}
-				}
-				ledger := w.sim.Ledger()
-				if len(ledger) != 1 || ledger[0].Count != 2 || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
-					t.Errorf("the cloud holds %+v", ledger)
-				}
-				if inv, err := w.engine.Inventory(t.Context()); err != nil || !inv.Balanced() {
-					t.Errorf("inventory %+v, %v", inv, err)
-				}
-				w.check()
-			})
+		if service == aws.RedshiftServerless {
+			continue // no rule says yet what a look means in its class
 		}
+		carry(t, service, false)
+	}
+}
+
+// TestOpenSearchNames is OpenSearch where names are known to be unique.
+func TestOpenSearchNames(t *testing.T) { carry(t, aws.OpenSearch, true) }
+
+func carry(t *testing.T, service cloud.Service, unique bool) {
+	for name, fault := range map[string]*sim.Fault{
+		"answered": nil, "lost answer": {Kind: sim.LoseReply}, "lost request": {Kind: sim.LoseRequest},
+	} {
+		t.Run(string(service)+"/"+name, func(t *testing.T) {
+			opts := sim.Options{Visibility: time.Minute, Unthrottled: true}
+			if unique {
+				opts.OpenSearchNames = sim.NamesUnique
+			}
+			w := newWorld(t, opts)
+			w.clouds.unique = unique
+			payment := cloud.PartialUpfront
+			if service == aws.RedshiftServerless {
+				payment = cloud.NoUpfront
+			}
+			p := w.approved(recommend.Draft{
+				At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
+				Region: "us-east-1", Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: payment, Quantity: 2,
+			})
+			if fault != nil {
+				fault.Service, fault.Operation = sold(service), goods[service].buy
+				w.fault(*fault)
+			}
+			for range 300 {
+				w.run(p)
+				if p = w.plan(p); p.Lines[0].State.Terminal() || p.Lines[0].State == purchase.NeedsReview {
+					break
+				}
+				if err := w.sim.Advance(time.Minute); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if p.Lines[0].State != purchase.Purchased {
+				t.Fatalf("%s", w.story(p))
+			}
+			if fault == nil {
+				// Where the answer is an id and nothing else: accepted, not yet bought.
+				want := cloud.Bought
+				if service == aws.EC2 || service == aws.EC2Zonal || service == aws.OpenSearch {
+					want = cloud.Accepted
+				}
+				facts, err := w.db.Facts(t.Context(), p.Lines[0].ID)
+				if err != nil || len(facts) == 0 || facts[0].Kind != cloud.EvidenceReply || facts[0].Outcome != want {
+					t.Errorf("the first evidence is not a reply that says %s: %+v, %v", want, facts, err)
+				}
+			}
+			ledger := w.sim.Ledger()
+			if len(ledger) != 1 || ledger[0].Count != 2 || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
+				t.Errorf("the cloud holds %+v", ledger)
+			}
+			if inv, err := w.engine.Inventory(t.Context()); err != nil || !inv.Balanced() {
+				t.Errorf("inventory %+v, %v", inv, err)
+			}
+			w.check()
+		})
 	}
 }

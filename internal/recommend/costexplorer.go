@@ -166,9 +166,6 @@ func (r *adviceReader) detail(d *value, a advice) error {
 		}
 	}
 	title := looseText(strings.TrimSuffix(instance.names[at], "InstanceDetails"), 40)
-	if title == "ES" {
-		title = "OpenSearch"
-	}
 	r.leave(d, title+" reservation", title+" reservations cannot be bought yet")
 	return nil
 }

@@ -89,7 +89,7 @@ func TestCostExplorerValues(t *testing.T) {
 
 func TestCostExplorerLeaves(t *testing.T) {
 	for _, c := range []struct{ name, text, what, why string }{
-		{"other service", adviceOf(strings.Replace(detail(), "RDSInstanceDetails", "ESInstanceDetails", 1)), "OpenSearch reservation", "OpenSearch reservations cannot be bought yet"},
+		{"other service", adviceOf(strings.Replace(detail(), "RDSInstanceDetails", "DocDBInstanceDetails", 1)), "DocDB reservation", "DocDB reservations cannot be bought yet"},
 		{"later service", adviceOf(strings.Replace(detail(), "RDSInstanceDetails", "NeptuneInstanceDetails", 1)), "Neptune reservation", "Neptune reservations cannot be bought yet"},
 		{"nameless service", adviceOf(strings.Replace(detail(), "RDSInstanceDetails", "", 1)), " reservation", " reservations cannot be bought yet"},
 		{"no instances", adviceOf(`{"ReservedCapacityDetails": {"DynamoDBCapacityDetails": {}}}`), "reserved capacity", "commitments of this service cannot be bought yet"},

@@ -185,6 +185,9 @@ func (p planReader) ownKeys(n *yaml.Node, s service) error {
 		if slices.Contains(lineKeys, key.Value) || slices.Contains(own, key.Value) || !slices.Contains(all, key.Value) {
 			continue
 		}
+		if len(own) == 0 {
+			return p.errorf(key.Line, key.Value, "is not a key of a line of service %s: it has no keys of its own", s.name)
+		}
 		return p.errorf(key.Line, key.Value, "is not a key of a line of service %s: its own keys are %s", s.name, strings.Join(own, ", "))
 	}
 	return nil

@@ -61,7 +61,7 @@ type attribute struct {
 // Cost Explorer that says the same.
 type helper struct{ column, member string }
 
-var services = []service{rdsService, elastiCacheService, memoryDBService, redshiftService, ec2Service, ec2ZonalService}
+var services = []service{rdsService, elastiCacheService, memoryDBService, redshiftService, ec2Service, ec2ZonalService, openSearchService, redshiftServerlessService}
 
 var awsPayments = []cloud.Payment{cloud.AllUpfront, cloud.PartialUpfront, cloud.NoUpfront}
 
@@ -140,7 +140,6 @@ var (
 		"gcp": cloud.GCP, "google": cloud.GCP, "googlecloud": cloud.GCP, "googlecloudplatform": cloud.GCP,
 	}
 	laterServices = []string{
-		"opensearch", "amazonopensearchservice", "elasticsearch", "amazonelasticsearchservice",
 		"dynamodb", "amazondynamodb", "savingsplans", "savingsplan", "computesavingsplans", "sagemaker",
 		"compute", "vm", "virtualmachines", "sql", "sqldatabase", "cosmosdb", "cloudsql", "computeengine", "memorystore", "cache", "search",
 	}

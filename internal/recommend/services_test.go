@@ -31,6 +31,8 @@ func TestServiceDocuments(t *testing.T) {
 		"2 x redshift node_type=ra3.xlplus offering_type=Regular, 1y all-upfront, " + us,
 		"5 x ec2 " + m6i + ", 1y no-upfront, " + us,
 		"1 x ec2-zonal " + m6i + " zone=us-east-1a, 1y no-upfront, " + us,
+		"3 x opensearch instance_type=r6g.large.search, 1y no-upfront, " + us,
+		"8 x redshift-serverless , 1y all-upfront, " + us,
 	}
 	rows := make([]string, len(each))
 	for i, text := range each {
@@ -43,7 +45,7 @@ func TestServiceDocuments(t *testing.T) {
 		left   []string
 	}{
 		{"plan-services.yaml", each, nil},
-		{"services.csv", rows, []string{`8: 5 Amazon EC2 m5.large us-east-1 111122223333: its status "completed" says that it was bought`}},
+		{"services.csv", rows, []string{`10: 5 Amazon EC2 m5.large us-east-1 111122223333: its status "completed" says that it was bought`}},
 		{"ce-elasticache.json", []string{
 			each[1] + saves + "71.20 a month",
 			"2 x elasticache engine=redis node_type=cache.m6g.large, 1y no-upfront, " + eu + saves + "32.10 a month",
@@ -67,10 +69,10 @@ func TestServiceDocuments(t *testing.T) {
 			`122: EC2 reservation: its Platform "Windows BYOL" is not known`,
 			"195: EC2 reservation: the recommendation does not say its OfferingClass: ask AWS again with --service-specification",
 		}},
-		{"ce-opensearch.json", nil, []string{
-			"13: OpenSearch reservation: OpenSearch reservations cannot be bought yet",
-			"36: OpenSearch reservation: OpenSearch reservations cannot be bought yet",
-		}},
+		{"ce-opensearch.json", []string{
+			each[6] + saves + "71.20 a month",
+			"2 x opensearch instance_type=m6g.large.search, 1y no-upfront, " + us + saves + "31.20 a month",
+		}, nil},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			in, err := readFile(t, c.file)
@@ -111,6 +113,12 @@ var serviceCases = func() []planCase {
 	return []planCase{
 		{name: "redis", text: line("elasticache", "engine: redis", "node_type: cache.t4g.medium")},
 		{name: "memorydb", text: line("memorydb", "node_type: db.r6gd.xlarge")},
+		{name: "search", text: line("opensearch", "instance_type: ultrawarm1.medium.search")},
+		{name: "search type", text: line("opensearch", "instance_type: r6g.large.elasticsearch"), want: `p.yaml:6: instance_type: "r6g.large.elasticsearch" does not look like r6g.large.search`},
+		{name: "no search type", text: line("opensearch", "note: x"), want: "p.yaml:3: instance_type: is missing: write for example instance_type: r6g.large.search"},
+		{name: "serverless", text: line("redshift-serverless", "note: x")},
+		{name: "serverless key", text: line("redshift-serverless", "node_type: ra3.xlplus"), want: "p.yaml:6: node_type: is not a key of a line of service redshift-serverless: it has no keys of its own"},
+		{name: "serverless partly", text: strings.Replace(line("redshift-serverless", "note: x"), "no-upfront", "partial-upfront", 1), want: "p.yaml:8: payment: partial-upfront is not sold for redshift-serverless: use all-upfront or no-upfront"},
 		{name: "upgradable", text: line("redshift", "node_type: dc2.8xlarge", "offering_type: Upgradable")},
 		{name: "metal", text: line("ec2", ec2("u7in-16tb.224xlarge", linux...)...)},
 		{name: "sql server", text: line("ec2", ec2("c7i.metal-24xl", "platform: Windows with SQL Server Web", "tenancy: dedicated", "offering_class: convertible")...)},
@@ -150,6 +158,8 @@ func TestCSVServices(t *testing.T) {
 		{"platform in engine", row("ec2", "Linux/UNIX,m6i.large,,shared,standard,,,"), m6i},
 		{"regional scope", row("ec2", ",m6i.large,linux,shared,standard,NA,Region,"), m6i + "; zone=NA; scope=Region"},
 		{"rhel", row("ec2", ",m6i.large,RHEL,dedicated,Convertible,,,"), "1 x ec2 instance_type=m6i.large offering_class=convertible platform=Red Hat Enterprise Linux tenancy=dedicated, 1y no-upfront, 111122223333 us-east-1"},
+		{"old search type", row("Amazon Elasticsearch Service", ",M6G.large.elasticsearch,,,,,,"), "1 x opensearch instance_type=m6g.large.search, 1y no-upfront, 111122223333 us-east-1"},
+		{"nothing of its own", row("Redshift Serverless", ",ra3.xlplus,,,,,,"), "1 x redshift-serverless , 1y no-upfront, 111122223333 us-east-1; resource type=ra3.xlplus"},
 		{"foreign columns", row("memorydb", "redis,db.r7g.large,,,,us-east-1a,,"), "1 x memorydb node_type=db.r7g.large, 1y no-upfront, 111122223333 us-east-1; engine=redis; zone=us-east-1a"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
