@@ -17,10 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-func trailClient(endpoint string) *cloudtrail.Client {
-	cfg := operator(endpoint)
-	cfg.Credentials = config(endpoint, aws.Credentials{AccessKeyID: "444455556666", SecretAccessKey: "test"}).Credentials
-	return cloudtrail.NewFromConfig(cfg)
+func trailClient(endpoint string) *cloudtrail.Client { return trailClientOf(endpoint, "444455556666") }
+
+func trailClientOf(endpoint, account string) *cloudtrail.Client {
+	return cloudtrail.NewFromConfig(config(endpoint, aws.Credentials{AccessKeyID: account, SecretAccessKey: "test"}))
 }
 
 // lookup pages to the end.
