@@ -166,13 +166,14 @@ type PlanCreated struct {
 }
 
 // Rounded is a line that lost a part of a unit to coverage: Kept plus Away is
-// Exact.
+// Exact. All are counts or, where a commitment is to an amount of money, amounts per
+// hour.
 type Rounded struct {
-	Where    string `json:"where"`
-	Quantity int64  `json:"quantity"` // in the input
-	Exact    string `json:"exact"`
-	Kept     int64  `json:"kept"`
-	Away     string `json:"away"`
+	Where string `json:"where"`
+	Was   string `json:"was"` // in the input
+	Exact string `json:"exact"`
+	Kept  string `json:"kept"`
+	Away  string `json:"away"`
 }
 
 // Dropped is something of an input that is not in the plan, with the reason.

@@ -46,7 +46,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 		}
 		for _, c := range rounded {
 			created.Rounded = append(created.Rounded, api.Rounded{
-				Where: c.At.String(), Quantity: c.Quantity, Exact: c.Exact, Kept: c.Kept, Away: c.Away,
+				Where: c.At.String(), Was: c.Was, Exact: c.Exact, Kept: c.Kept, Away: c.Away,
 			})
 		}
 	}

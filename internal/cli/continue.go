@@ -43,8 +43,8 @@ func (sh *shell) showCreated(created api.PlanCreated, coverage int) error {
 		return linesCSV(sh.out, created.Plan.Lines)
 	}
 	for _, c := range created.Rounded {
-		fmt.Fprintf(sh.out, "rounded   %s: %d%% of %d is %s; planned %d, %s rounded away\n",
-			c.Where, coverage, c.Quantity, c.Exact, c.Kept, c.Away)
+		fmt.Fprintf(sh.out, "rounded   %s: %d%% of %s is %s; planned %s, %s rounded away\n",
+			c.Where, coverage, c.Was, c.Exact, c.Kept, c.Away)
 	}
 	for _, d := range created.Left {
 		fmt.Fprintf(sh.out, "left out  %s: %s: %s\n", d.Where, d.What, d.Why)

@@ -68,6 +68,9 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 		if want, got := d.Currency, offerings[i].Hourly.Currency(); want != "" && want != got {
 			return nil, at(d, "currency", fmt.Errorf("the cloud bills this offering in %s, not in %s", got, want))
 		}
+		if err := countable(svc, offerings[i], d); err != nil {
+			return nil, err
+		}
 		p.Lines[i] = purchase.Line{
 			ID: purchase.LineID(newID(now)), Class: svc.Info().Class, State: purchase.Draft, Generation: 1,
 			Spec: purchase.Spec{
@@ -93,6 +96,34 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 		return nil, err
 	}
 	return e.DB.Plan(ctx, string(p.ID))
+}
+
+// countable checks that a draft counts what the offering is sold by, in an amount
+// that it is sold in.
+func countable(svc driver.Service, o cloud.Offering, d recommend.Draft) error {
+	field := "quantity"
+	if d.Unit != "" {
+		field = "commitment"
+	}
+	if unit := unitOf(o); unit != d.Unit {
+		return at(d, field, fmt.Errorf("the line counts units of %q per hour, the offering is sold in units of %q", d.Unit, unit))
+	}
+	limiter, ok := svc.(driver.Limiter)
+	if !ok {
+		return nil
+	}
+	if err := limiter.Allows(o, d.Quantity); err != nil {
+		return at(d, field, err)
+	}
+	return nil
+}
+
+// unitOf is the unit of an offering as a draft writes it.
+func unitOf(o cloud.Offering) string {
+	if o.Unit.IsZero() {
+		return ""
+	}
+	return o.Unit.Canonical()
 }
 
 func newID(now time.Time) string {

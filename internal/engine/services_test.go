@@ -27,6 +27,7 @@ var goods = map[cloud.Service]struct {
 		"zone": "us-east-1a"}, "PurchaseReservedInstancesOffering"},
 	aws.OpenSearch:         {cloud.Attributes{"instance_type": "r6g.large.search"}, "PurchaseReservedInstanceOffering"},
 	aws.RedshiftServerless: {cloud.Attributes{}, "CreateReservation"},
+	aws.SavingsPlans:       {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": "us-east-1"}, "CreateSavingsPlan"},
 }
 
 // sold is what the simulator calls a service.
@@ -41,9 +42,6 @@ func sold(s cloud.Service) string {
 // a good answer, with one that is lost, and with a request that is lost.
 func TestServices(t *testing.T) {
 	for _, service := range aws.Services {
-		if service == aws.RedshiftServerless {
-			continue // no rule says yet what a look means in its class
-		}
 		carry(t, service, false)
 	}
 }
@@ -56,7 +54,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 		"answered": nil, "lost answer": {Kind: sim.LoseReply}, "lost request": {Kind: sim.LoseRequest},
 	} {
 		t.Run(string(service)+"/"+name, func(t *testing.T) {
-			opts := sim.Options{Visibility: time.Minute, Unthrottled: true}
+			opts := sim.Options{Visibility: time.Minute, Unthrottled: true, Quota: 1_000_000_000}
 			if unique {
 				opts.OpenSearchNames = sim.NamesUnique
 			}
@@ -66,9 +64,13 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 			if service == aws.RedshiftServerless {
 				payment = cloud.NoUpfront
 			}
+			region, quantity, unit := cloud.Region("us-east-1"), int64(2), ""
+			if service == aws.SavingsPlans {
+				region, quantity, unit = aws.Global, 150_000, "0.00001"
+			}
 			p := w.approved(recommend.Draft{
 				At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
-				Region: "us-east-1", Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: payment, Quantity: 2,
+				Region: region, Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: payment, Quantity: quantity, Unit: unit,
 			})
 			if fault != nil {
 				fault.Service, fault.Operation = sold(service), goods[service].buy
@@ -98,7 +100,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 				}
 			}
 			ledger := w.sim.Ledger()
-			if len(ledger) != 1 || ledger[0].Count != 2 || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
+			if len(ledger) != 1 || int64(ledger[0].Count) != quantity || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
 				t.Errorf("the cloud holds %+v", ledger)
 			}
 			if inv, err := w.engine.Inventory(t.Context()); err != nil || !inv.Balanced() {

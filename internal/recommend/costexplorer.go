@@ -7,8 +7,9 @@ import (
 	"bursar/internal/cloud"
 )
 
-// adviceReader reads the answer of Cost Explorer's
-// GetReservationPurchaseRecommendation. It is AWS's file: members that are not
+// adviceReader reads the answers of Cost Explorer's
+// GetReservationPurchaseRecommendation and GetSavingsPlansPurchaseRecommendation.
+// They are AWS's files: members that are not
 // needed are ignored, whatever they hold, and what is well formed but not for us
 // is left with its reason.
 type adviceReader struct {
@@ -35,29 +36,34 @@ const (
 // otherAdvice are answers of related operations, by the member that gives them
 // away.
 var otherAdvice = map[string]string{
-	"SavingsPlansPurchaseRecommendation": "a Savings Plans recommendation",
-	"ReservedDBInstancesOfferings":       offeringList,
-	"ReservedDBInstances":                ownedList,
-	"ReservedCacheNodesOfferings":        offeringList,
-	"ReservedCacheNodes":                 ownedList,
-	"ReservedNodesOfferings":             offeringList,
-	"ReservedNodeOfferings":              offeringList,
-	"ReservedNodes":                      ownedList,
-	"ReservedInstancesOfferings":         offeringList,
-	"ReservedInstances":                  ownedList,
-	"RightsizingRecommendations":         "a rightsizing recommendation",
+	"ReservedDBInstancesOfferings": offeringList,
+	"ReservedDBInstances":          ownedList,
+	"ReservedCacheNodesOfferings":  offeringList,
+	"ReservedCacheNodes":           ownedList,
+	"ReservedNodesOfferings":       offeringList,
+	"ReservedNodeOfferings":        offeringList,
+	"ReservedNodes":                ownedList,
+	"ReservedInstancesOfferings":   offeringList,
+	"ReservedInstances":            ownedList,
+	"RightsizingRecommendations":   "a rightsizing recommendation",
 }
 
 func readCostExplorer(file string, root *value) (Input, error) {
 	r := &adviceReader{reader{file}, Input{Format: CostExplorer}}
+	if plans := root.member("SavingsPlansPurchaseRecommendation"); plans != nil {
+		if err := r.savings(plans); err != nil {
+			return Input{}, err
+		}
+		return r.pages(root), nil
+	}
 	list := root.member("Recommendations")
 	if list == nil {
 		for _, name := range root.names {
 			if what, ok := otherAdvice[name]; ok {
-				return Input{}, r.errorf(root.line, "", "is %s: reservation recommendations are read", what)
+				return Input{}, r.errorf(root.line, "", "is %s: recommendations of reservations and of Savings Plans are read", what)
 			}
 		}
-		return Input{}, r.errorf(root.line, "", "is JSON, but neither a plan (version and lines) nor what aws ce get-reservation-purchase-recommendation prints (Recommendations)")
+		return Input{}, r.errorf(root.line, "", "is JSON, but neither a plan (version and lines) nor what aws ce get-reservation-purchase-recommendation prints (Recommendations), nor get-savings-plans-purchase-recommendation (SavingsPlansPurchaseRecommendation)")
 	}
 	if err := r.is(list, jsonArray); err != nil {
 		return Input{}, err
@@ -67,12 +73,17 @@ func readCostExplorer(file string, root *value) (Input, error) {
 			return Input{}, err
 		}
 	}
+	return r.pages(root), nil
+}
+
+// pages ends the reading: an answer that goes on elsewhere says so.
+func (r *adviceReader) pages(root *value) Input {
 	for _, name := range []string{"NextPageToken", "NextToken"} {
 		if token := root.member(name); token != nil && token.text != "" {
 			r.in.Left = append(r.in.Left, Left{r.at(token.line, token.path), "further pages", "the answer was saved without them"})
 		}
 	}
-	return r.in, nil
+	return r.in
 }
 
 func (r *adviceReader) recommendation(rec *value) error {

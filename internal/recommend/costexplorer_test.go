@@ -144,7 +144,7 @@ func TestCostExplorerRefuses(t *testing.T) {
 		{"currency", adviceOf(detail("USD", "dollar")), "ce.json:6: " + at + `.CurrencyCode: "dollar" is not a currency code of three capitals such as USD`},
 		{"twice", adviceOf(detail(), detail()), "ce.json:7: Recommendations[0].RecommendationDetails[1]: is the same purchase as line 3 (" + at + "): make it one line with the quantity of both, or remove one"},
 		{"two currencies", adviceOf(detail(), detail("USD", "EUR", "us-east-1", "us-west-2")), "ce.json:7: Recommendations[0].RecommendationDetails[1]: is in EUR, but line 3 (" + at + ") is in USD: one file has one currency"},
-		{"offerings", `{"ReservedDBInstancesOfferings": []}`, "ce.json:1: is a list of offerings: reservation recommendations are read"},
+		{"offerings", `{"ReservedDBInstancesOfferings": []}`, "ce.json:1: is a list of offerings: recommendations of reservations and of Savings Plans are read"},
 	} {
 		t.Run(c.name, func(t *testing.T) { refused(t, "ce.json", c.text, c.want) })
 	}

@@ -117,7 +117,7 @@ func (r *csvReader) lineOf(cell int) int {
 // label names a row in a list.
 func (r *csvReader) label(cells []string) string {
 	var parts []string
-	for _, key := range []string{"count", "service", "resource type", "engine", "region", "account"} {
+	for _, key := range []string{"count", "hourly commitment", "service", "resource type", "engine", "region", "account"} {
 		if i, ok := r.header.index[key]; ok && i < len(cells) && strings.TrimSpace(cells[i]) != "" {
 			parts = append(parts, looseText(cells[i], 40))
 		}

@@ -29,6 +29,9 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 	d.Service = s.name
 	cell := func(column string) string { return r.cell(cells, column) }
 	for _, a := range s.attributes {
+		if a.optional && !slices.ContainsFunc(a.columns, func(c string) bool { return r.cell(cells, c) != "" }) {
+			continue
+		}
 		column, err := r.columnOf(a, s, cells)
 		if err != nil {
 			return d, "", err
@@ -44,10 +47,14 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 			return d, "", r.atCell(column, err)
 		}
 	}
+	count, read := "count", quantity
+	if d.Unit = s.unit; d.Unit != "" {
+		count, read = "hourly commitment", commitment
+	}
 	err = errors.Join(
 		take(r, cells, &d.Account, "account", looseAccount),
-		take(r, cells, &d.Region, "region", looseRegion),
-		take(r, cells, &d.Quantity, "count", quantity),
+		take(r, cells, &d.Region, "region", func(t string) (cloud.Region, error) { return s.region(t, looseRegion) }),
+		take(r, cells, &d.Quantity, count, read),
 		take(r, cells, &d.Term, "term", looseTerm),
 		take(r, cells, &d.Payment, "payment option", func(t string) (cloud.Payment, error) { return loosePayment(s, t) }),
 	)
@@ -194,7 +201,8 @@ func (r *csvReader) note(cells []string, s service) string {
 	return looseText(strings.Join(parts, "; "), maxNote)
 }
 
-// reads reports whether a column carries an attribute of the service.
+// reads reports whether a column carries an attribute of the service or its
+// commitment.
 func (s service) reads(column string) bool {
-	return slices.ContainsFunc(s.attributes, func(a attribute) bool { return slices.Contains(a.columns, column) })
+	return s.unit != "" && column == "hourly commitment" || slices.ContainsFunc(s.attributes, func(a attribute) bool { return slices.Contains(a.columns, column) })
 }

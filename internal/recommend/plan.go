@@ -17,12 +17,13 @@ const (
 
 var (
 	planKeys = []string{"version", "name", "tolerance", "all_or_nothing", "lines"}
-	// lineKeys are the keys of every line; those of the service come on top.
+	// lineKeys are the keys of a line of most services; those of its own come on top.
 	lineKeys = []string{"account", "region", "service", "term", "payment", "quantity", "provider", "offering", "currency", "note"}
 	// examples follow "is missing: write for example".
 	examples = map[string]string{
 		"version": "version: 1", "lines": "lines: and a list below it", "account": `account: "111122223333"`, "region": "region: eu-west-1",
 		"service": "service: rds", "term": "term: 1y", "payment": "payment: no-upfront", "quantity": "quantity: 3",
+		"commitment": `commitment: "1.50"`,
 	}
 )
 
@@ -97,7 +98,7 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 		if err := p.ownKeys(n, s); err != nil {
 			return Draft{}, err
 		}
-		keys = slices.Concat(lineKeys, s.keys())
+		keys = s.line()
 	}
 	fields, err := p.mapping(n, "a line", keys)
 	if err != nil {
@@ -117,7 +118,7 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 	if d.Account, err = p.account(fields); err != nil {
 		return Draft{}, err
 	}
-	if d.Region, err = required(p, fields, "region", region); err != nil {
+	if d.Region, err = required(p, fields, "region", func(t string) (cloud.Region, error) { return s.region(t, region) }); err != nil {
 		return Draft{}, err
 	}
 	if d.Attributes, err = p.attributes(fields, s); err != nil {
@@ -134,7 +135,12 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 	if d.Payment, err = required(p, fields, "payment", func(t string) (cloud.Payment, error) { return payment(s, t) }); err != nil {
 		return Draft{}, err
 	}
-	if d.Quantity, err = p.quantity(fields); err != nil {
+	if d.Unit = s.unit; d.Unit != "" {
+		d.Quantity, err = required(p, fields, "commitment", commitment)
+	} else {
+		d.Quantity, err = p.quantity(fields)
+	}
+	if err != nil {
 		return Draft{}, err
 	}
 	if d.OfferingID, err = optional(p, fields, "offering", offering); err != nil {
@@ -151,7 +157,7 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 func allLineKeys() []string {
 	keys := slices.Clone(lineKeys)
 	for _, s := range services {
-		for _, key := range s.keys() {
+		for _, key := range s.line() {
 			if !slices.Contains(keys, key) {
 				keys = append(keys, key)
 			}
@@ -182,10 +188,15 @@ func (p planReader) ownKeys(n *yaml.Node, s service) error {
 	all := allLineKeys()
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
-		if slices.Contains(lineKeys, key.Value) || slices.Contains(own, key.Value) || !slices.Contains(all, key.Value) {
+		if slices.Contains(s.line(), key.Value) || !slices.Contains(all, key.Value) {
 			continue
 		}
-		if len(own) == 0 {
+		switch {
+		case key.Value == "quantity":
+			return p.errorf(key.Line, key.Value, "is not a key of a line of service %s, which commits to an amount per hour: write for example %s", s.name, examples["commitment"])
+		case key.Value == "commitment":
+			return p.errorf(key.Line, key.Value, "is not a key of a line of service %s, which is bought by the piece: write for example %s", s.name, examples["quantity"])
+		case len(own) == 0:
 			return p.errorf(key.Line, key.Value, "is not a key of a line of service %s: it has no keys of its own", s.name)
 		}
 		return p.errorf(key.Line, key.Value, "is not a key of a line of service %s: its own keys are %s", s.name, strings.Join(own, ", "))
@@ -197,6 +208,9 @@ func (p planReader) attributes(m mapping, s service) (cloud.Attributes, error) {
 	out := make(cloud.Attributes, len(s.attributes))
 	for _, a := range s.attributes {
 		n := m.values[a.key]
+		if n == nil && a.optional {
+			continue
+		}
 		if n == nil {
 			return nil, p.errorf(m.line, a.key, "is missing: write for example %s: %s", a.key, a.example)
 		}

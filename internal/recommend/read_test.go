@@ -69,11 +69,20 @@ var attributesOf = map[cloud.Service]string{
 	"opensearch":  "instance_type",
 
 	"redshift-serverless": "",
+	"savingsplans":        "plan_type",
 }
 
 // checkDraft recomputes what Draft promises, without the package's parsers.
 func checkDraft(t *testing.T, d Draft) {
 	t.Helper()
+	keys, most := attributesOf[d.Service], int64(10_000)
+	if d.Attributes["plan_type"] == "EC2Instance" {
+		keys = "ec2_region family plan_type"
+	}
+	plan := d.Service == "savingsplans"
+	if plan {
+		most = 100_000_000_000
+	}
 	digits := strings.Trim(string(d.Account), "0123456789") == ""
 	_, known := attributesOf[d.Service]
 	switch {
@@ -81,9 +90,11 @@ func checkDraft(t *testing.T, d Draft) {
 		t.Errorf("%v: %s/%s", d.At, d.Provider, d.Service)
 	case len(d.Account) != 12 || !digits:
 		t.Errorf("%v: account %q", d.At, d.Account)
-	case strings.Count(string(d.Region), "-") < 2 || strings.ToLower(string(d.Region)) != string(d.Region):
+	case plan != (d.Region == "global") || plan != (d.Unit == "0.00001") || plan && d.Quantity < 100:
+		t.Errorf("%v: region %q, %d units of %q", d.At, d.Region, d.Quantity, d.Unit)
+	case !plan && strings.Count(string(d.Region), "-") < 2 || strings.ToLower(string(d.Region)) != string(d.Region):
 		t.Errorf("%v: region %q", d.At, d.Region)
-	case strings.Join(slices.Sorted(maps.Keys(d.Attributes)), " ") != attributesOf[d.Service] || slices.Contains(slices.Collect(maps.Values(d.Attributes)), ""):
+	case strings.Join(slices.Sorted(maps.Keys(d.Attributes)), " ") != keys || slices.Contains(slices.Collect(maps.Values(d.Attributes)), ""):
 		t.Errorf("%v: attributes %v", d.At, d.Attributes)
 	case d.Service == "rds" && (!strings.HasPrefix(d.Attributes["class"], "db.") || d.Attributes["multi_az"] != "true" && d.Attributes["multi_az"] != "false"):
 		t.Errorf("%v: attributes %v", d.At, d.Attributes)
@@ -93,7 +104,7 @@ func checkDraft(t *testing.T, d Draft) {
 		t.Errorf("%v: term %v", d.At, d.Term)
 	case d.Payment != cloud.AllUpfront && d.Payment != cloud.PartialUpfront && d.Payment != cloud.NoUpfront:
 		t.Errorf("%v: payment %q", d.At, d.Payment)
-	case d.Quantity < 1 || d.Quantity > 10_000:
+	case d.Quantity < 1 || d.Quantity > most:
 		t.Errorf("%v: quantity %d", d.At, d.Quantity)
 	case d.Currency != "" && len(d.Currency) != 3:
 		t.Errorf("%v: currency %q", d.At, d.Currency)
@@ -113,13 +124,14 @@ func TestExamples(t *testing.T) {
 	}{
 		{"ce-rds.json", "ce-rds", CostExplorer, 14, 0, 0},
 		{"plan-rds.yaml", "Databases, fourth quarter", PlanFile, 10, 0, 50},
-		{"plan-services.yaml", "One of each service", PlanFile, 8, 0, 0},
+		{"plan-services.yaml", "One of each service", PlanFile, 9, 0, 0},
 		{"ce-elasticache.json", "ce-elasticache", CostExplorer, 3, 0, 0},
 		{"ce-memorydb.json", "ce-memorydb", CostExplorer, 2, 0, 0},
 		{"ce-redshift.json", "ce-redshift", CostExplorer, 2, 0, 0},
 		{"ce-ec2.json", "ce-ec2", CostExplorer, 4, 3, 0},
 		{"ce-opensearch.json", "ce-opensearch", CostExplorer, 2, 0, 0},
-		{"services.csv", "services", CSV, 8, 1, 0},
+		{"ce-savingsplans.json", "ce-savingsplans", CostExplorer, 2, 2, 0},
+		{"services.csv", "services", CSV, 9, 1, 0},
 		{"history.csv", "history", CSV, 6, 3, 0},
 	} {
 		t.Run(c.file, func(t *testing.T) {
@@ -140,7 +152,7 @@ func TestExamples(t *testing.T) {
 			}
 			// RDS's default quota is 40 reservations per account and region.
 			for lane, n := range lanes {
-				if n > 35 {
+				if n > 35 && lane.Service != "savingsplans" {
 					t.Errorf("%v: %d instances, want at most 35", lane, n)
 				}
 			}
@@ -153,10 +165,10 @@ func TestBadFiles(t *testing.T) {
 		"binary.csv":                   "bad/binary.csv:2: holds a NUL byte: this is not a text file",
 		"ce-fraction.json":             "bad/ce-fraction.json:63: Recommendations[0].RecommendationDetails[1].RecommendedNumberOfInstancesToPurchase: 1.5 is not a whole number of at least 1",
 		"ce-no-account.json":           "bad/ce-no-account.json:47: Recommendations[0].RecommendationDetails[1].AccountId: is missing",
-		"ce-savings-plans.json":        "bad/ce-savings-plans.json:1: is a Savings Plans recommendation: reservation recommendations are read",
+		"ce-coverage.json":             "bad/ce-coverage.json:1: is a rightsizing recommendation: recommendations of reservations and of Savings Plans are read",
 		"ce-truncated.json":            "bad/ce-truncated.json:54: ends in the middle of the JSON: the file is cut off",
 		"csv-ec2-no-platform.csv":      "bad/csv-ec2-no-platform.csv:1: platform: has no column, and ec2 on line 3 needs it: add one to the header",
-		"csv-later-service.csv":        `bad/csv-later-service.csv:3: service: "Amazon DynamoDB" is a service that cannot be bought yet: use rds, elasticache, memorydb, redshift, ec2, ec2-zonal, opensearch or redshift-serverless`,
+		"csv-later-service.csv":        `bad/csv-later-service.csv:3: service: "Amazon DynamoDB" is a service that cannot be bought yet: use rds, elasticache, memorydb, redshift, ec2, ec2-zonal, opensearch, redshift-serverless or savingsplans`,
 		"csv-no-engine.csv":            "bad/csv-no-engine.csv:1: engine: has no column, and rds on line 2 needs it: add one to the header",
 		"csv-only-header.csv":          "bad/csv-only-header.csv:1: is a header without any row below it",
 		"csv-spreadsheet-account.csv":  "bad/csv-spreadsheet-account.csv:2: account: 1.11122E+11 is a number that a spreadsheet has shortened: write the 12 digits of the AWS account id as text",
@@ -215,7 +227,7 @@ func TestFormatByContent(t *testing.T) {
 }
 
 const noFormat = ": is none of the formats that are read: a plan file (YAML with version and lines), " +
-	"the JSON of aws ce get-reservation-purchase-recommendation, or CSV with a header line"
+	"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, or CSV with a header line"
 
 func TestGarbage(t *testing.T) {
 	for _, c := range []struct{ name, file, text, want string }{
@@ -234,7 +246,7 @@ func TestGarbage(t *testing.T) {
 		{"many values", "f.json", "[" + strings.Repeat("1,", 1<<20) + "1]", "f.json:1: holds more than 250,000 values, the most that are read"},
 		{"many columns", "f.csv", "account,region" + strings.Repeat(",", 1<<20) + "\n1,2\n", "f.csv:1: has 1,048,578 columns; at most 200 are read"},
 		{"many rows", "f", "account,region,status\n" + strings.Repeat("1,2,done\n", 100_001), "f:100002: is row 100,001; one file holds at most 100,000"},
-		{"JSON list", "f", "[1, 2]", "f:1: is JSON, but neither a plan (version and lines) nor what aws ce get-reservation-purchase-recommendation prints (Recommendations)"},
+		{"JSON list", "f", "[1, 2]", "f:1: is JSON, but neither a plan (version and lines) nor what aws ce get-reservation-purchase-recommendation prints (Recommendations), nor get-savings-plans-purchase-recommendation (SavingsPlansPurchaseRecommendation)"},
 		{"JSON and more", "f", "{\"Recommendations\": []}\n{}", "f:2: stands after the end of the JSON: a file holds one answer"},
 		{"JSON syntax", "f", "{\n\"Recommendations\": [}\n", "f:2: is not valid JSON"},
 		{"JSON comma", "f", "{\n\"Recommendations\": [],\n}\n", "f:3: is not valid JSON"},

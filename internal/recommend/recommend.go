@@ -6,8 +6,8 @@
 //
 //   - a plan file, YAML (or the same as JSON), strict, described in
 //     docs/plan-file.md and docs/plan.schema.json;
-//   - the JSON that "aws ce get-reservation-purchase-recommendation" prints,
-//     saved unchanged;
+//   - the JSON that "aws ce get-reservation-purchase-recommendation" and
+//     "aws ce get-savings-plans-purchase-recommendation" print, saved unchanged;
 //   - a CSV file with a header line, as FinOps tools export it.
 //
 // Reading is all or nothing. A file with a mistake yields an *Error that says
@@ -32,7 +32,7 @@ const (
 	MaxPlanSize = 1 << 20 // bytes of a plan file: a YAML tree takes many times its text
 	MaxDrafts   = 5_000   // lines of one plan
 	MaxRows     = 100_000 // rows of a CSV file, those included that are left
-	MaxQuantity = 10_000  // units of one line
+	MaxQuantity = 10_000  // things that one line buys
 )
 
 // Format is how a file is written.
@@ -85,7 +85,8 @@ type Draft struct {
 	Attributes cloud.Attributes // every key of the service
 	Term       cloud.Term
 	Payment    cloud.Payment
-	Quantity   int64  // 1 to MaxQuantity
+	Quantity   int64  // 1 to MaxQuantity; where there is a Unit, how many of it
+	Unit       string // what one of the quantity is worth per hour: "0.00001"; "" where it counts things
 	OfferingID string // only when the file names one
 	Currency   string // expected currency; "" when the file names none
 	Note       string // one line of text without control characters
@@ -164,7 +165,7 @@ func parse(file string, data []byte) (Input, error) {
 		return readCostExplorer(file, root)
 	}
 	return Input{}, &Error{Position{File: file}, "is none of the formats that are read: a plan file (YAML with version and lines), " +
-		"the JSON of aws ce get-reservation-purchase-recommendation, or CSV with a header line"}
+		"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, or CSV with a header line"}
 }
 
 // check holds what must be true of every input whatever its format.

@@ -8,13 +8,13 @@ import (
 )
 
 // Rounded is a line that lost a part of a unit when it was scaled. Kept plus
-// Away is Exact.
+// Away is Exact. Where a quantity counts no things, all are amounts per hour.
 type Rounded struct {
-	At       Position
-	Quantity int64  // before
-	Exact    string // the quantity that was asked for: "2.4"
-	Kept     int64  // 2; 0 when the line is gone
-	Away     string // "0.4"
+	At    Position
+	Was   string // "3"
+	Exact string // what was asked for: "2.4"
+	Kept  string // "2"; "0" when the line is gone
+	Away  string // "0.4"
 }
 
 // Scale returns the input with every quantity at coverage per cent of what it
@@ -34,10 +34,10 @@ func (in Input) Scale(coverage int) (Input, []Rounded, error) {
 		part := d.Quantity % 100 * int64(coverage)
 		kept, away := d.Quantity/100*int64(coverage)+part/100, part%100
 		if away > 0 {
-			rounded = append(rounded, Rounded{At: d.At, Quantity: d.Quantity, Exact: hundredths(kept, away), Kept: kept, Away: hundredths(0, away)})
+			rounded = append(rounded, Rounded{At: d.At, Was: d.amount(d.Quantity), Exact: d.share(kept, away), Kept: d.amount(kept), Away: d.share(0, away)})
 		}
-		if kept == 0 {
-			out.Left = append(out.Left, Left{At: d.At, What: d.what(), Why: fmt.Sprintf("%d per cent of %d is %s, less than one", coverage, d.Quantity, hundredths(0, away))})
+		if least, words := d.least(); kept < least {
+			out.Left = append(out.Left, Left{At: d.At, What: d.what(), Why: fmt.Sprintf("%d per cent of %s is %s, %s", coverage, d.amount(d.Quantity), d.share(kept, away), words)})
 			continue
 		}
 		d.Quantity = kept
@@ -46,12 +46,34 @@ func (in Input) Scale(coverage int) (Input, []Rounded, error) {
 	return out, rounded, nil
 }
 
-// hundredths writes n and h hundredths without zeros at the end: "2.4".
-func hundredths(n, h int64) string {
-	return strings.TrimRight(strconv.FormatInt(n, 10)+fmt.Sprintf(".%02d", h), "0")
+// least is the smallest quantity that can be bought, and what is to be said of less.
+func (d Draft) least() (int64, string) {
+	if d.Unit != "" {
+		return leastCommitment, "less than " + d.amount(leastCommitment) + " per hour"
+	}
+	return 1, "less than one"
+}
+
+// amount writes a quantity without zeros at the end: "3", or "1.5" where it counts
+// hundred-thousandths of an amount.
+func (d Draft) amount(n int64) string { return d.share(n, 0) }
+
+// share is amount with hundredths of one besides: "2.4".
+func (d Draft) share(n, hundredths int64) string {
+	decimals := 2
+	if d.Unit != "" {
+		decimals += planDecimals
+	}
+	text := strconv.FormatInt(n, 10) + fmt.Sprintf("%02d", hundredths)
+	text = strings.Repeat("0", max(0, decimals+1-len(text))) + text
+	at := len(text) - decimals
+	return strings.TrimSuffix(strings.TrimRight(text[:at]+"."+text[at:], "0"), ".")
 }
 
 // what names a draft in a list.
 func (d Draft) what() string {
+	if d.Unit != "" {
+		return fmt.Sprintf("%s per hour, %s, for %s", d.amount(d.Quantity), d.Attributes, d.Account)
+	}
 	return fmt.Sprintf("%d x %s in %s for %s", d.Quantity, d.Attributes, d.Region, d.Account)
 }

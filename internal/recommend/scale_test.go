@@ -1,6 +1,7 @@
 package recommend
 
 import (
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestScale(t *testing.T) {
 		Drafts: []Draft{{At: Position{"p", 1, ""}, Quantity: 2}, {At: Position{"p", 2, ""}, Quantity: 4, Account: "111122223333", Region: "us-east-1"}},
 		Left:   []Left{{What: "x", Why: "y"}, {Position{"p", 3, ""}, "1 x  in us-east-1 for 111122223333", "80 per cent of 1 is 0.8, less than one"}},
 	}
-	wantRounded := []Rounded{{Position{"p", 1, ""}, 3, "2.4", 2, "0.4"}, {Position{"p", 3, ""}, 1, "0.8", 0, "0.8"}}
+	wantRounded := []Rounded{{Position{"p", 1, ""}, "3", "2.4", "2", "0.4"}, {Position{"p", 3, ""}, "1", "0.8", "0", "0.8"}}
 	if diff := cmp.Diff(wantOut, out); diff != "" {
 		t.Errorf("scaled (-want +got):\n%s", diff)
 	}
@@ -61,7 +62,7 @@ func TestScaleLosesNothing(t *testing.T) {
 			for _, r := range rounded {
 				away, _ := new(big.Rat).SetString(r.Away)
 				said, _ := new(big.Rat).SetString(r.Exact)
-				if said.Cmp(exact) != 0 || r.Kept != kept || r.Quantity != q || strings.HasSuffix(r.Exact, "0") && strings.Contains(r.Exact, ".") {
+				if said.Cmp(exact) != 0 || r.Kept != fmt.Sprint(kept) || r.Was != fmt.Sprint(q) || strings.HasSuffix(r.Exact, "0") && strings.Contains(r.Exact, ".") {
 					t.Fatalf("%d%% of %d: %+v", coverage, q, r)
 				}
 				sum.Add(sum, away)
@@ -70,5 +71,28 @@ func TestScaleLosesNothing(t *testing.T) {
 				t.Fatalf("%d%% of %d: kept %d, rounded %+v, left %d, exact %s", coverage, q, kept, rounded, len(out.Left), exact.RatString())
 			}
 		}
+	}
+}
+
+// TestScaleCommitments: an amount per hour keeps five decimals, and what is less than
+// the least is left.
+func TestScaleCommitments(t *testing.T) {
+	plan := func(n int64) Draft {
+		return Draft{Quantity: n, Unit: "0.00001", Account: "111122223333", Attributes: map[string]string{"plan_type": "Compute"}}
+	}
+	out, rounded, err := Input{Drafts: []Draft{plan(150_000), plan(123_457), plan(120)}}.Scale(33)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Draft{plan(49_500), plan(40_740)}, out.Drafts); diff != "" {
+		t.Errorf("scaled (-want +got):\n%s", diff)
+	}
+	want := []Rounded{{Was: "1.23457", Exact: "0.4074081", Kept: "0.4074", Away: "0.0000081"}, {Was: "0.0012", Exact: "0.000396", Kept: "0.00039", Away: "0.000006"}}
+	if diff := cmp.Diff(want, rounded); diff != "" {
+		t.Errorf("rounded (-want +got):\n%s", diff)
+	}
+	left := []Left{{What: "0.0012 per hour, plan_type=Compute, for 111122223333", Why: "33 per cent of 0.0012 is 0.000396, less than 0.001 per hour"}}
+	if diff := cmp.Diff(left, out.Left); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }

@@ -18,6 +18,10 @@ type service struct {
 	aliases    []string // folded names in other people's files
 	payments   []cloud.Payment
 	attributes []attribute
+	// unit is what one of a quantity is worth per hour where a commitment is to an
+	// amount of money: a plan file says commitment instead of quantity then, and the
+	// region is everywhere. "" where a quantity counts things.
+	unit string
 
 	// check refuses attributes that are legal each, but not together; key is the
 	// one to mend. Nil when there is nothing to check.
@@ -35,14 +39,16 @@ type service struct {
 	contrary func(cell func(column string) string) (column string, err error)
 }
 
-// attribute is one key of a service's cloud.Attributes. Every attribute must be
-// given: none has a default, because a wrong guess is bought for years.
+// attribute is one key of a service's cloud.Attributes. Every attribute that is not
+// optional must be given: none has a default, because a wrong guess is bought for
+// years. Where an optional one belongs is for the check of its service.
 type attribute struct {
-	key     string
-	example string
-	boolean bool           // true or false; else one of values; else what pattern matches
-	values  []string       // all legal values
-	pattern *regexp.Regexp // shape of free text
+	key      string
+	example  string
+	optional bool
+	boolean  bool           // true or false; else one of values; else what pattern matches
+	values   []string       // all legal values
+	pattern  *regexp.Regexp // shape of free text
 	// loose reads spellings of others beyond those that only fold differently; it
 	// may be nil. Its helpers are columns by name.
 	loose   func(text string, helper func(column string) string) (string, bool)
@@ -61,7 +67,10 @@ type attribute struct {
 // Cost Explorer that says the same.
 type helper struct{ column, member string }
 
-var services = []service{rdsService, elastiCacheService, memoryDBService, redshiftService, ec2Service, ec2ZonalService, openSearchService, redshiftServerlessService}
+var services = []service{
+	rdsService, elastiCacheService, memoryDBService, redshiftService, ec2Service, ec2ZonalService,
+	openSearchService, redshiftServerlessService, savingsPlansService,
+}
 
 var awsPayments = []cloud.Payment{cloud.AllUpfront, cloud.PartialUpfront, cloud.NoUpfront}
 
@@ -72,6 +81,26 @@ func (s service) keys() []string {
 		keys[i] = a.key
 	}
 	return keys
+}
+
+// line are the keys of a line of the service.
+func (s service) line() []string {
+	keys := slices.Clone(lineKeys)
+	if s.unit != "" {
+		keys[slices.Index(keys, "quantity")] = "commitment"
+	}
+	return append(keys, s.keys()...)
+}
+
+// region reads a region in which the service is sold.
+func (s service) region(text string, parse func(string) (cloud.Region, error)) (cloud.Region, error) {
+	switch {
+	case s.unit == "":
+		return parse(text)
+	case text == string(everywhere):
+		return everywhere, nil
+	}
+	return "", problemf("%s is a region, and %s are sold for all regions at once: write %s", show(text), s.title, everywhere)
 }
 
 // strict returns the value of an attribute as a plan file must spell it.
@@ -140,7 +169,7 @@ var (
 		"gcp": cloud.GCP, "google": cloud.GCP, "googlecloud": cloud.GCP, "googlecloudplatform": cloud.GCP,
 	}
 	laterServices = []string{
-		"dynamodb", "amazondynamodb", "savingsplans", "savingsplan", "computesavingsplans", "sagemaker",
+		"dynamodb", "amazondynamodb", "sagemaker",
 		"compute", "vm", "virtualmachines", "sql", "sqldatabase", "cosmosdb", "cloudsql", "computeengine", "memorystore", "cache", "search",
 	}
 )

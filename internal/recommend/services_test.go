@@ -10,7 +10,7 @@ import (
 
 // inWords says what a draft is, for tables.
 func inWords(d Draft) string {
-	text := fmt.Sprintf("%d x %s %s, %s %s, %s %s", d.Quantity, d.Service, d.Attributes, d.Term, d.Payment, d.Account, d.Region)
+	text := fmt.Sprintf("%s x %s %s, %s %s, %s %s", d.amount(d.Quantity), d.Service, d.Attributes, d.Term, d.Payment, d.Account, d.Region)
 	if d.Note != "" {
 		text += "; " + d.Note
 	}
@@ -33,6 +33,7 @@ func TestServiceDocuments(t *testing.T) {
 		"1 x ec2-zonal " + m6i + " zone=us-east-1a, 1y no-upfront, " + us,
 		"3 x opensearch instance_type=r6g.large.search, 1y no-upfront, " + us,
 		"8 x redshift-serverless , 1y all-upfront, " + us,
+		"1.5 x savingsplans plan_type=Compute, 1y partial-upfront, 111122223333 global",
 	}
 	rows := make([]string, len(each))
 	for i, text := range each {
@@ -45,7 +46,7 @@ func TestServiceDocuments(t *testing.T) {
 		left   []string
 	}{
 		{"plan-services.yaml", each, nil},
-		{"services.csv", rows, []string{`10: 5 Amazon EC2 m5.large us-east-1 111122223333: its status "completed" says that it was bought`}},
+		{"services.csv", rows, []string{`11: 5 Amazon EC2 m5.large us-east-1 111122223333: its status "completed" says that it was bought`}},
 		{"ce-elasticache.json", []string{
 			each[1] + saves + "71.20 a month",
 			"2 x elasticache engine=redis node_type=cache.m6g.large, 1y no-upfront, " + eu + saves + "32.10 a month",
@@ -73,6 +74,14 @@ func TestServiceDocuments(t *testing.T) {
 			each[6] + saves + "71.20 a month",
 			"2 x opensearch instance_type=m6g.large.search, 1y no-upfront, " + us + saves + "31.20 a month",
 		}, nil},
+		{"ce-savingsplans.json", []string{
+			"1.234 x savingsplans ec2_region=us-east-1 family=m7g plan_type=EC2Instance, 1y no-upfront, 111122223333 global" + saves + "530.66 a month",
+			"0.42857 x savingsplans ec2_region=eu-west-1 family=c6i plan_type=EC2Instance, 1y no-upfront, 444455556666 global" + saves +
+				"96.20 a month; 0.4285714 per hour advised, rounded down to 0.42857",
+		}, []string{
+			"43: ec2_region=eu-west-1 family=t3 plan_type=EC2Instance: AWS recommends to commit to 0.0004 per hour, less than can be bought",
+			"53: ec2_region=eu-west-1 family=r6g plan_type=EC2Instance: AWS recommends to buy none",
+		}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			in, err := readFile(t, c.file)
@@ -110,7 +119,32 @@ var serviceCases = func() []planCase {
 	ec2 := func(instance string, rest ...string) []string {
 		return append([]string{"instance_type: " + instance}, rest...)
 	}
+	sp := func(own ...string) string {
+		text := line("savingsplans", own...)
+		return strings.NewReplacer("us-east-1\n    service", "global\n    service", "    quantity: 1\n", "").Replace(text)
+	}
 	return []planCase{
+		{name: "compute plan", text: sp("plan_type: Compute", `commitment: "1.50"`)},
+		{name: "least plan", text: sp("plan_type: SageMaker", `commitment: "0.001"`)},
+		{name: "largest plan", text: sp("plan_type: Database", `commitment: "1000000.00"`)},
+		{name: "instance plan", text: sp("plan_type: EC2Instance", "family: m7g", "ec2_region: eu-west-1", `commitment: "12.34567"`)},
+		{name: "plan of no amount", text: sp("plan_type: Compute"), want: "p.yaml:3: commitment: is missing: write for example commitment: \"1.50\""},
+		{name: "plan by the piece", text: sp("plan_type: Compute", "quantity: 3"), want: "p.yaml:7: quantity: is not a key of a line of service savingsplans, which commits to an amount per hour: write for example commitment: \"1.50\""},
+		{name: "rds by the hour", text: strings.Replace(plan("quantity", "1"), "    quantity: 1", `    commitment: "1.50"`, 1), want: "p.yaml:11: commitment: is not a key of a line of service rds, which is bought by the piece: write for example quantity: 3"},
+		{name: "plan number", text: sp("plan_type: Compute", "commitment: 1.50"), want: "p.yaml:7: commitment: must be text: put 1.50 in quotes"},
+		{name: "plan too fine", text: sp("plan_type: Compute", `commitment: "1.000001"`), want: "p.yaml:7: commitment: 1.000001 is not an amount per hour with at most five decimals, such as 1.50"},
+		{name: "plan too small", text: sp("plan_type: Compute", `commitment: "0.00099"`), want: "p.yaml:7: commitment: 0.00099 is not from 0.001 to 1,000,000 per hour"},
+		{name: "plan too large", text: sp("plan_type: Compute", `commitment: "1000000.00001"`), want: "p.yaml:7: commitment: 1000000.00001 is not from 0.001 to 1,000,000 per hour"},
+		{name: "plan negative", text: sp("plan_type: Compute", `commitment: "-1"`), want: "p.yaml:7: commitment: -1 is not an amount per hour with at most five decimals, such as 1.50"},
+		{name: "plan grouped", text: sp("plan_type: Compute", `commitment: "1,000"`), want: "p.yaml:7: commitment: 1,000 is not an amount per hour with at most five decimals, such as 1.50"},
+		{name: "plan exponent", text: sp("plan_type: Compute", `commitment: "1e3"`), want: `p.yaml:7: commitment: 1e3 is not an amount per hour with at most five decimals, such as 1.50`},
+		{name: "plan in a region", text: strings.Replace(sp("plan_type: Compute", `commitment: "1"`), "global", "us-east-1", 1), want: `p.yaml:4: region: "us-east-1" is a region, and Savings Plans are sold for all regions at once: write global`},
+		{name: "rds in none", text: plan("region", "global"), want: `p.yaml:4: region: "global" is not a region code such as eu-west-1`},
+		{name: "plan without family", text: sp("plan_type: EC2Instance", "ec2_region: eu-west-1", `commitment: "1"`), want: "p.yaml:6: plan_type: is EC2Instance, which needs family: write for example family: m7g"},
+		{name: "plan without region", text: sp("plan_type: EC2Instance", "family: m7g", `commitment: "1"`), want: "p.yaml:6: plan_type: is EC2Instance, which needs ec2_region: write for example ec2_region: eu-west-1"},
+		{name: "plan with family", text: sp("plan_type: Compute", "family: m7g", `commitment: "1"`), want: "p.yaml:7: family: belongs to plan_type EC2Instance only: remove it"},
+		{name: "plan with region", text: sp("plan_type: Compute", "ec2_region: eu-west-1", `commitment: "1"`), want: "p.yaml:7: ec2_region: belongs to plan_type EC2Instance only: remove it"},
+		{name: "plan type", text: sp("plan_type: compute", `commitment: "1"`), want: `p.yaml:6: plan_type: "compute" is not known for savingsplans: did you mean Compute?`},
 		{name: "redis", text: line("elasticache", "engine: redis", "node_type: cache.t4g.medium")},
 		{name: "memorydb", text: line("memorydb", "node_type: db.r6gd.xlarge")},
 		{name: "search", text: line("opensearch", "instance_type: ultrawarm1.medium.search")},
