@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"bursar/internal/api"
+	"bursar/internal/cloud"
+	"bursar/internal/driver/aws"
 )
 
 const onePlan = `version: 1
@@ -334,5 +336,31 @@ func TestExclusiveIsWhatTheConfigurationSays(t *testing.T) {
 	write(t, dir, ConfigName, "accounts: [{id: \"111122223333\", regions: [us-east-1, eu-west-1]}]\n")
 	if got := declared(); len(got) != 0 {
 		t.Errorf("still declared: %v", got)
+	}
+}
+
+// TestOpenSearchNamesAreUniqueWhereTheConfigurationSaysSo: the key makes the name of
+// a reservation its identity, in its account alone.
+func TestOpenSearchNamesAreUniqueWhereTheConfigurationSaysSo(t *testing.T) {
+	path := write(t, t.TempDir(), ConfigName, `accounts:
+  - {id: "111122223333", live: true, regions: [us-east-1], opensearch_names_unique: true}
+  - {id: "444455556666", live: true, regions: [us-east-1]}
+`)
+	cfg, err := LoadConfig(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := openClouds(t.Context(), cfg, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for account, want := range map[cloud.Account]cloud.Class{"111122223333": cloud.ClassName, "444455556666": cloud.ClassNone} {
+		svc, err := c.Service(cloud.Lane{Provider: cloud.AWS, Account: account, Region: "us-east-1", Service: aws.OpenSearch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := svc.Info().Class; got != want {
+			t.Errorf("account %s: class %s, want %s", account, got, want)
+		}
 	}
 }

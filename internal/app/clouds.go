@@ -106,6 +106,7 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 		return nil, fmt.Errorf("credentials for account %s: %w", lane.Account, err)
 	}
 	cfg.Credentials, cfg.RoleARN, cfg.ExternalID = base, a.RoleARN, a.ExternalID
+	cfg.OpenSearchNamesUnique = a.OpenSearchNamesUnique
 	return aws.Open(lane.Service, cfg)
 }
 

@@ -29,6 +29,7 @@ import (
 //	    external_id: example        # optional
 //	    regions: [eu-west-1]        # where inventory is watched
 //	    exclusive: [rds]            # optional: nobody but Bursar buys these there
+//	    opensearch_names_unique: true  # optional: OpenSearch was seen to refuse a used name
 //	approvals:                      # frozen into every plan that is made from now on
 //	  needed: 2                     # how many different people approve a plan; default 1
 //	  approvers: [ada, grace]       # who they are; default anybody
@@ -56,6 +57,9 @@ type Account struct {
 	ExternalID string   `yaml:"external_id"`
 	Regions    []string `yaml:"regions"`
 	Exclusive  []string `yaml:"exclusive"`
+	// OpenSearchNamesUnique says that OpenSearch refuses a reservation under a used
+	// name, which AWS does not document. A line then takes its name for its identity.
+	OpenSearchNamesUnique bool `yaml:"opensearch_names_unique"`
 }
 
 var awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
@@ -101,7 +105,7 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions, exclusive"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, exclusive, opensearch_names_unique"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"
@@ -109,7 +113,7 @@ func yamlProblem(err error) string {
 		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
 	}
 	if m := wrongKind.FindStringSubmatch(first); m != nil {
-		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live is true or false, regions and exclusive are lists of names, approvals has needed, approvers and requester_may_approve",
+		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live and opensearch_names_unique are true or false, regions and exclusive are lists of names, approvals has needed, approvers and requester_may_approve",
 			m[1], strings.TrimPrefix(m[2], "!!"))
 	}
 	return first

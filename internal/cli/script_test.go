@@ -338,7 +338,7 @@ func exactlyOnce(p api.Plan, sold []simEntry) error {
 	for _, l := range p.Lines {
 		var copies []simEntry
 		for _, s := range sold {
-			if strings.Contains(s.ID, "-"+strings.ToLower(l.ID)+"-") {
+			if strings.Contains(s.ID, "-"+strings.ToLower(l.ID)+"-") || l.Receipt != nil && l.Receipt.Commitment == s.ID {
 				copies = append(copies, s)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
@@ -411,5 +412,62 @@ func TestTornBody(t *testing.T) {
 	body, err := io.ReadAll(resp.Body)
 	if !errors.Is(err, io.ErrUnexpectedEOF) || int64(len(body)) >= length || len(body) == 0 {
 		t.Errorf("%d of %d bytes, %v", len(body), length, err)
+	}
+}
+
+// TestDuplicate: the bytes of one request take effect twice, unless what they name
+// is taken; the client hears of the first, and the log has one request.
+func TestDuplicate(t *testing.T) {
+	s := newSim(t, Options{Visibility: -1, TrailDelay: -1})
+	url := serve(t, s)
+	c := clientOf("redshift").client(operator(url))
+	addFault(t, s, Fault{Kind: Duplicate, Service: "redshift"})
+	got, err := c.buy(t.Context(), clientOf("redshift").aNode().id, "", 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := s.Ledger()
+	if len(l) != 2 || l[0].ID != got.ID || l[1].ID == got.ID || l[0].AccessKey != l[1].AccessKey || len(s.Requests()) != 1 {
+		t.Errorf("ledger %+v, %d requests", l, len(s.Requests()))
+	}
+	if events := lookup(t, trailOf(url), types.LookupAttributeKeyEventName, "PurchaseReservedNodeOffering"); len(events) != 2 {
+		t.Errorf("%d events", len(events))
+	}
+	addFault(t, s, Fault{Kind: Duplicate, Service: "rds"})
+	mustBuy(t, url, "mine")
+	if l := s.Ledger(); len(l) != 3 {
+		t.Errorf("a name was sold twice: %+v", l)
+	}
+	// What is not carried out does not arrive twice either.
+	addFault(t, s, Fault{Kind: Duplicate, Service: "redshift"})
+	addFault(t, s, Fault{Kind: LoseRequest, Service: "redshift"})
+	if _, err := c.buy(t.Context(), clientOf("redshift").aNode().id, "", 1, nil); err == nil || len(s.Ledger()) != 3 {
+		t.Errorf("%v, %d sold", err, len(s.Ledger()))
+	}
+}
+
+// TestStrangeState: one listing shows a state that nobody knows, whatever the
+// service calls the member.
+func TestStrangeState(t *testing.T) {
+	s := newSim(t, Options{Visibility: -1})
+	url := serve(t, s)
+	mustBuy(t, url, "mine")
+	if _, err := reserve(t.Context(), serverlessClient(url), aToken, 8); err != nil {
+		t.Fatal(err)
+	}
+	addFault(t, s, Fault{Kind: StrangeState, Service: "rds"})
+	addFault(t, s, Fault{Kind: StrangeState, Service: "redshift-serverless"})
+	for i, want := range []string{"on-hold", "payment-pending"} {
+		out, err := rdsClient(url).DescribeReservedDBInstances(t.Context(), nil)
+		if err != nil || *out.ReservedDBInstances[0].State != want {
+			t.Errorf("look %d: %+v, %v", i, out, err)
+		}
+		list, err := serverlessClient(url).ListReservations(t.Context(), nil)
+		if err != nil || *list.ReservationsList[0].Status != want {
+			t.Errorf("look %d: %+v, %v", i, list, err)
+		}
+	}
+	if s.Ledger()[0].State != "payment-pending" {
+		t.Errorf("ledger %+v", s.Ledger())
 	}
 }
