@@ -92,7 +92,7 @@ func (d planDesk) ask(op, body string, edit ...func(*http.Request)) (int, string
 func (d planDesk) refused(code, op, body string) {
 	d.t.Helper()
 	status, got, out := d.ask(op, body)
-	if got != code || status != vendorErrors[code] || out["message"] == "" {
+	if got != code || status != services[savingsPlans].code(fail(code, "")).status() || out["message"] == "" {
 		d.t.Errorf("%s %s: %d %s %v, want %s", op, body, status, got, out, code)
 	}
 }

@@ -3,6 +3,7 @@ package aws
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +78,32 @@ func TestTrail(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTrailSources: the purchase of every service with an audit log is read under
+// each of its sources, and under no other.
+func TestTrailSources(t *testing.T) {
+	forEach(t, func(t *testing.T, s shape, w *wire, _ driver.Service) {
+		d := w.open(t, s.product.service, func(c *Config) { c.RoleARN = testRole })
+		auditor, ok := d.(driver.Auditor)
+		if !ok {
+			if d.Info().Class.Locks() {
+				t.Error("nothing but the inventory tells what a purchase did")
+			}
+			return
+		}
+		record := eventJSON("reservedNodeId", s.product.bought)
+		for _, source := range append(slices.Clone(s.product.sources), "ec3.amazonaws.com") {
+			w.bodies[opLookup] = historyJSON(t, s.product.opBuy, source, record)
+			want := 1
+			if source == "ec3.amazonaws.com" {
+				want = 0
+			}
+			if found, err := auditor.Trail(t.Context(), s.request(w, d), trailKey); err != nil || len(found) != want {
+				t.Errorf("%s: %+v, %v", source, found, err)
+			}
+		}
+	})
 }
 
 // TestTrailAsks: the log is asked for one access key, and not at all where

@@ -24,33 +24,26 @@ const (
 	testRole    = "arn:aws:iam::111122223333:role/finops/bursar-buyer"
 )
 
-func TestRDS(t *testing.T)         { conform(t, RDS) }
-func TestElastiCache(t *testing.T) { conform(t, ElastiCache) }
-func TestMemoryDB(t *testing.T)    { conform(t, MemoryDB) }
-func TestEC2(t *testing.T)         { conform(t, EC2) }
-func TestEC2Zonal(t *testing.T)    { conform(t, EC2Zonal) }
-func TestRedshift(t *testing.T)    { conform(t, Redshift) }
-
-func TestSavingsPlans(t *testing.T)       { conform(t, SavingsPlans) }
-func TestSavingsPlansQueued(t *testing.T) { conform(t, SavingsPlans, queuing) }
-
-func queuing(c *Config) { c.QueueSavingsPlans = true }
-
-func TestOpenSearch(t *testing.T)         { conform(t, OpenSearch) }
-func TestRedshiftServerless(t *testing.T) { conform(t, RedshiftServerless) }
-
-// TestOpenSearchNames is OpenSearch where names are known to be unique.
-func TestOpenSearchNames(t *testing.T) { conform(t, openSearchNames) }
-
-// openSearchNames is OpenSearch in a world where names are unique, with the driver
-// that relies on it.
-const openSearchNames cloud.Service = "opensearch, unique names"
-
-// conform runs the suite with the keys of the account and with a role.
-func conform(t *testing.T, s cloud.Service, mode ...func(*Config)) {
-	t.Run("Static", func(t *testing.T) { drivertest.Run(t, harness(s, "", mode...)) })
-	t.Run("Role", func(t *testing.T) { drivertest.Run(t, harness(s, testRole, mode...)) })
+// TestDrivers runs the suite on every service, with the keys of the account and
+// with a role.
+func TestDrivers(t *testing.T) {
+	for _, s := range append(slices.Clone(Services), openSearchNames, plansQueued) {
+		t.Run(string(s), func(t *testing.T) {
+			if _, there := samples[s]; !there {
+				t.Fatal("the service has no sample here")
+			}
+			t.Run("Static", func(t *testing.T) { drivertest.Run(t, harness(s, "")) })
+			t.Run("Role", func(t *testing.T) { drivertest.Run(t, harness(s, testRole)) })
+		})
+	}
 }
+
+// Services in a mode of their own: OpenSearch in a world where names are unique,
+// with the driver that relies on it, and Savings Plans that are ordered for later.
+const (
+	openSearchNames cloud.Service = "opensearch-names"
+	plansQueued     cloud.Service = "savingsplans-queued"
+)
 
 // samples say of each service what the suite buys, by which call, how much is more
 // than the quota leaves room for, what the simulator calls it, and how much it buys
@@ -75,6 +68,8 @@ var samples = map[cloud.Service]struct {
 	RedshiftServerless: {cloud.Attributes{}, serverlessProduct.opBuy, 1024, "redshift-serverless", 2},
 	SavingsPlans: {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": testRegion},
 		savingsPlansProduct.opBuy, 1_000_000_000, "savingsplans", 150_000},
+	plansQueued: {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": testRegion},
+		savingsPlansProduct.opBuy, 1_000_000_000, "savingsplans", 150_000},
 }
 
 // samplePayment is how the suite pays: partly upfront where that is sold.
@@ -93,9 +88,9 @@ func regionOf(s cloud.Service) cloud.Region {
 	return Global
 }
 
-func harness(s cloud.Service, role string, mode ...func(*Config)) func(t *testing.T) drivertest.Harness {
+func harness(s cloud.Service, role string) func(t *testing.T) drivertest.Harness {
 	return func(t *testing.T) drivertest.Harness {
-		w := newWorld(t, s, mode...)
+		w := newWorld(t, s)
 		service := w.open(t, func(c *Config) { c.RoleARN = role })
 		impatient := w.open(t, func(c *Config) { c.RoleARN, c.Answer = role, 400*time.Millisecond })
 		stranger := w.open(t, func(c *Config) {
@@ -116,14 +111,13 @@ func harness(s cloud.Service, role string, mode ...func(*Config)) func(t *testin
 type world struct {
 	t     *testing.T
 	what  cloud.Service
-	mode  []func(*Config)
 	sim   *sim.Sim
 	url   string
 	names atomic.Int64
 	offer cloud.Offering
 }
 
-func newWorld(t *testing.T, what cloud.Service, mode ...func(*Config)) *world {
+func newWorld(t *testing.T, what cloud.Service) *world {
 	opts := sim.Options{Seed: 7, Visibility: 5 * time.Minute, PageSize: 7, Unthrottled: true}
 	if what == openSearchNames {
 		opts.OpenSearchNames = sim.NamesUnique
@@ -137,7 +131,7 @@ func newWorld(t *testing.T, what cloud.Service, mode ...func(*Config)) *world {
 		_ = s.Close()
 		server.Close()
 	})
-	w := &world{t: t, what: what, mode: mode, sim: s, url: server.URL}
+	w := &world{t: t, what: what, sim: s, url: server.URL}
 	// The simulated clock is ahead of the wall clock, as it is in every test that
 	// has advanced it: no request may be signed with the wrong one.
 	// Mid-month, because quotas of EC2 are of a calendar month.
@@ -155,16 +149,13 @@ func newWorld(t *testing.T, what cloud.Service, mode ...func(*Config)) *world {
 
 func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 	cfg := Config{
-		Account: testAccount, Region: regionOf(w.what), Endpoint: w.url, Now: w.sim.Now,
+		Account: testAccount, Region: regionOf(w.service()), Endpoint: w.url, Now: w.sim.Now,
 		Credentials: credentials.NewStaticCredentialsProvider(testAccount, "test", ""),
 	}
-	for _, set := range w.mode {
-		set(&cfg)
-	}
+	cfg.OpenSearchNamesUnique, cfg.QueueSavingsPlans = w.what == openSearchNames, w.what == plansQueued
 	if change != nil {
 		change(&cfg)
 	}
-	cfg.OpenSearchNamesUnique = w.what == openSearchNames
 	d, err := Open(w.service(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -268,11 +259,11 @@ func (w *world) Stock(list ...driver.Request) {
 	w.t.Helper()
 	var all []sim.Existing
 	for _, r := range list {
-		e := sim.Existing{Account: testAccount, Region: string(regionOf(w.what)), OfferingID: r.Offering.ID, Count: int(r.Quantity)}
+		e := sim.Existing{Account: testAccount, Region: string(regionOf(w.service())), OfferingID: r.Offering.ID, Count: int(r.Quantity)}
 		switch {
 		case w.named():
 			e.ID = r.Identity
-		case w.what == SavingsPlans:
+		case w.service() == SavingsPlans:
 			e.Tags = []sim.Tag{{Key: identityTag, Value: r.Identity}}
 		}
 		if w.service() == OpenSearch {
@@ -290,15 +281,18 @@ func (w *world) named() bool { return w.what == RDS || w.what == ElastiCache || 
 
 // service is what the driver calls it.
 func (w *world) service() cloud.Service {
-	if w.what == openSearchNames {
+	switch w.what {
+	case openSearchNames:
 		return OpenSearch
+	case plansQueued:
+		return SavingsPlans
 	}
 	return w.what
 }
 
 func (w *world) FillQuota() {
 	w.t.Helper()
-	e := sim.Existing{Account: testAccount, Region: string(regionOf(w.what)), OfferingID: w.offer.ID, Count: samples[w.what].quota}
+	e := sim.Existing{Account: testAccount, Region: string(regionOf(w.service())), OfferingID: w.offer.ID, Count: samples[w.what].quota}
 	if w.named() {
 		e.ID = "quota-filler"
 	}

@@ -185,7 +185,7 @@ func TestPlanWindow(t *testing.T) {
 	for want, change := range map[time.Duration]func(*Config){
 		10 * time.Minute: nil,
 		time.Hour:        func(c *Config) { c.TokenWindow = time.Hour },
-		0:                queuing,
+		0:                func(c *Config) { c.QueueSavingsPlans = true },
 	} {
 		if got := w.open(t, change).Info(); got.Window != want || !got.Lists {
 			t.Errorf("%+v, want the window %s", got, want)
