@@ -66,7 +66,11 @@ func TestOneRequestOfEach(t *testing.T) {
 			w := newWire(t)
 			w.bodies = s.bodies()
 			w.buy = buy
-			d := w.open(t, s.product.service, func(c *Config) { c.Answer = 300 * time.Millisecond })
+			d := w.open(t, s.product.service, func(c *Config) {
+				if name == "stall" {
+					c.Answer = 300 * time.Millisecond
+				}
+			})
 			ev, err := w.send(t, d, s.request(w, d))
 			if got := driver.OutcomeOf(err); w.spent() != 1 || err == nil || got != cloud.InDoubt || ev.Outcome != cloud.InDoubt || errors.Is(err, driver.ErrSecondRequest) {
 				t.Errorf("%s: %d requests, outcome %s, %v: want one and doubt", name, w.spent(), got, err)

@@ -365,6 +365,52 @@ func TestServiceOnTheWire(t *testing.T) {
 	})
 }
 
+// TestServiceFacts pins what each service says of itself: by what a purchase is
+// recognized, how long a token is remembered, and whether a look reads it all.
+func TestServiceFacts(t *testing.T) {
+	facts := map[cloud.Service]string{
+		RDS: "B 0s false", ElastiCache: "B 0s false", MemoryDB: "B 0s false", Redshift: "C 0s true",
+		EC2: "Q 0s true", EC2Zonal: "C 0s true", OpenSearch: "C 0s true", RedshiftServerless: "AC 10m0s true",
+	}
+	say := func(d driver.Service) string {
+		i := d.Info()
+		return fmt.Sprintf("%s %s %t", i.Class, i.Window, i.Lists)
+	}
+	forEach(t, func(t *testing.T, s shape, _ *wire, d driver.Service) {
+		if got := say(d); got != facts[s.product.service] {
+			t.Errorf("%s, want %s", got, facts[s.product.service])
+		}
+	})
+	w := newWire(t)
+	if got := say(w.open(t, OpenSearch, func(c *Config) { c.OpenSearchNamesUnique = true })); got != "B 0s true" {
+		t.Errorf("OpenSearch with unique names: %s", got)
+	}
+	if got := say(w.open(t, RedshiftServerless, func(c *Config) { c.TokenWindow = time.Hour })); got != "AC 1h0m0s true" {
+		t.Errorf("Redshift Serverless with a window: %s", got)
+	}
+}
+
+// TestServiceIdentity: where our identity goes into the request, one that is not
+// fit for it is not sent.
+func TestServiceIdentity(t *testing.T) {
+	forEach(t, func(t *testing.T, s shape, _ *wire, _ driver.Service) {
+		for _, id := range []string{"", "Bu-wire-1", "bu_wire_1", "abc"} {
+			w := newWire(t)
+			w.bodies = s.bodies()
+			w.buy = answer(200, s.bought)
+			d := w.open(t, s.product.service, nil)
+			r := s.request(w, d)
+			r.Identity = id
+			carried := d.Info().Class != cloud.ClassQueued && d.Info().Class != cloud.ClassNone || s.product.labeled
+			fit := !carried || id == "abc" && !s.product.labeled
+			_, err := w.send(t, d, r)
+			if sent := driver.OutcomeOf(err) != cloud.Unsent; sent != fit || (w.spent() == 1) != fit {
+				t.Errorf("identity %q: %v, %d requests", id, err, w.spent())
+			}
+		}
+	})
+}
+
 // TestServiceInDoubt: whatever in a good answer is changed, it proves nothing any
 // more, and one request was sent.
 func TestServiceInDoubt(t *testing.T) {
