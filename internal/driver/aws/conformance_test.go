@@ -29,6 +29,7 @@ const (
 func TestDrivers(t *testing.T) {
 	for _, s := range append(slices.Clone(Services), openSearchNames, plansQueued) {
 		t.Run(string(s), func(t *testing.T) {
+			t.Parallel() // the SDK waits for seconds before it asks a busy cloud again
 			if _, there := samples[s]; !there {
 				t.Fatal("the service has no sample here")
 			}

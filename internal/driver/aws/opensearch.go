@@ -28,7 +28,7 @@ func openSearchProduct(unique bool) product {
 		labeled:    true,
 		attributes: []driver.Attribute{{Key: "instance_type", Example: "r6g.large.search"}},
 		guarantee: "OpenSearch does not say whether it refuses a second reservation under a used name. One purchase at a time is open in the " +
-			"account and region, and one in doubt is not asked again before the inventory, by its name, or the audit log has told what it did.",
+			"account and region, and one in doubt is not asked again before the inventory, which shows its name, or the audit log has told what it did.",
 		grant: grant{
 			reads:  []string{"es:DescribeReservedInstanceOfferings", "es:DescribeReservedInstances", lookupEvents},
 			spends: []string{"es:PurchaseReservedInstanceOffering"},
