@@ -196,8 +196,11 @@ func TestAPersonKeepsTheLane(t *testing.T) {
 func TestNewsMayBeAnOpenPurchase(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	named := w.approved(lane(1)...)
-	w.clouds.class = cloud.ClassNone
-	clear(w.clouds.open)
+	as := func(c cloud.Class) {
+		w.clouds.class = c
+		clear(w.clouds.open)
+	}
+	as(cloud.ClassNone)
 	first := w.approved(lane(1)...)
 	w.fault(sim.Fault{Kind: sim.LoseRequest})
 	w.run(first)
@@ -207,10 +210,12 @@ func TestNewsMayBeAnOpenPurchase(t *testing.T) {
 	}
 	w.advance(time.Minute)
 	w.intruder("whose", open.Spec.Offering.ID)
+	as("")
 	w.run(named)
 	if l := w.plan(named).Lines[0]; l.State != purchase.Ready || !strings.Contains(l.Reason, "whose is new in") || !strings.Contains(l.Reason, string(open.ID)) {
 		t.Errorf("%s: %s", l.State, l.Reason)
 	}
+	as(cloud.ClassNone)
 	if a := w.audits(true); len(a.Findings) != 0 {
 		t.Errorf("raised while it may be ours: %+v", a.Findings)
 	}
@@ -223,6 +228,7 @@ func TestNewsMayBeAnOpenPurchase(t *testing.T) {
 		t.Fatalf("%s: %s", l.State, l.Reason)
 	}
 	w.decide(open, purchase.Decided{Choice: purchase.NotBought, By: "ada", Second: "grace", Unexplained: []string{"whose"}})
+	as("")
 	w.run(named)
 	if l := w.plan(named).Lines[0]; l.State != purchase.NeedsReapproval {
 		t.Errorf("%s: %s", l.State, l.Reason)

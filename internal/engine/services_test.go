@@ -110,3 +110,35 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 		})
 	}
 }
+
+// TestClassOfALineIsKept: a line in doubt that was armed where names are unique is
+// neither sent again nor decided while they are not known to be.
+func TestClassOfALineIsKept(t *testing.T) {
+	w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true})
+	w.clouds.unique = true
+	p := w.approved(recommend.Draft{
+		At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: aws.OpenSearch, Account: accountA,
+		Region: "us-east-1", Attributes: goods[aws.OpenSearch].attributes, Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: 2,
+	})
+	w.fault(sim.Fault{Kind: sim.LoseReply, Service: "es", Operation: goods[aws.OpenSearch].buy})
+	w.run(p)
+	w.clouds.unique = false
+	clear(w.clouds.open)
+	for range 40 {
+		w.run(p)
+		w.advance(time.Minute)
+	}
+	l := w.plan(p).Lines[0]
+	if l.State != purchase.Armed || len(w.sim.Ledger()) != 1 || !strings.Contains(l.Reason, "is of class C now and was of class B") {
+		t.Errorf("%s: %s; %d sold", l.State, l.Reason, len(w.sim.Ledger()))
+	}
+	w.clouds.unique = true
+	clear(w.clouds.open)
+	for range 5 {
+		w.run(p)
+		w.advance(time.Minute)
+	}
+	if l := w.plan(p).Lines[0]; l.State != purchase.Purchased || len(w.sim.Ledger()) != 1 {
+		t.Errorf("%s: %s; %d sold", l.State, l.Reason, len(w.sim.Ledger()))
+	}
+}
