@@ -70,6 +70,8 @@ type Line struct {
 	TermMonths int               `json:"term_months"`
 	Payment    string            `json:"payment"`
 	Quantity   int64             `json:"quantity"`
+	Measure    string            `json:"measure"`                       // the quantity for people: "3", "1.5 USD/h"
+	PerHour    *money.Amount     `json:"commitment_per_hour,omitempty"` // of a commitment to an amount of money
 	Price      Price             `json:"price"`
 	Class      string            `json:"identity_class"`
 	Note       string            `json:"note,omitempty"`
@@ -207,6 +209,8 @@ type Item struct {
 	TermMonths int               `json:"term_months"`
 	Payment    string            `json:"payment"`
 	Quantity   int64             `json:"quantity"`
+	Measure    string            `json:"measure"`                       // the quantity for people: "3", "1.5 USD/h"
+	PerHour    *money.Amount     `json:"commitment_per_hour,omitempty"` // of a commitment to an amount of money
 	Price      *Price            `json:"price,omitempty"`
 	Start      time.Time         `json:"start"`
 	Line       string            `json:"line,omitempty"`

@@ -1,6 +1,10 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"bursar/internal/money"
+)
 
 // Fact is one thing that a listing showed of a commitment after its purchase.
 type Fact struct {
@@ -35,6 +39,8 @@ type AuditFinding struct {
 	TermMonths int               `json:"term_months"`
 	Payment    string            `json:"payment"`
 	Quantity   int64             `json:"quantity"`
+	Measure    string            `json:"measure"`                       // the quantity for people: "3", "1.5 USD/h"
+	PerHour    *money.Amount     `json:"commitment_per_hour,omitempty"` // of a commitment to an amount of money
 	Price      *Price            `json:"price,omitempty"`
 	State      string            `json:"state"`
 	Start      time.Time         `json:"start"`

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -24,38 +23,13 @@ func (a *App) Audit(ctx context.Context, all bool) (api.Audit, error) {
 	}, nil
 }
 
-// sold are the services whose lanes can be declared exclusive.
-var sold = []cloud.Service{rds}
-
 // exclusive lists the lanes in which, by the configuration, nobody else buys.
 func (c Config) exclusive() []cloud.Lane {
 	var lanes []cloud.Lane
 	for _, a := range c.Accounts {
-		for _, r := range a.Regions {
-			for _, s := range a.Exclusive {
-				lanes = append(lanes, cloud.Lane{Provider: cloud.AWS, Account: cloud.Account(a.ID), Region: cloud.Region(r), Service: cloud.Service(s)})
-			}
-		}
+		lanes = append(lanes, lanesOf(a.ID, a.Regions, named(a.Exclusive))...)
 	}
 	return lanes
-}
-
-// exclusiveProblem says what is wrong with an account's exclusive services; ""
-// means nothing.
-func (a Account) exclusiveProblem() string {
-	for _, s := range a.Exclusive {
-		if !slices.Contains(sold, cloud.Service(s)) {
-			names := make([]string, len(sold))
-			for i, s := range sold {
-				names[i] = string(s)
-			}
-			return fmt.Sprintf("exclusive: %q is not a service that is bought: use %s", s, strings.Join(names, ", "))
-		}
-	}
-	if len(a.Exclusive) > 0 && len(a.Regions) == 0 {
-		return "regions: name the regions in which these services are exclusive, such as [eu-west-1]"
-	}
-	return ""
 }
 
 func factViews(facts []store.Fact) []api.Fact {
@@ -77,7 +51,7 @@ func findingViews(list []store.Finding) []api.AuditFinding {
 			ID: f.ID, Kind: string(f.Kind), Detail: f.Detail, FirstSeen: f.FirstSeen, LastSeen: f.LastSeen, ClosedAt: optional(f.ClosedAt),
 			Provider: c.Provider, Account: c.Account, Region: c.Region, Service: c.Service, Commitment: c.Commitment,
 			Name: f.Commitment.Name, Offering: c.Offering, Attributes: c.Attributes, TermMonths: c.TermMonths, Payment: c.Payment,
-			Quantity: c.Quantity, Price: c.Price, State: c.State, Start: c.Start, Line: c.Line,
+			Quantity: c.Quantity, Measure: c.Measure, PerHour: c.PerHour, Price: c.Price, State: c.State, Start: c.Start, Line: c.Line,
 		}
 	}
 	return views

@@ -143,7 +143,7 @@ func itemView(i engine.Item) api.Item {
 	v := api.Item{
 		Match: string(i.Match), Provider: string(c.Provider), Account: string(c.Account), Region: string(c.Region),
 		Service: string(c.Service), Commitment: c.ID, State: string(c.State), Attributes: c.Attributes,
-		TermMonths: int(c.Term), Payment: string(c.Payment), Quantity: c.Quantity, Start: c.Start,
+		TermMonths: int(c.Term), Payment: string(c.Payment), Quantity: c.Quantity, Measure: c.Measure(), PerHour: amount(c.PerHour()), Start: c.Start,
 		Offering: c.OfferingID, Line: string(i.Line), Problem: i.Problem,
 	}
 	unit := cloud.Offering{Term: c.Term, Upfront: c.Upfront, Hourly: c.Hourly}

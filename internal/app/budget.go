@@ -106,7 +106,7 @@ func (c *clouds) accounts() []string {
 		}
 		return ids
 	}
-	for id := range maps.Keys(c.live) {
+	for id := range maps.Keys(c.configured) {
 		ids = append(ids, string(id))
 	}
 	slices.Sort(ids)

@@ -19,9 +19,9 @@ import (
 // simulator. It is all of one kind: where a live account is configured, nothing
 // is simulated.
 type clouds struct {
-	live      map[cloud.Account]Account
-	simulator *simulator // nil when live
-	now       func() time.Time
+	configured map[cloud.Account]Account // of the configuration; the live ones only when live
+	simulator  *simulator                // nil when live
+	now        func() time.Time
 
 	mu       sync.Mutex
 	services map[cloud.Lane]driver.Service // kept: a driver holds the sessions of its attempts
@@ -29,28 +29,37 @@ type clouds struct {
 
 var _ engine.Clouds = (*clouds)(nil)
 
-// rds is the service that inventory watches everywhere.
-const rds = aws.RDS
-
 // Simulated is the same for all lanes.
 func (c *clouds) Simulated(cloud.Lane) bool { return c.simulator != nil }
 
-// Lanes lists the accounts and regions that inventory watches.
+// Lanes lists the lanes that inventory watches: every service that can be bought, in
+// every region of every account, unless the configuration names fewer.
 func (c *clouds) Lanes() []cloud.Lane {
 	var lanes []cloud.Lane
-	add := func(account string, regions []string) {
-		for _, r := range regions {
-			lanes = append(lanes, cloud.Lane{Provider: cloud.AWS, Account: cloud.Account(account), Region: cloud.Region(r), Service: rds})
-		}
-	}
 	if c.simulator != nil {
 		for _, a := range c.simulator.accounts {
-			add(a.ID, a.Regions)
+			lanes = append(lanes, lanesOf(a.ID, a.Regions, c.configured[cloud.Account(a.ID)].watched())...)
 		}
 		return lanes
 	}
-	for _, a := range c.live {
-		add(string(a.ID), a.Regions)
+	for _, a := range c.configured {
+		lanes = append(lanes, lanesOf(a.ID, a.Regions, a.watched())...)
+	}
+	return lanes
+}
+
+// lanesOf are the lanes of services in the regions of an account; those of a service
+// without regions are one.
+func lanesOf(account string, regions []string, services []cloud.Service) []cloud.Lane {
+	var lanes []cloud.Lane
+	for _, s := range services {
+		in := regions
+		if !aws.HasRegions(s) {
+			in = []string{string(aws.Global)}
+		}
+		for _, r := range in {
+			lanes = append(lanes, cloud.Lane{Provider: cloud.AWS, Account: cloud.Account(account), Region: cloud.Region(r), Service: s})
+		}
 	}
 	return lanes
 }
@@ -78,7 +87,8 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 		}
 		return nil, fmt.Errorf("%s %s cannot be bought yet: use %s", lane.Provider, lane.Service, strings.Join(names, ", "))
 	}
-	cfg := aws.Config{Account: lane.Account, Region: lane.Region, Now: c.now}
+	a, ok := c.configured[lane.Account]
+	cfg := aws.Config{Account: lane.Account, Region: lane.Region, Now: c.now, QueueSavingsPlans: a.QueueSavingsPlans}
 	if c.simulator != nil {
 		known := slices.IndexFunc(c.simulator.accounts, func(a simAccount) bool { return a.ID == string(lane.Account) })
 		if known < 0 {
@@ -89,7 +99,7 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 			return nil, fmt.Errorf("account %s is neither configured with live: true nor simulated: the simulator has %s",
 				lane.Account, strings.Join(ids, ", "))
 		}
-		if regions := c.simulator.accounts[known].Regions; !slices.Contains(regions, string(lane.Region)) {
+		if regions := c.simulator.accounts[known].Regions; aws.HasRegions(lane.Service) && !slices.Contains(regions, string(lane.Region)) {
 			return nil, fmt.Errorf("region %s is not simulated: the simulator has %s", lane.Region, strings.Join(regions, ", "))
 		}
 		cfg.Endpoint = c.simulator.url
@@ -97,7 +107,6 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 		cfg.RoleARN = "arn:aws:iam::" + string(lane.Account) + ":role/bursar"
 		return aws.Open(lane.Service, cfg)
 	}
-	a, ok := c.live[lane.Account]
 	if !ok {
 		return nil, fmt.Errorf("account %s is not configured with live: true, and with a live account nothing is simulated", lane.Account)
 	}
@@ -111,18 +120,18 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 }
 
 func openClouds(ctx context.Context, cfg Config, endpoint, statePath string) (*clouds, error) {
-	c := &clouds{services: map[cloud.Lane]driver.Service{}}
+	c := &clouds{configured: map[cloud.Account]Account{}, services: map[cloud.Lane]driver.Service{}}
+	for _, a := range cfg.Accounts {
+		if a.Live || !cfg.live() {
+			c.configured[cloud.Account(a.ID)] = a
+		}
+	}
 	if cfg.live() {
 		if endpoint != "" {
 			return nil, errors.New("a live account is configured and an endpoint is named: " +
 				"unset --endpoint, BURSAR_ENDPOINT and AWS_ENDPOINT_URL to buy for real, or remove live: true to rehearse")
 		}
-		c.live, c.now = map[cloud.Account]Account{}, func() time.Time { return time.Now().UTC() }
-		for _, a := range cfg.Accounts {
-			if a.Live {
-				c.live[cloud.Account(a.ID)] = a
-			}
-		}
+		c.now = func() time.Time { return time.Now().UTC() }
 		return c, nil
 	}
 	var err error

@@ -8,11 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"bursar/internal/cloud"
+	"bursar/internal/driver/aws"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 )
@@ -28,8 +30,10 @@ import (
 //	    role_arn: arn:aws:iam::123456789012:role/bursar
 //	    external_id: example        # optional
 //	    regions: [eu-west-1]        # where inventory is watched
+//	    services: [rds, ec2]        # optional: what is watched there; default is all that can be bought
 //	    exclusive: [rds]            # optional: nobody but Bursar buys these there
 //	    opensearch_names_unique: true  # optional: OpenSearch was seen to refuse a used name
+//	    queue_savings_plans: true   # optional: order Savings Plans two hours ahead, deletable until then
 //	approvals:                      # frozen into every plan that is made from now on
 //	  needed: 2                     # how many different people approve a plan; default 1
 //	  approvers: [ada, grace]       # who they are; default anybody
@@ -56,10 +60,59 @@ type Account struct {
 	RoleARN    string   `yaml:"role_arn"`
 	ExternalID string   `yaml:"external_id"`
 	Regions    []string `yaml:"regions"`
+	Services   []string `yaml:"services"`
 	Exclusive  []string `yaml:"exclusive"`
 	// OpenSearchNamesUnique says that OpenSearch refuses a reservation under a used
 	// name, which AWS does not document. A line then takes its name for its identity.
 	OpenSearchNamesUnique bool `yaml:"opensearch_names_unique"`
+	// QueueSavingsPlans orders Savings Plans two hours ahead instead of buying them at
+	// once.
+	QueueSavingsPlans bool `yaml:"queue_savings_plans"`
+}
+
+// named are services by their names.
+func named(names []string) []cloud.Service {
+	services := make([]cloud.Service, len(names))
+	for i, n := range names {
+		services[i] = cloud.Service(n)
+	}
+	return services
+}
+
+// watched are the services of the account that inventory watches.
+func (a Account) watched() []cloud.Service {
+	if len(a.Services) == 0 {
+		return aws.Services
+	}
+	return named(a.Services)
+}
+
+// servicesProblem says what is wrong with the services that an account names; ""
+// means nothing.
+func (a Account) servicesProblem() string {
+	for _, list := range []struct {
+		key   string
+		names []string
+	}{{"services", a.Services}, {"exclusive", a.Exclusive}} {
+		for _, s := range named(list.names) {
+			switch {
+			case !slices.Contains(aws.Services, s):
+				all := make([]string, len(aws.Services))
+				for i, s := range aws.Services {
+					all[i] = string(s)
+				}
+				return fmt.Sprintf("%s: %q is not a service that is bought: use %s", list.key, s, strings.Join(all, ", "))
+			case list.key == "exclusive" && !slices.Contains(a.watched(), s):
+				return fmt.Sprintf("exclusive: %s is not watched: add it to services", s)
+			case list.key == "exclusive" && aws.HasRegions(s) && len(a.Regions) == 0:
+				return "regions: name the regions in which these services are exclusive, such as [eu-west-1]"
+			}
+		}
+	}
+	if a.Live && len(a.Regions) == 0 && slices.ContainsFunc(a.watched(), aws.HasRegions) {
+		return "regions: name the regions to watch, such as [eu-west-1]"
+	}
+	return ""
 }
 
 var awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
@@ -105,7 +158,7 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions, exclusive, opensearch_names_unique"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"
@@ -113,7 +166,7 @@ func yamlProblem(err error) string {
 		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
 	}
 	if m := wrongKind.FindStringSubmatch(first); m != nil {
-		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live and opensearch_names_unique are true or false, regions and exclusive are lists of names, approvals has needed, approvers and requester_may_approve",
+		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live, opensearch_names_unique and queue_savings_plans are true or false, regions, services and exclusive are lists of names, approvals has needed, approvers and requester_may_approve",
 			m[1], strings.TrimPrefix(m[2], "!!"))
 	}
 	return first
@@ -139,10 +192,8 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: role_arn: %q is not a role of account %s", where, a.RoleARN, a.ID)
 		case a.ExternalID != "" && a.RoleARN == "":
 			return fmt.Errorf("%s: external_id: belongs to a role_arn, and there is none", where)
-		case a.Live && len(a.Regions) == 0:
-			return fmt.Errorf("%s: regions: name the regions to watch, such as [eu-west-1]", where)
-		case a.exclusiveProblem() != "":
-			return fmt.Errorf("%s: %s", where, a.exclusiveProblem())
+		case a.servicesProblem() != "":
+			return fmt.Errorf("%s: %s", where, a.servicesProblem())
 		}
 		seen[a.ID] = true
 	}

@@ -57,7 +57,7 @@ func (a *App) bought(ctx context.Context, p *purchase.Plan) (list []api.Dropped,
 			for _, e := range v.Lines {
 				if v.Version < p.Version && e.State == purchase.Purchased && e.Spec.Account == l.Spec.Account && e.Spec.Offering.ID == l.Spec.Offering.ID {
 					list = append(list, api.Dropped{
-						Where: fmt.Sprintf("line %d", l.Number), What: fmt.Sprintf("line %d of version %d has bought %d of the same", e.Number, v.Version, e.Spec.Quantity),
+						Where: fmt.Sprintf("line %d", l.Number), What: fmt.Sprintf("line %d of version %d has bought %s of the same", e.Number, v.Version, e.Spec.Offering.Measure(e.Spec.Quantity)),
 						Why: "approving buys more of it",
 					})
 				}

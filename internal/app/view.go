@@ -7,6 +7,7 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/cloud"
+	"bursar/internal/money"
 	"bursar/internal/purchase"
 )
 
@@ -65,7 +66,7 @@ func lineView(l purchase.Line, receipts map[purchase.LineID]purchase.Receipt) ap
 		ID: string(l.ID), Plan: string(l.Plan), Number: l.Number, State: string(l.State), Reason: l.Reason,
 		Provider: string(o.Provider), Account: string(l.Spec.Account), Region: string(o.Region), Service: string(o.Service),
 		Offering: o.ID, Attributes: o.Attributes, TermMonths: int(o.Term), Payment: string(o.Payment),
-		Quantity: l.Spec.Quantity, Price: priceView(l.Spec.Price), Class: string(l.Class), Note: l.Spec.Note,
+		Quantity: l.Spec.Quantity, Measure: o.Measure(l.Spec.Quantity), PerHour: amount(o.PerHour(l.Spec.Quantity)), Price: priceView(l.Spec.Price), Class: string(l.Class), Note: l.Spec.Note,
 		Simulated: l.Spec.Simulated, Generation: l.Generation, Attempts: l.Armed, UpdatedAt: l.UpdatedAt,
 		CancelRequested: l.CancelRequested, DecidedBy: l.DecidedBy,
 	}
@@ -105,6 +106,14 @@ func evidenceView(f purchase.StoredFact) api.Evidence {
 
 func priceView(p cloud.Price) api.Price {
 	return api.Price{Upfront: p.Upfront, Hourly: p.Hourly, Total: p.Total}
+}
+
+// amount is nil for no amount.
+func amount(a money.Amount) *money.Amount {
+	if a.IsZero() {
+		return nil
+	}
+	return &a
 }
 
 func optional(t time.Time) *time.Time {

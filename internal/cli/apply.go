@@ -133,8 +133,8 @@ func (p *progress) moved(m api.Moved) {
 	p.clear()
 	if text := says + ": " + why; p.said[m.Line.ID] != text {
 		p.said[m.Line.ID] = text
-		fmt.Fprintf(p.w, "%-10s %3d  %s %-14s %dx %s, %s", says, m.Line.Number, m.Line.Account, m.Line.Region,
-			m.Line.Quantity, goods(m.Line.Service, m.Line.Attributes), terms(m.Line.TermMonths, m.Line.Payment))
+		fmt.Fprintf(p.w, "%-10s %3d  %s %-14s %s, %s", says, m.Line.Number, m.Line.Account, m.Line.Region,
+			wanted(m.Line), terms(m.Line.TermMonths, m.Line.Payment))
 		if m.Line.State == "purchased" {
 			fmt.Fprintf(p.w, "  %s", m.Line.Price.Total)
 		}

@@ -16,7 +16,7 @@ func moved(t *testing.T, number int, state, reason, problem string, done int) ap
 		Line: api.Line{
 			ID: string(rune('a' + number)), Number: number, State: state, Reason: reason, Account: "111122223333", Region: "eu-west-1",
 			Service: "rds", Attributes: map[string]string{"engine": "mysql", "class": "db.m6g.large", "multi_az": "true"},
-			TermMonths: 36, Payment: "all-upfront", Quantity: 2, Price: api.Price{Total: usd(t, "1234.50")},
+			TermMonths: 36, Payment: "all-upfront", Quantity: 2, Measure: "2", Price: api.Price{Total: usd(t, "1234.50")},
 		},
 		Problem: problem, Done: done, Lines: 2, InDoubt: 2 - done, Bound: usd(t, "1234.50"),
 	}

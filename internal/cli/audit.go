@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,9 +20,9 @@ func (sh *shell) audit() *cobra.Command {
 		Long: `Looks at every purchase 15 minutes, 2 hours and 24 hours after it, and daily from
 then on, until its term is over: whether its payment came through and whether the
 cloud shows what was bought. Where it looks it also compares everything that the
-cloud lists with the ledger; each account region is compared once a day at least.
-It buys nothing. What the books cannot explain stays a finding until it is
-explained.
+cloud lists with the ledger; each lane, which is a service of an account in a
+region, is compared once a day at least. It buys nothing. What the books cannot
+explain stays a finding until it is explained.
 
 Run it every few minutes; what is not due costs nothing. reconcile runs it too.
 
@@ -69,7 +68,7 @@ func (sh *shell) showAudit(r api.Audit) error {
 		return findingsCSV(sh.out, r.Findings)
 	}
 	printAudit(sh.out, r)
-	fmt.Fprintf(sh.out, "%d of %d due account regions listed; %s, %s open, %d closed", r.Lanes-len(r.Failed), r.Lanes,
+	fmt.Fprintf(sh.out, "%d of %d due lanes listed; %s, %s open, %d closed", r.Lanes-len(r.Failed), r.Lanes,
 		count(len(r.Facts), "new fact", "new facts"), count(len(r.Findings), "finding", "findings"), len(r.Closed))
 	if r.NextAt != nil {
 		fmt.Fprintf(sh.out, "; next due %s", when(*r.NextAt))
@@ -94,7 +93,7 @@ func printAudit(w io.Writer, r api.Audit) {
 		g := &grid{head: []string{"finding", "since", "account", "region", "commitment", "what", "terms", ">qty", ">total", "state", "start", "known", "line"}}
 		for _, f := range r.Findings {
 			g.add(f.Kind, when(f.FirstSeen), f.Account, f.Region, f.Commitment, goods(f.Service, f.Attributes), terms(f.TermMonths, f.Payment),
-				strconv.FormatInt(f.Quantity, 10), total(f.Price), f.State, when(f.Start), f.Detail, f.Line)
+				f.Measure, total(f.Price), f.State, when(f.Start), f.Detail, f.Line)
 		}
 		g.print(w)
 		fmt.Fprintln(w)
@@ -173,14 +172,17 @@ func total(p *api.Price) string {
 func findingsCSV(w io.Writer, list []api.AuditFinding) error {
 	rows := make([][]string, len(list))
 	for n, f := range list {
+		count, commitment := counted(f.Quantity, f.PerHour)
 		rows[n] = []string{
 			f.Kind, f.FirstSeen.Format(time.RFC3339), f.LastSeen.Format(time.RFC3339), f.Provider, f.Account, f.Region, f.Service,
 			f.Commitment, f.State, f.Offering, size(f.Attributes), f.Attributes["engine"], f.Attributes["multi_az"],
-			strconv.FormatInt(f.Quantity, 10), term12(f.TermMonths), f.Payment, f.Start.Format(time.RFC3339), f.Line, f.Detail,
+			count, term12(f.TermMonths), f.Payment, f.Start.Format(time.RFC3339), f.Line, f.Detail,
+			f.Attributes["plan_type"], f.Attributes["family"], f.Attributes["ec2_region"], commitment,
 		}
 	}
 	return writeCSV(w, []string{
 		"finding", "first seen", "last seen", "provider", "account", "region", "service", "commitment", "status", "offering", "resource type",
 		"engine", "multi az", "count", "term", "payment option", "start", "line", "detail",
+		"plan type", "family", "ec2 region", "hourly commitment",
 	}, rows)
 }

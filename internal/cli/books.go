@@ -83,9 +83,9 @@ func (sh *shell) inventory() *cobra.Command {
 		Use:   "inventory",
 		Short: "List what the clouds list, matched with the ledger",
 		Long: `Lists what the clouds list and says of each commitment how the ledger accounts for
-it: matched with a receipt, imported (it was there when the account region was
-first listed), declared foreign, or not at all. What the ledger has and a cloud
-does not list is missing.`,
+it: matched with a receipt, imported (it was there when its lane, a service of an
+account in a region, was first listed), declared foreign, or not at all. What the
+ledger has and a cloud does not list is missing.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
@@ -126,7 +126,7 @@ func (sh *shell) showInventory(inv api.Inventory, all bool) error {
 			continue
 		}
 		g.add(i.Match, i.Account, i.Region, i.Commitment, goods(i.Service, i.Attributes), terms(i.TermMonths, i.Payment),
-			strconv.FormatInt(i.Quantity, 10), total(i.Price), i.State, when(i.Start), i.Problem, i.Line)
+			i.Measure, total(i.Price), i.State, when(i.Start), i.Problem, i.Line)
 	}
 	if len(g.rows) > 0 {
 		g.print(sh.out)
@@ -141,7 +141,7 @@ func (sh *shell) showInventory(inv api.Inventory, all bool) error {
 	if len(parts) == 0 {
 		parts = []string{"no commitments"}
 	}
-	fmt.Fprintf(sh.out, "%d of %d account regions listed: %s\n", inv.Lanes-len(inv.Failed), inv.Lanes, strings.Join(parts, ", "))
+	fmt.Fprintf(sh.out, "%d of %d lanes listed: %s\n", inv.Lanes-len(inv.Failed), inv.Lanes, strings.Join(parts, ", "))
 	printEquation(sh.out, inv.Equations)
 	return nil
 }
@@ -154,15 +154,18 @@ func inventoryCSV(w io.Writer, inv api.Inventory) error {
 			currency, upfront = i.Price.Total.Currency(), i.Price.Upfront.Canonical()
 			hourly, total = i.Price.Hourly.Canonical(), i.Price.Total.Canonical()
 		}
+		count, commitment := counted(i.Quantity, i.PerHour)
 		rows[n] = []string{
 			i.Match, i.Provider, i.Account, i.Region, i.Service, i.Commitment, i.State, size(i.Attributes),
-			i.Attributes["engine"], i.Attributes["multi_az"], strconv.FormatInt(i.Quantity, 10), term12(i.TermMonths),
+			i.Attributes["engine"], i.Attributes["multi_az"], count, term12(i.TermMonths),
 			i.Payment, currency, upfront, hourly, total, i.Start.Format(time.RFC3339), i.Line, i.Problem,
+			i.Attributes["plan_type"], i.Attributes["family"], i.Attributes["ec2_region"], commitment,
 		}
 	}
 	return writeCSV(w, []string{
 		"match", "provider", "account", "region", "service", "commitment", "status", "resource type", "engine", "multi az",
 		"count", "term", "payment option", "currency", "upfront", "recurring hourly", "total", "start", "line", "problem",
+		"plan type", "family", "ec2 region", "hourly commitment",
 	}, rows)
 }
 
@@ -218,7 +221,7 @@ func (sh *shell) showHistory(lines []api.Line) error {
 			commitment = l.Receipt.Commitment
 		}
 		g.add(l.ID, when(l.UpdatedAt), l.Account, l.Region, goods(l.Service, l.Attributes), terms(l.TermMonths, l.Payment),
-			strconv.FormatInt(l.Quantity, 10), l.Price.Total.String(), l.State, commitment)
+			l.Measure, l.Price.Total.String(), l.State, commitment)
 	}
 	g.print(sh.out)
 	return nil
@@ -233,7 +236,7 @@ func (sh *shell) showLine(h api.LineHistory) error {
 		return linesCSV(sh.out, []api.Line{h.Line})
 	}
 	fmt.Fprintf(sh.out, "Line %s, number %d of plan %s\n", h.ID, h.Number, h.Plan)
-	fmt.Fprintf(sh.out, "%dx %s, %s, account %s, %s\n", h.Quantity, goods(h.Service, h.Attributes), terms(h.TermMonths, h.Payment), h.Account, h.Region)
+	fmt.Fprintf(sh.out, "%s, %s, account %s, %s\n", wanted(h.Line), terms(h.TermMonths, h.Payment), h.Account, h.Region)
 	fmt.Fprintf(sh.out, "upfront %s, per hour %s, total %s\n", h.Price.Upfront, h.Price.Hourly, h.Price.Total)
 	fmt.Fprintln(sh.out, strings.TrimSuffix(h.State+": "+h.Reason, ": "))
 	switch {

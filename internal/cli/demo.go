@@ -287,7 +287,7 @@ func tally(p api.Plan, owned []app.Owned) (books, error) {
 			agree = "NO"
 			b.lost++
 		}
-		b.grid.add(strconv.Itoa(l.Number), l.Account, l.Region, fmt.Sprintf("%dx %s", l.Quantity, goods(l.Service, l.Attributes)),
+		b.grid.add(strconv.Itoa(l.Number), l.Account, l.Region, wanted(l),
 			l.State, strconv.Itoa(l.Attempts), how, sold, total(l), agree)
 	}
 	b.nobody = len(left)

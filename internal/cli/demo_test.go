@@ -31,7 +31,7 @@ func balanced(t *testing.T) (api.Plan, []app.Owned) {
 	for n := range 3 {
 		l := api.Line{
 			ID: fmt.Sprintf("01M83TYANNP1DCEA963BAG551%d", n), Number: n + 1, State: "purchased", Account: "111122223333",
-			Region: "eu-west-1", Service: "rds", Offering: "offering-1", Quantity: 2, Attempts: 1,
+			Region: "eu-west-1", Service: "rds", Offering: "offering-1", Quantity: 2, Measure: "2", Attempts: 1,
 			Price: api.Price{Total: usd(t, "100.00")},
 		}
 		id := "bu-abcd-" + strings.ToLower(l.ID) + "-1"

@@ -112,7 +112,7 @@ func writeCSV(w io.Writer, head []string, rows [][]string) error {
 var lineColumns = []string{
 	"timestamp", "status", "service", "provider", "account", "region", "resource type", "engine", "multi az", "count",
 	"term", "payment option", "currency", "upfront", "recurring hourly", "total", "purchase id", "line", "plan", "reason",
-	"platform", "tenancy", "offering class", "zone", "node offering type",
+	"platform", "tenancy", "offering class", "zone", "node offering type", "plan type", "family", "ec2 region", "hourly commitment",
 }
 
 func linesCSV(w io.Writer, lines []api.Line) error {
@@ -122,13 +122,14 @@ func linesCSV(w io.Writer, lines []api.Line) error {
 		if l.Receipt != nil {
 			purchase = l.Receipt.Commitment
 		}
+		count, commitment := counted(l.Quantity, l.PerHour)
 		rows[i] = []string{
 			l.UpdatedAt.Format(time.RFC3339), l.State, l.Service, l.Provider, l.Account, l.Region, size(l.Attributes),
-			l.Attributes["engine"], l.Attributes["multi_az"], strconv.FormatInt(l.Quantity, 10), term12(l.TermMonths),
+			l.Attributes["engine"], l.Attributes["multi_az"], count, term12(l.TermMonths),
 			l.Payment, l.Price.Total.Currency(), l.Price.Upfront.Canonical(), l.Price.Hourly.Canonical(),
 			l.Price.Total.Canonical(), purchase, l.ID, l.Plan, l.Reason,
 			l.Attributes["platform"], l.Attributes["tenancy"], l.Attributes["offering_class"], l.Attributes["zone"],
-			l.Attributes["offering_type"],
+			l.Attributes["offering_type"], l.Attributes["plan_type"], l.Attributes["family"], l.Attributes["ec2_region"], commitment,
 		}
 	}
 	return writeCSV(w, lineColumns, rows)
@@ -145,6 +146,23 @@ func term12(months int) string {
 		return strconv.Itoa(months/12) + "y"
 	}
 	return strconv.Itoa(months) + "m"
+}
+
+// wanted says what a line buys, in a few words: "3x rds mysql db.r6g.large",
+// "1.5 USD/h savingsplans Compute".
+func wanted(l api.Line) string {
+	if l.PerHour != nil {
+		return l.Measure + " " + goods(l.Service, l.Attributes)
+	}
+	return l.Measure + "x " + goods(l.Service, l.Attributes)
+}
+
+// counted are the CSV cells of a quantity: a count, or a commitment per hour.
+func counted(n int64, perHour *money.Amount) (count, commitment string) {
+	if perHour != nil {
+		return "", perHour.Canonical()
+	}
+	return strconv.FormatInt(n, 10), ""
 }
 
 // goods says what a line or a commitment is, in a few words.
@@ -169,6 +187,11 @@ func goods(service string, attributes map[string]string) string {
 		}
 		if zone := attributes["zone"]; zone != "" {
 			words = append(words, "in "+zone)
+		}
+	case "savingsplans":
+		words = append(words, attributes["plan_type"], attributes["family"])
+		if region := attributes["ec2_region"]; region != "" {
+			words = append(words, "in "+region)
 		}
 	default:
 		words = append(words, attributes["engine"], attributes["class"])

@@ -163,7 +163,7 @@ func printPlan(w io.Writer, p api.Plan) {
 			state += ": " + l.Reason
 		}
 		g.add(strconv.Itoa(l.Number), l.Account, l.Region, goods(l.Service, l.Attributes), terms(l.TermMonths, l.Payment),
-			strconv.FormatInt(l.Quantity, 10), upfront(l), hourly(l), total(l), state)
+			l.Measure, upfront(l), hourly(l), total(l), state)
 	}
 	g.print(w)
 	fmt.Fprintf(w, "\nupfront    %s\nper hour   %s\ntotal      %s over the whole term\n", p.Total.Upfront, p.Total.Hourly, p.Total.Total)

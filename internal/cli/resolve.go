@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -131,7 +130,7 @@ func (sh *shell) showCase(c api.Case) error {
 			explained += "; " + item.Differs
 		}
 		rows[i] = []string{item.Commitment, goods(item.Service, item.Attributes), terms(item.TermMonths, item.Payment),
-			strconv.FormatInt(item.Quantity, 10), item.State, when(item.Start), explained}
+			item.Measure, item.State, when(item.Start), explained}
 	}
 	if sh.format == formatCSV {
 		return writeCSV(sh.out, []string{"commitment", "what", "terms", "count", "status", "start", "explained"}, rows)

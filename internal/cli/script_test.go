@@ -338,7 +338,9 @@ func exactlyOnce(p api.Plan, sold []simEntry) error {
 	for _, l := range p.Lines {
 		var copies []simEntry
 		for _, s := range sold {
-			if strings.Contains(s.ID, "-"+strings.ToLower(l.ID)+"-") || l.Receipt != nil && l.Receipt.Commitment == s.ID {
+			name := "-" + strings.ToLower(l.ID) + "-"
+			tagged := slices.ContainsFunc(s.Tags, func(t simTag) bool { return strings.Contains(t.Value, name) })
+			if strings.Contains(s.ID, name) || tagged || l.Receipt != nil && l.Receipt.Commitment == s.ID {
 				copies = append(copies, s)
 			}
 		}
@@ -365,6 +367,12 @@ type simEntry struct {
 	OfferingID string `json:"offering_id"`
 	Count      int64  `json:"count"`
 	Existing   bool   `json:"existing"`
+
+	Tags []simTag `json:"tags"`
+}
+
+type simTag struct {
+	Value string `json:"value"`
 }
 
 func simSold(url string) ([]simEntry, error) {

@@ -64,12 +64,24 @@ func (o Offering) Count(perHour money.Amount) (int64, error) {
 // Measure is a quantity for people: "3", or "1.5 USD/h" of an offering with a unit.
 func (o Offering) Measure(n int64) string { return measure(o.Unit, n) }
 
-func measure(unit money.Amount, n int64) string {
-	if amount, err := unit.Mul(n); err == nil && unit.Currency() != "" {
-		text := amount.Canonical()
-		return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") + " " + unit.Currency() + "/h"
+// PerHour is what a quantity of an offering with a unit is worth in usage per hour;
+// zero without one.
+func (o Offering) PerHour(n int64) money.Amount { return perHour(o.Unit, n) }
+
+func perHour(unit money.Amount, n int64) money.Amount {
+	amount, err := unit.Mul(n)
+	if err != nil {
+		return money.Amount{} // beyond 19 digits: no cloud sells that
 	}
-	return strconv.FormatInt(n, 10)
+	return amount
+}
+
+func measure(unit money.Amount, n int64) string {
+	amount := perHour(unit, n)
+	if amount.IsZero() {
+		return strconv.FormatInt(n, 10)
+	}
+	return strings.TrimSuffix(strings.TrimRight(amount.Canonical(), "0"), ".") + " " + amount.Currency() + "/h"
 }
 
 // Price is what a quantity of an offering costs. All three are of one currency.
@@ -176,6 +188,10 @@ type Commitment struct {
 
 // Measure is the quantity for people: "3", or "1.5 USD/h".
 func (c Commitment) Measure() string { return measure(c.Unit, c.Quantity) }
+
+// PerHour is what the commitment is worth in usage per hour; zero where a quantity
+// counts things.
+func (c Commitment) PerHour() money.Amount { return perHour(c.Unit, c.Quantity) }
 
 // EvidenceKind says how a fact was learned.
 type EvidenceKind string

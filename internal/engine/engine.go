@@ -79,10 +79,11 @@ func (m market) Facts(l purchase.Line) (purchase.Facts, error) {
 			lane, world(simulated), world(l.Spec.Simulated))
 	}
 	info := svc.Info()
-	// What the rules of one class hold for safe may buy twice in another.
-	if info.Class != l.Class {
-		return purchase.Facts{}, fmt.Errorf("%s is of class %s now and was of class %s when the plan was made: take back what has changed that in the "+
-			"configuration until the line is done", lane, info.Class, l.Class)
+	// What is open is looked up in either way; what is not is not sent in another one
+	// than people approved.
+	if l.State == purchase.Ready && info.Class != l.Class {
+		return purchase.Facts{}, fmt.Errorf("%s is of class %s now and was of class %s when the plan was made: make a new plan, or change the configuration back",
+			lane, info.Class, l.Class)
 	}
 	return purchase.Facts{Class: info.Class, Life: info.Life, Settle: info.Settle, Answer: info.Answer, Window: info.Window}, nil
 }

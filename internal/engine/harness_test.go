@@ -49,6 +49,7 @@ type simulated struct {
 	real   bool            // tell the engine that the clouds are real
 	before func(op string) // is called before a driver's Find and Quote; nil for nothing
 	class  cloud.Class     // what the driver says of itself, if not what is true
+	queue  bool            // order Savings Plans for a later second
 	mu     sync.Mutex
 	open   map[cloud.Lane]driver.Service
 }
@@ -70,7 +71,7 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 	}
 	cfg := aws.Config{
 		Account: l.Account, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
-		Credentials: aws.StaticKeys(string(l.Account), "test"), OpenSearchNamesUnique: s.unique,
+		Credentials: aws.StaticKeys(string(l.Account), "test"), OpenSearchNamesUnique: s.unique, QueueSavingsPlans: s.queue,
 	}
 	if !s.keys {
 		cfg.RoleARN = "arn:aws:iam::" + string(l.Account) + ":role/bursar"

@@ -275,7 +275,7 @@ func difference(receipt, listed cloud.Commitment) string {
 	case receipt.OfferingID != listed.OfferingID:
 		return fmt.Sprintf("offering %s, the receipt says %s", listed.OfferingID, receipt.OfferingID)
 	case receipt.Quantity != listed.Quantity:
-		return fmt.Sprintf("quantity %d, the receipt says %d", listed.Quantity, receipt.Quantity)
+		return fmt.Sprintf("quantity %s, the receipt says %s", listed.Measure(), receipt.Measure())
 	case receipt.Term != listed.Term || receipt.Payment != listed.Payment:
 		return fmt.Sprintf("%s %s, the receipt says %s %s", listed.Term, listed.Payment, receipt.Term, receipt.Payment)
 	case !maps.Equal(receipt.Attributes, listed.Attributes):

@@ -16,18 +16,33 @@ import (
 var goods = map[cloud.Service]struct {
 	attributes cloud.Attributes
 	buy        string
+	count      int64
+	payment    cloud.Payment
 }{
-	aws.RDS:         {cloud.Attributes{"engine": "postgresql", "class": "db.r6g.large", "multi_az": "false"}, opBuy},
-	aws.ElastiCache: {cloud.Attributes{"engine": "valkey", "node_type": "cache.m7g.large"}, "PurchaseReservedCacheNodesOffering"},
-	aws.MemoryDB:    {cloud.Attributes{"node_type": "db.r7g.large"}, "PurchaseReservedNodesOffering"},
-	aws.Redshift:    {cloud.Attributes{"node_type": "ra3.xlplus", "offering_type": "Regular"}, "PurchaseReservedNodeOffering"},
+	aws.RDS:         {cloud.Attributes{"engine": "postgresql", "class": "db.r6g.large", "multi_az": "false"}, opBuy, 2, cloud.PartialUpfront},
+	aws.ElastiCache: {cloud.Attributes{"engine": "valkey", "node_type": "cache.m7g.large"}, "PurchaseReservedCacheNodesOffering", 2, cloud.PartialUpfront},
+	aws.MemoryDB:    {cloud.Attributes{"node_type": "db.r7g.large"}, "PurchaseReservedNodesOffering", 2, cloud.PartialUpfront},
+	aws.Redshift:    {cloud.Attributes{"node_type": "ra3.xlplus", "offering_type": "Regular"}, "PurchaseReservedNodeOffering", 2, cloud.PartialUpfront},
 	aws.EC2: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard"},
-		"PurchaseReservedInstancesOffering"},
+		"PurchaseReservedInstancesOffering", 2, cloud.PartialUpfront},
 	aws.EC2Zonal: {cloud.Attributes{"instance_type": "m5.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard",
-		"zone": "us-east-1a"}, "PurchaseReservedInstancesOffering"},
-	aws.OpenSearch:         {cloud.Attributes{"instance_type": "r6g.large.search"}, "PurchaseReservedInstanceOffering"},
-	aws.RedshiftServerless: {cloud.Attributes{}, "CreateReservation"},
-	aws.SavingsPlans:       {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": "us-east-1"}, "CreateSavingsPlan"},
+		"zone": "us-east-1a"}, "PurchaseReservedInstancesOffering", 2, cloud.PartialUpfront},
+	aws.OpenSearch:         {cloud.Attributes{"instance_type": "r6g.large.search"}, "PurchaseReservedInstanceOffering", 2, cloud.PartialUpfront},
+	aws.RedshiftServerless: {cloud.Attributes{}, "CreateReservation", 2, cloud.NoUpfront},
+	aws.SavingsPlans: {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": "eu-west-1"}, "CreateSavingsPlan",
+		5_000, cloud.PartialUpfront},
+}
+
+// draftOf is a line of a service.
+func draftOf(service cloud.Service) recommend.Draft {
+	d := recommend.Draft{
+		At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
+		Region: "us-east-1", Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: goods[service].payment, Quantity: goods[service].count,
+	}
+	if !aws.HasRegions(service) {
+		d.Region, d.Unit = aws.Global, "0.00001"
+	}
+	return d
 }
 
 // sold is what the simulator calls a service.
@@ -54,24 +69,13 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 		"answered": nil, "lost answer": {Kind: sim.LoseReply}, "lost request": {Kind: sim.LoseRequest},
 	} {
 		t.Run(string(service)+"/"+name, func(t *testing.T) {
-			opts := sim.Options{Visibility: time.Minute, Unthrottled: true, Quota: 1_000_000_000}
+			opts := sim.Options{Visibility: time.Minute, Unthrottled: true}
 			if unique {
 				opts.OpenSearchNames = sim.NamesUnique
 			}
 			w := newWorld(t, opts)
 			w.clouds.unique = unique
-			payment := cloud.PartialUpfront
-			if service == aws.RedshiftServerless {
-				payment = cloud.NoUpfront
-			}
-			region, quantity, unit := cloud.Region("us-east-1"), int64(2), ""
-			if service == aws.SavingsPlans {
-				region, quantity, unit = aws.Global, 150_000, "0.00001"
-			}
-			p := w.approved(recommend.Draft{
-				At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
-				Region: region, Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: payment, Quantity: quantity, Unit: unit,
-			})
+			p := w.approved(draftOf(service))
 			if fault != nil {
 				fault.Service, fault.Operation = sold(service), goods[service].buy
 				w.fault(*fault)
@@ -100,7 +104,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 				}
 			}
 			ledger := w.sim.Ledger()
-			if len(ledger) != 1 || int64(ledger[0].Count) != quantity || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
+			if len(ledger) != 1 || ledger[0].Count != int(goods[service].count) || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
 				t.Errorf("the cloud holds %+v", ledger)
 			}
 			if inv, err := w.engine.Inventory(t.Context()); err != nil || !inv.Balanced() {
@@ -111,34 +115,38 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 	}
 }
 
-// TestClassOfALineIsKept: a line in doubt that was armed where names are unique is
-// neither sent again nor decided while they are not known to be.
+// TestClassOfALineIsKept: a line that was armed where names are unique is looked up,
+// but nothing of it is sent, while they are not known to be.
 func TestClassOfALineIsKept(t *testing.T) {
-	w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true})
-	w.clouds.unique = true
-	p := w.approved(recommend.Draft{
-		At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: aws.OpenSearch, Account: accountA,
-		Region: "us-east-1", Attributes: goods[aws.OpenSearch].attributes, Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: 2,
-	})
-	w.fault(sim.Fault{Kind: sim.LoseReply, Service: "es", Operation: goods[aws.OpenSearch].buy})
-	w.run(p)
-	w.clouds.unique = false
-	clear(w.clouds.open)
-	for range 40 {
+	for fault, want := range map[string]purchase.State{sim.LoseReply: purchase.Purchased, sim.LoseRequest: purchase.Ready} {
+		w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true})
+		unique := func(is bool) {
+			w.clouds.unique = is
+			clear(w.clouds.open)
+		}
+		unique(true)
+		p := w.approved(draftOf(aws.OpenSearch))
+		w.fault(sim.Fault{Kind: fault, Service: "es", Operation: goods[aws.OpenSearch].buy})
+		w.fault(sim.Fault{Kind: sim.StaleListing, Service: "es", Operation: "DescribeReservedInstances", Times: -1, Duration: time.Hour})
 		w.run(p)
-		w.advance(time.Minute)
-	}
-	l := w.plan(p).Lines[0]
-	if l.State != purchase.Armed || len(w.sim.Ledger()) != 1 || !strings.Contains(l.Reason, "is of class C now and was of class B") {
-		t.Errorf("%s: %s; %d sold", l.State, l.Reason, len(w.sim.Ledger()))
-	}
-	w.clouds.unique = true
-	clear(w.clouds.open)
-	for range 5 {
-		w.run(p)
-		w.advance(time.Minute)
-	}
-	if l := w.plan(p).Lines[0]; l.State != purchase.Purchased || len(w.sim.Ledger()) != 1 {
-		t.Errorf("%s: %s; %d sold", l.State, l.Reason, len(w.sim.Ledger()))
+		unique(false)
+		if err := w.sim.ClearFaults(); err != nil {
+			t.Fatal(err)
+		}
+		for range 40 {
+			w.run(p)
+			w.advance(time.Minute)
+		}
+		l := w.plan(p).Lines[0]
+		if l.State != want || w.spent() > 2 {
+			t.Errorf("%s: %s: %s; %d requests", fault, l.State, l.Reason, w.spent())
+		}
+		if want == purchase.Ready && !strings.Contains(l.Reason, "is of class C now and was of class B") {
+			t.Errorf("%s: %s", fault, l.Reason)
+		}
+		unique(true)
+		if l := w.settle(p).Lines[0]; l.State != purchase.Purchased || len(w.sim.Ledger()) != 1 {
+			t.Errorf("%s: %s: %s; %d sold", fault, l.State, l.Reason, len(w.sim.Ledger()))
+		}
 	}
 }

@@ -102,7 +102,7 @@ func (r *Row) firstOpen() *Attempt {
 // A token (classes A and AC) is merged only while the cloud remembers it: the new
 // request must be dead before that ends.
 func (rules Rules) mayResend(row *Row, f Facts, now time.Time) bool {
-	if row.Line.State != Armed || !rules.attemptsLeft(row) {
+	if row.Line.State != Armed || f.Class != row.Line.Class || !rules.attemptsLeft(row) {
 		return false
 	}
 	switch row.Line.Class {

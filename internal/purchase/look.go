@@ -147,7 +147,7 @@ func mismatch(row *Row, got cloud.Commitment) string {
 	case got.OfferingID != "" && got.OfferingID != want.Offering.ID:
 		return differs("offering", got.OfferingID, want.Offering.ID)
 	case got.Quantity != want.Quantity:
-		return differs("quantity", got.Quantity, want.Quantity)
+		return differs("quantity", got.Measure(), want.Offering.Measure(want.Quantity))
 	case got.Term != want.Offering.Term:
 		return differs("term", got.Term, want.Offering.Term)
 	case got.Payment != want.Offering.Payment:

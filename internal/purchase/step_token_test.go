@@ -55,7 +55,11 @@ func TestOnlyNamesAndTokensAreUsedAgain(t *testing.T) {
 	for class, again := range map[cloud.Class]bool{
 		cloud.ClassToken: true, cloud.ClassName: true, cloud.ClassUnlisted: true, cloud.ClassNone: false, cloud.ClassQueued: false, cloud.ClassHandle: false, "Z": false,
 	} {
-		c := stepCase{name: "class " + string(class), row: armedOnce(func(r *Row) { r.Line.Class = class }), ev: remembering(time.Hour, time.Minute, at), now: at, none: true}
+		ev := remembering(time.Hour, time.Minute, at)
+		ev.Facts.Class = class
+		c := stepCase{name: "class " + string(class), row: armedOnce(func(r *Row) { r.Line.Class = class }), ev: ev, now: at, none: true}
+		ev.Facts.Class = cloud.ClassHandle
+		cases = append(cases, stepCase{name: "class " + string(class) + " when the plan was made", row: c.row, ev: ev, now: at, none: true})
 		if again {
 			c.none, c.rule, c.to, c.armed = false, "T3", Armed, true
 		}

@@ -18,6 +18,9 @@ func StaticKeys(id, secret string) aws.CredentialsProvider {
 // (environment, shared files, the machine's role), or from the named profile.
 // Nothing of it is stored, and no endpoint is taken from there.
 func DefaultKeys(ctx context.Context, profile, region string) (aws.CredentialsProvider, error) {
+	if region == string(Global) {
+		region = globalRegion
+	}
 	opts := []func(*config.LoadOptions) error{config.WithRegion(region)}
 	if profile != "" {
 		opts = append(opts, config.WithSharedConfigProfile(profile))

@@ -56,6 +56,8 @@ type product struct {
 	// and bought is the member of its answer that holds the id.
 	sources []string
 	bought  string
+	// tagged: a purchase sets its identity as a tag, which the listing shows.
+	tagged bool
 	// unoffered: a reservation does not say of which offering it is.
 	unoffered bool
 	// states are the states of a reservation in the service's words.
@@ -152,10 +154,10 @@ func (d *reserved) lane() cloud.Lane {
 // byID reports whether the service takes an id that we choose.
 func (d *reserved) byID() bool { return d.class == cloud.ClassName && !d.labeled }
 
-// carries reports whether our identity is in the request, as an id, a name or what
-// a token is made of.
+// carries reports whether our identity is in the request, as an id, a name, a tag or
+// what a token is made of.
 func (d *reserved) carries() bool {
-	return d.class == cloud.ClassName || d.class == cloud.ClassUnlisted || d.labeled
+	return d.class == cloud.ClassName || d.class == cloud.ClassUnlisted || d.labeled || d.tagged
 }
 
 // Offerings returns every offering that matches q. Offerings on terms or
@@ -453,7 +455,7 @@ func (d *reserved) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence
 		return fail(driver.ErrWrongAccount)
 	}
 	var names []string
-	if d.class.Named() {
+	if d.class.Named() || d.tagged {
 		for _, id := range r.Identities {
 			if id == "" {
 				return fail(errors.New("an empty identity"))

@@ -58,6 +58,7 @@ var savingsPlansProduct = product{
 		spends: []string{"savingsplans:CreateSavingsPlan", "savingsplans:TagResource"},
 	},
 	form:   jsonForm,
+	tagged: true,
 	arn:    [2]string{"savingsplans", "savingsplan/"},
 	most:   mostCommitment,
 	allows: allowsPlan,
@@ -82,10 +83,14 @@ var queuedPlansProduct = func() product {
 	return p
 }()
 
-// savingsPlans sells plans that start at once.
+// savingsPlans sells plans that start at once, or at a second until which they can
+// be deleted. What was ordered in the other way stays in reach of both.
 type savingsPlans struct{ *reserved }
 
-var _ driver.Limiter = savingsPlans{}
+var (
+	_ driver.Limiter  = savingsPlans{}
+	_ driver.Releaser = savingsPlans{}
+)
 
 // Allows refuses an amount that AWS does not take as a commitment.
 func (d savingsPlans) Allows(o cloud.Offering, quantity int64) error { return allowsPlan(o, quantity) }
@@ -117,14 +122,9 @@ func upfrontOf(o cloud.Offering, quantity int64) (string, error) {
 	return whole, nil
 }
 
-// queuedPlans sells plans that can be deleted until they start.
-type queuedPlans struct{ savingsPlans }
-
-var _ driver.Releaser = queuedPlans{}
-
 // Release deletes an order that has not fired. One that is not queued any more is
 // an error.
-func (d queuedPlans) Release(ctx context.Context, r driver.Request, order cloud.Commitment) error {
+func (d savingsPlans) Release(ctx context.Context, r driver.Request, order cloud.Commitment) error {
 	return d.release(ctx, r, order, opDeletePlan, "savingsplans:"+opDeletePlan, func(ctx context.Context, creds aws.Credentials) error {
 		_, err := savingsPlansAPI{d.core}.client(creds).DeleteQueuedSavingsPlan(ctx,
 			&savingsplans.DeleteQueuedSavingsPlanInput{SavingsPlanId: aws.String(order.ID)})

@@ -51,10 +51,11 @@ func Open(s cloud.Service, cfg Config) (driver.Service, error) {
 	case EC2:
 		return ec2Regional{&reserved{c, ec2Product, ec2API{c, types.ScopeRegional}}}, nil
 	case SavingsPlans:
+		product := savingsPlansProduct
 		if c.QueueSavingsPlans {
-			return queuedPlans{savingsPlans{&reserved{c, queuedPlansProduct, savingsPlansAPI{c}}}}, nil
+			product = queuedPlansProduct
 		}
-		return savingsPlans{&reserved{c, savingsPlansProduct, savingsPlansAPI{c}}}, nil
+		return savingsPlans{&reserved{c, product, savingsPlansAPI{c}}}, nil
 	case EC2Zonal:
 		return followed{audited{&reserved{c, ec2ZonalProduct, ec2API{c, types.ScopeAvailabilityZone}}}}, nil
 	case OpenSearch:

@@ -370,7 +370,7 @@ func TestServiceOnTheWire(t *testing.T) {
 func TestServiceFacts(t *testing.T) {
 	facts := map[cloud.Service]string{
 		RDS: "B 0s false", ElastiCache: "B 0s false", MemoryDB: "B 0s false", Redshift: "C 0s true",
-		EC2: "Q 0s true", EC2Zonal: "C 0s true", OpenSearch: "C 0s true", RedshiftServerless: "AC 10m0s true",
+		EC2: "Q 0s true", EC2Zonal: "C 0s true", OpenSearch: "C 0s true", RedshiftServerless: "AC 10m0s true", SavingsPlans: "A 10m0s true",
 	}
 	say := func(d driver.Service) string {
 		i := d.Info()
