@@ -30,6 +30,7 @@ func jsonCodes(own map[string]string) map[string]string {
 		"InvalidClientTokenId":       "UnrecognizedClientException",
 		"MalformedInput":             "SerializationException",
 		"MissingAction":              "UnknownOperationException",
+		"OptInRequired":              "UnrecognizedClientException",
 		"MissingAuthenticationToken": "MissingAuthenticationTokenException",
 		"SignatureDoesNotMatch":      "InvalidSignatureException",
 		"Throttling":                 "ThrottlingException",

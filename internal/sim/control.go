@@ -50,7 +50,16 @@ var controlRoutes = map[string]map[string]func(*Sim, *http.Request) (any, error)
 			id, err := s.AddFault(f)
 			return map[string]string{"id": id}, err
 		},
-		"DELETE": func(s *Sim, _ *http.Request) (any, error) { return map[string]string{}, s.ClearFaults() },
+		"DELETE": func(s *Sim, r *http.Request) (any, error) {
+			q := r.URL.Query()
+			if err := onlyQuery(q, "id"); err != nil {
+				return nil, err
+			}
+			if q.Has("id") {
+				return map[string]string{}, s.RemoveFault(q.Get("id"))
+			}
+			return map[string]string{}, s.ClearFaults()
+		},
 	},
 	"/_sim/clock": {
 		"GET": func(s *Sim, _ *http.Request) (any, error) { return s.clockView() },

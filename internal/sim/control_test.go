@@ -51,7 +51,7 @@ func TestControl(t *testing.T) {
 		{"POST", "/_sim/faults", `{"kind":"slow","duration":"90s","times":2}`, 200, `{"id":"f-1"}`},
 		{"POST", "/_sim/faults", `{"kind":"slow"}{}`, 400, `{"error":"thebodyholdsmorethanoneJSONvalue"}`},
 		{"POST", "/_sim/faults", `{"kind":"slow","foo":1}`, 400, `{"error":"thebodyisnottheJSONthiswants:json:unknownfield\"foo\""}`},
-		{"POST", "/_sim/faults", `{"kind":"chaos"}`, 400, `{"error":"nofaultkind\"chaos\";thekindsaredelay,duplicate,error-after,error-before,lose-reply,lose-request,no-trail,payment-failed,redirect,return-fails,slow,stale-listing,strange-state,throttle,torn-body,truncated-page,wrong-caller"}`},
+		{"POST", "/_sim/faults", `{"kind":"chaos"}`, 400, `{"error":"nofaultkind\"chaos\";thekindsaredelay,deny-action,duplicate,error-after,error-before,lose-reply,lose-request,no-trail,payment-failed,redirect,region-disabled,region-unreachable,return-fails,slow,stale-listing,strange-state,throttle,torn-body,truncated-page,wrong-caller"}`},
 		{"GET", "/_sim/faults", "", 200, `[{"fault":{"id":"f-1","kind":"slow","times":2,"duration":"1m30s"},"matched":0,"struck":0,"spent":false}]`},
 		{"DELETE", "/_sim/faults", "", 200, `{}`},
 		{"GET", "/_sim/faults", "", 200, `[]`},

@@ -111,6 +111,7 @@ var vendorErrors = map[string]int{
 	"MissingAction":               400,
 	"MissingAuthenticationToken":  403,
 	"MissingParameter":            400,
+	"OptInRequired":               403,
 	"ServiceUnavailable":          503,
 	"SignatureDoesNotMatch":       403,
 	"Throttling":                  400,

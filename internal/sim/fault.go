@@ -29,12 +29,18 @@ const (
 	Duplicate     = "duplicate"      // applied; the same bytes arrive once more, in a request of their own, right after
 	NoTrail       = "no-trail"       // applied; CloudTrail never shows the call
 	WrongCaller   = "wrong-caller"   // GetCallerIdentity answers for another account
+
+	// These last until they are removed, unless Times says otherwise.
+	DenyAction        = "deny-action"        // not applied; the caller has no permission for it
+	RegionDisabled    = "region-disabled"    // not applied; the account has not opted in to the region
+	RegionUnreachable = "region-unreachable" // not applied; the connection is cut, after Duration of wall time
 )
 
 // kindTable says what a kind matches and needs. A request meets at most one
 // fault of the kinds that shape its reply, and one of each other kind.
 var kindTable = map[string]struct {
 	reply    bool // shapes the reply
+	lasts    bool // Times 0 means without end
 	duration int  // -1 refused, 0 optional, 1 required
 	matches  func(*operation) bool
 }{
@@ -55,6 +61,10 @@ var kindTable = map[string]struct {
 	Duplicate:     {duration: -1, matches: func(op *operation) bool { return op.spends }},
 	NoTrail:       {duration: -1},
 	WrongCaller:   {duration: -1, matches: func(op *operation) bool { return op.name == "GetCallerIdentity" }},
+
+	DenyAction:        {lasts: true, duration: -1, matches: func(op *operation) bool { return !op.public }},
+	RegionDisabled:    {reply: true, lasts: true, duration: -1},
+	RegionUnreachable: {reply: true, lasts: true},
 }
 
 // Fault makes authenticated requests go wrong. An empty Service, Operation,
@@ -66,7 +76,7 @@ type Fault struct {
 	Operation string        `json:"operation,omitempty"`
 	Account   string        `json:"account,omitempty"`
 	Region    string        `json:"region,omitempty"`
-	Times     int           `json:"times,omitempty"`    // strikes; 0 means 1, -1 without end
+	Times     int           `json:"times,omitempty"`    // strikes; 0 means 1, or without end for a kind that lasts; -1 without end
 	Skip      int           `json:"skip,omitempty"`     // matching requests let through first
 	Permille  int           `json:"permille,omitempty"` // chance of each match to strike; 0 means always
 	Status    int           `json:"status,omitempty"`   // of error-before and error-after: 500 (default), 502, 503, 504
@@ -162,6 +172,14 @@ func (f Fault) fits(op *operation) bool {
 	return matches == nil || matches(op)
 }
 
+// concerns reports whether the fault is about a call.
+func (f Fault) concerns(c *call) bool {
+	return f.fits(c.op) &&
+		(f.Service == "" || f.Service == c.service.name) &&
+		(f.Account == "" || f.Account == c.who.account) &&
+		(f.Region == "" || f.Region == c.region)
+}
+
 // faultState is a fault and what became of it.
 type faultState struct {
 	Fault
@@ -197,10 +215,7 @@ func (w *world) strike(c *call) (hits []Fault, matches []match) {
 		if kindTable[f.Kind].reply {
 			slot = "reply"
 		}
-		if taken[slot] || f.spent() || !f.fits(c.op) ||
-			f.Service != "" && f.Service != c.service.name ||
-			f.Account != "" && f.Account != c.who.account ||
-			f.Region != "" && f.Region != c.region {
+		if taken[slot] || f.spent() || !f.concerns(c) {
 			continue
 		}
 		hit := f.matched >= f.Skip &&
@@ -214,6 +229,14 @@ func (w *world) strike(c *call) (hits []Fault, matches []match) {
 	return hits, matches
 }
 
+// cutOff reports whether nothing that the call's region says reaches the caller,
+// not even that there were too many requests.
+func (w *world) cutOff(c *call) bool {
+	return slices.ContainsFunc(w.faults, func(f *faultState) bool {
+		return f.Kind == RegionUnreachable && !f.spent() && f.concerns(c)
+	})
+}
+
 // AddFault adds a fault and returns its id. Requests that arrive from now on
 // meet it.
 func (s *Sim) AddFault(f Fault) (id string, err error) {
@@ -223,11 +246,24 @@ func (s *Sim) AddFault(f Fault) (id string, err error) {
 	if err := f.check(s.catalog); err != nil {
 		return "", err
 	}
+	if f.Times == 0 && kindTable[f.Kind].lasts {
+		f.Times = -1
+	}
 	err = s.update(func(w *world, now time.Time, commit func(change) error) error {
 		f.ID = "f-" + strconv.Itoa(w.faultsAdded+1)
 		return commit(change{At: now, Fault: &f})
 	})
 	return f.ID, err
+}
+
+// RemoveFault removes one fault. Requests it already holds stay held.
+func (s *Sim) RemoveFault(id string) error {
+	return s.update(func(w *world, now time.Time, commit func(change) error) error {
+		if !slices.ContainsFunc(w.faults, func(f *faultState) bool { return f.ID == id }) {
+			return fmt.Errorf("no fault %q", id)
+		}
+		return commit(change{At: now, NoFault: id})
+	})
 }
 
 // ClearFaults removes all faults. Requests already held stay held.

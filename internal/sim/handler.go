@@ -74,7 +74,7 @@ func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *ht
 		return a, commit(change{At: now, Request: &log})
 	}
 
-	if c.limited() {
+	if c.limited() && !w.cutOff(c) {
 		a.reply = s.failure(c, throttled)
 		log.Status, log.Code = a.status, a.code
 		return a, commit(change{At: now, Request: &log})
@@ -91,7 +91,9 @@ func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *ht
 	log.Fault = strings.Join(kinds, "+")
 
 	switch a.fault.Kind {
-	case LoseRequest:
+	case LoseRequest, RegionUnreachable:
+	case RegionDisabled:
+		a.reply = s.failure(c, fail("OptInRequired", "The AWS Access Key Id needs a subscription for the service in the region %s", c.region))
 	case Redirect:
 		a.reply = reply{status: http.StatusTemporaryRedirect}
 	case Throttle:

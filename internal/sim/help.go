@@ -40,7 +40,7 @@ Control surface, JSON, no credentials:
   POST   /_sim/clock       {"advance":"15m"}
   GET    /_sim/faults      the faults and how often they struck
   POST   /_sim/faults      one fault, see below
-  DELETE /_sim/faults      no more faults
+  DELETE /_sim/faults      no more faults; ?id=f-1 removes one
   POST   /_sim/prices      {"offering_id":"...","fixed":"1200.00","hourly":"0.05"}
                            a new price, USD per instance
   POST   /_sim/existing    [{"account":"...","region":"...","id":"...","count":2,
@@ -88,4 +88,13 @@ Wrong answers:
   {"kind":"truncated-page"}                       a listing ends early
   {"kind":"wrong-caller"}                         GetCallerIdentity names another
                                                   account
+
+Not applied, until removed (unless "times" is given):
+  {"kind":"deny-action","service":"rds","account":"444455556666"}
+                                                  no permission: AccessDenied
+  {"kind":"region-disabled","region":"eu-west-1"} the account has not opted in:
+                                                  OptInRequired
+  {"kind":"region-unreachable","region":"eu-west-1"}
+                                                  the connection is cut, with
+                                                  "duration" only then (wall time)
 `

@@ -24,6 +24,11 @@ func (s *Sim) send(w http.ResponseWriter, r *http.Request, a answer) {
 	case LoseRequest, LoseReply:
 		cut(w)
 		return
+	case RegionUnreachable:
+		if a.fault.Duration == 0 || s.hold(r, a.fault.Duration) {
+			cut(w)
+		}
+		return
 	case Slow:
 		if !s.hold(r, a.fault.Duration) {
 			return

@@ -127,6 +127,10 @@ func (c *call) asOf() time.Time { return c.now.Add(-c.hits[StaleListing].Duratio
 
 // execute checks the permission and runs the operation.
 func (c *call) execute() (node, *apiError) {
+	if _, hit := c.hits[DenyAction]; hit {
+		return node{}, fail("AccessDenied", "User: %s is not authorized to perform: %s because no identity-based policy allows the %s:%s action",
+			c.who.arn(), c.service.name+":"+c.op.name, c.service.name, c.op.name)
+	}
 	if !c.op.public {
 		resources := []string{"*"}
 		if c.op.resources != nil {

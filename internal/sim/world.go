@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type change struct {
 	Event    *event        `json:"event,omitempty"`
 	Session  *session      `json:"session,omitempty"`
 	Fault    *Fault        `json:"fault,omitempty"`
+	NoFault  string        `json:"no_fault,omitempty"` // the id of one
 	NoFaults bool          `json:"no_faults,omitempty"`
 	Price    *price        `json:"price,omitempty"`
 	Deleted  []ref         `json:"deleted,omitempty"` // queued orders
@@ -128,6 +130,9 @@ func (w *world) fold(c change) {
 	if c.Fault != nil {
 		w.faultsAdded++
 		w.faults = append(w.faults, &faultState{Fault: *c.Fault})
+	}
+	if c.NoFault != "" {
+		w.faults = slices.DeleteFunc(w.faults, func(f *faultState) bool { return f.ID == c.NoFault })
 	}
 	if c.NoFaults {
 		w.faults = nil
