@@ -1,0 +1,352 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+	"bursar/internal/driver/aws"
+	"bursar/internal/engine"
+	"bursar/internal/purchase"
+	"bursar/internal/recommend"
+	"bursar/internal/sim"
+	"bursar/internal/store"
+)
+
+// TestMain lets the test program be a worker of TestDrill.
+func TestMain(m *testing.M) {
+	if text := os.Getenv(drillWorker); text != "" {
+		if err := workDrill(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+const (
+	drillLines  = 200
+	drillKills  = 16
+	drillWorker = "BURSAR_DRILL_WORKER" // a drillOrder
+	drillSeed   = "BURSAR_DRILL_SEED"   // repeats the faults of a failed drill
+)
+
+// drillOrder is what a worker process is told.
+type drillOrder struct {
+	Ledger string          `json:"ledger"`
+	URL    string          `json:"url"`
+	Plan   purchase.PlanID `json:"plan"`
+	Ahead  time.Duration   `json:"ahead"` // of the simulated clock
+}
+
+// workDrill is a worker process: it works once on what is due.
+func workDrill(text string) error {
+	var o drillOrder
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	db, err := store.Open(ctx, o.Ledger)
+	if err != nil {
+		return err
+	}
+	now := func() time.Time { return time.Now().UTC().Add(o.Ahead) }
+	return drillEngine(db, o.URL, now).Run(ctx, engine.RunOptions{Plan: o.Plan})
+}
+
+// drillEngine has workers enough for those that wait between the retries of a
+// read.
+func drillEngine(db *store.DB, url string, now func() time.Time) *engine.Engine {
+	clouds := &simulated{url: url, now: now, answer: 300 * time.Millisecond, open: map[cloud.Lane]driver.Service{}}
+	return &engine.Engine{DB: db, Clouds: clouds, Now: now, Workers: 64, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+}
+
+// drillDrafts are lines of one service over all accounts and regions.
+func drillDrafts(s *sim.Sim, service cloud.Service, n int) []recommend.Draft {
+	list := make([]recommend.Draft, n)
+	accounts := s.Accounts()
+	for i := range list {
+		a := accounts[i%len(accounts)]
+		region := a.Regions[i/len(accounts)%len(a.Regions)]
+		attributes := cloud.Attributes{}
+		for k, v := range goods[service].attributes {
+			attributes[k] = v
+		}
+		if attributes["zone"] != "" {
+			attributes["zone"] = region + "a"
+		}
+		list[i] = recommend.Draft{
+			At: recommend.Position{File: "drill.yaml", Line: i + 1}, Provider: cloud.AWS, Service: service,
+			Account: cloud.Account(a.ID), Region: cloud.Region(region), Attributes: attributes,
+			Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: int64(i%3 + 1),
+		}
+	}
+	return list
+}
+
+// drillFaults let a fifth of the requests go wrong from now on, in every way there
+// is. Which requests read is known from those that made the plan.
+func (w *world) drillFaults(buy string) {
+	w.t.Helper()
+	add := func(f sim.Fault, service, operation string, permille int) {
+		f.Service, f.Operation, f.Times, f.Permille = service, operation, -1, permille
+		if _, err := w.sim.AddFault(f); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	unanswered := []sim.Fault{
+		{Kind: sim.LoseRequest}, {Kind: sim.LoseReply}, {Kind: sim.TornBody}, {Kind: sim.Throttle}, {Kind: sim.Redirect},
+		{Kind: sim.ErrorBefore, Status: 500}, {Kind: sim.ErrorAfter, Status: 500}, {Kind: sim.ErrorBefore, Status: 503}, {Kind: sim.ErrorAfter, Status: 502},
+	}
+	reads, wire := map[[2]string]bool{{"cloudtrail", "LookupEvents"}: true}, ""
+	for _, r := range w.sim.Requests() {
+		reads[[2]string{r.Service, r.Operation}] = true
+		if r.Service != "sts" {
+			wire = r.Service
+		}
+	}
+	for op := range reads {
+		for _, f := range unanswered {
+			add(f, op[0], op[1], 25)
+		}
+	}
+	add(sim.Fault{Kind: sim.StaleListing, Duration: 4 * time.Minute}, wire, "", 100)
+	add(sim.Fault{Kind: sim.TruncatedPage}, wire, "", 20)
+	for _, f := range append(unanswered,
+		sim.Fault{Kind: sim.Slow}, sim.Fault{Kind: sim.Delay, Duration: time.Minute}, sim.Fault{Kind: sim.Delay, Duration: 40 * time.Minute},
+	) {
+		add(f, wire, buy, 18)
+	}
+	add(sim.Fault{Kind: sim.PaymentFailed}, wire, buy, 20)
+	add(sim.Fault{Kind: sim.NoTrail}, wire, buy, 200)
+}
+
+// TestDrill buys plans of every service while a fifth of all requests goes wrong
+// and workers, processes of their own, are killed wherever they happen to be.
+// Then others finish. What the cloud holds must be what the ledger says, and only
+// lines of a service that knows purchases by nothing may wait for a person.
+func TestDrill(t *testing.T) {
+	seed := rand.Uint64()
+	if text := os.Getenv(drillSeed); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, service := range aws.Services {
+		t.Run(string(service), func(t *testing.T) {
+			t.Parallel()
+			t.Logf("%s=%d", drillSeed, seed)
+			drill(t, service, seed)
+		})
+	}
+}
+
+func drill(t *testing.T, service cloud.Service, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true, Seed: seed})
+	k := &killer{sim: w.sim, random: random}
+	server := httptest.NewServer(k)
+	t.Cleanup(server.Close)
+	w.engine = drillEngine(w.db, server.URL, w.sim.Now)
+	p := w.approved(drillDrafts(w.sim, service, drillLines)...)
+	w.drillFaults(goods[service].buy)
+
+	kills := 0
+	for range drillKills / 2 {
+		order, err := json.Marshal(drillOrder{Ledger: w.db.Path(), URL: server.URL, Plan: p.ID, Ahead: time.Until(w.sim.Now())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 2 {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), drillWorker+"="+string(order))
+			var said strings.Builder
+			cmd.Stderr = &said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			k.mark(cmd.Process)
+			wg.Go(func() {
+				cmd.Wait() //nolint:errcheck // its state tells
+				if code := cmd.ProcessState.ExitCode(); code > 0 {
+					t.Errorf("a worker ended with %d: %s", code, said.String())
+				}
+			})
+		}
+		wg.Wait()
+		kills += k.killed()
+		w.advance(3 * time.Second)
+	}
+	if kills < drillKills/4 {
+		t.Errorf("only %d workers were killed", kills)
+	}
+
+	open := func() (n int, next time.Time) {
+		for _, l := range w.plan(p).Lines {
+			switch l.State {
+			case purchase.Ready, purchase.Armed, purchase.QueuedLine, purchase.Recovery:
+				if n++; next.IsZero() || l.LookAt.Before(next) {
+					next = l.LookAt
+				}
+			}
+		}
+		return n, next
+	}
+	rounds := 0
+	for n, next := open(); n > 0; n, next = open() {
+		if rounds++; rounds > 1500 {
+			t.Fatalf("%d lines are open after %d rounds:\n%s", n, rounds, w.story(p))
+		}
+		w.advance(max(10*time.Second, next.Sub(w.sim.Now())))
+		w.run(p)
+	}
+	t.Logf("%d workers killed, %d requests, %d rounds", kills, k.n.Load(), rounds)
+	w.advance(48 * time.Hour) // whatever may still have an effect has it
+	w.tally(p)
+	w.check()
+}
+
+// tally compares the ledger of the cloud with ours, line by line. The session of
+// a request names the line.
+func (w *world) tally(p *purchase.Plan) {
+	w.t.Helper()
+	snapshot, err := w.db.Snapshot(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	receipts := map[purchase.LineID]string{}
+	for _, r := range snapshot.Receipts {
+		receipts[r.Line] = r.Commitment.ID
+	}
+	held := map[purchase.LineID][]sim.Entry{}
+	for _, e := range w.sim.Ledger() {
+		part := strings.Split(e.Session, "-") // bu-test-LINE-1-a1
+		if len(part) != 5 {
+			w.t.Fatalf("%s was bought by session %q", e.ID, e.Session)
+		}
+		line := purchase.LineID(strings.ToUpper(part[2]))
+		held[line] = append(held[line], e)
+	}
+	states := map[purchase.State]int{}
+	for _, l := range w.plan(p).Lines {
+		states[l.State]++
+		owned, failed := 0, 0
+		for _, e := range held[l.ID] {
+			switch e.State {
+			case "payment-failed":
+				failed++
+			case "queued-deleted":
+			default:
+				owned++
+			}
+		}
+		wrong := ""
+		switch {
+		case owned > 1:
+			wrong = fmt.Sprintf("was bought %d times", owned)
+		case l.State == purchase.Purchased && owned+failed == 0:
+			wrong = "was not bought"
+		case l.State == purchase.Purchased && !named(held[l.ID], receipts[l.ID]):
+			wrong = fmt.Sprintf("has the receipt of %s", receipts[l.ID])
+		case l.State == purchase.NeedsReview && !l.Class.Locks():
+			wrong = "waits for a person"
+		case l.State == purchase.NeedsReview && l.Reason == "":
+			wrong = "says nothing"
+		case l.State == purchase.NeedsReview || l.State == purchase.Purchased:
+		case owned > 0:
+			wrong = "was bought and the ledger does not know"
+		case l.State != purchase.Failed || l.Reason == "":
+			wrong = "has not come to an end"
+		}
+		if wrong != "" {
+			w.t.Errorf("line %d, %s, %s: %s\n%+v", l.Number, l.State, l.Reason, wrong, held[l.ID])
+		}
+	}
+	w.t.Logf("%v", states)
+}
+
+func named(held []sim.Entry, id string) bool {
+	for _, e := range held {
+		if strings.EqualFold(e.ID, id) {
+			return true
+		}
+	}
+	return false
+}
+
+// killer serves the simulator and kills workers at random requests: while the
+// request is under way, with the reply on its way, or a moment later.
+type killer struct {
+	sim *sim.Sim
+	n   atomic.Int64
+
+	mu     sync.Mutex
+	random *rand.Rand
+	marked map[int64]*os.Process // by the request that it does not survive
+	kills  int
+}
+
+// mark chooses a request, not far ahead, for a worker to end with.
+func (k *killer) mark(p *os.Process) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.marked == nil {
+		k.marked = map[int64]*os.Process{}
+	}
+	k.marked[k.n.Load()+1+k.random.Int64N(150)] = p
+}
+
+// killed returns how many workers were killed since it was last asked, and
+// forgets those that were not.
+func (k *killer) killed() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n := k.kills
+	k.kills, k.marked = 0, nil
+	return n
+}
+
+func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := k.n.Add(1)
+	k.mu.Lock()
+	victim := k.marked[at]
+	var how int
+	var later time.Duration
+	if victim != nil {
+		k.kills++
+		how, later = k.random.IntN(3), time.Duration(k.random.Int64N(int64(20*time.Millisecond)))
+	}
+	k.mu.Unlock()
+	kill := func() { victim.Kill() } //nolint:errcheck // it may have ended
+	switch {
+	case victim == nil:
+		k.sim.ServeHTTP(w, r)
+	case how == 0:
+		kill()
+		k.sim.ServeHTTP(w, r)
+	case how == 1:
+		k.sim.ServeHTTP(w, r)
+		kill()
+	default:
+		time.AfterFunc(later, kill)
+		k.sim.ServeHTTP(w, r)
+	}
+}
