@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -100,9 +101,17 @@ func drillDrafts(s *sim.Sim, service cloud.Service, n int) []recommend.Draft {
 	return list
 }
 
-// drillFaults let a fifth of the requests go wrong from now on, in every way there
-// is. Which requests read is known from those that made the plan.
-func (w *world) drillFaults(buy string) {
+// unanswered are the faults that leave a caller without a good answer. The SDK
+// tries a read again after most of them, some seconds later by the wall clock, but
+// not after the first two.
+var unanswered = []sim.Fault{
+	{Kind: sim.TornBody}, {Kind: sim.Redirect}, {Kind: sim.LoseRequest}, {Kind: sim.LoseReply}, {Kind: sim.Throttle},
+	{Kind: sim.ErrorBefore, Status: 500}, {Kind: sim.ErrorAfter, Status: 500}, {Kind: sim.ErrorBefore, Status: 503}, {Kind: sim.ErrorAfter, Status: 502},
+}
+
+// drillFaults let a fifth of the requests go wrong from now on, purchases in every
+// way there is, and reads in the given ones, or by showing too little.
+func (w *world) drillFaults(wire, buy string, reads map[[2]string]bool, unread []sim.Fault) {
 	w.t.Helper()
 	add := func(f sim.Fault, service, operation string, permille int) {
 		f.Service, f.Operation, f.Times, f.Permille = service, operation, -1, permille
@@ -110,25 +119,17 @@ func (w *world) drillFaults(buy string) {
 			w.t.Fatal(err)
 		}
 	}
-	unanswered := []sim.Fault{
-		{Kind: sim.LoseRequest}, {Kind: sim.LoseReply}, {Kind: sim.TornBody}, {Kind: sim.Throttle}, {Kind: sim.Redirect},
-		{Kind: sim.ErrorBefore, Status: 500}, {Kind: sim.ErrorAfter, Status: 500}, {Kind: sim.ErrorBefore, Status: 503}, {Kind: sim.ErrorAfter, Status: 502},
-	}
-	reads, wire := map[[2]string]bool{{"cloudtrail", "LookupEvents"}: true}, ""
-	for _, r := range w.sim.Requests() {
-		reads[[2]string{r.Service, r.Operation}] = true
-		if r.Service != "sts" {
-			wire = r.Service
-		}
+	if err := w.sim.ClearFaults(); err != nil {
+		w.t.Fatal(err)
 	}
 	for op := range reads {
-		for _, f := range unanswered {
-			add(f, op[0], op[1], 25)
+		for _, f := range unread {
+			add(f, op[0], op[1], 220/len(unread))
 		}
 	}
 	add(sim.Fault{Kind: sim.StaleListing, Duration: 4 * time.Minute}, wire, "", 100)
 	add(sim.Fault{Kind: sim.TruncatedPage}, wire, "", 20)
-	for _, f := range append(unanswered,
+	for _, f := range append(slices.Clone(unanswered),
 		sim.Fault{Kind: sim.Slow}, sim.Fault{Kind: sim.Delay, Duration: time.Minute}, sim.Fault{Kind: sim.Delay, Duration: 40 * time.Minute},
 	) {
 		add(f, wire, buy, 18)
@@ -137,10 +138,24 @@ func (w *world) drillFaults(buy string) {
 	add(sim.Fault{Kind: sim.NoTrail}, wire, buy, 200)
 }
 
+// reads are the requests that made a plan, and those to the audit log. wire is
+// what the service that was asked is called there.
+func (w *world) reads() (all map[[2]string]bool, wire string) {
+	all = map[[2]string]bool{{"cloudtrail", "LookupEvents"}: true}
+	for _, r := range w.sim.Requests() {
+		all[[2]string{r.Service, r.Operation}] = true
+		if r.Service != "sts" {
+			wire = r.Service
+		}
+	}
+	return all, wire
+}
+
 // TestDrill buys plans of every service while a fifth of all requests goes wrong
 // and workers, processes of their own, are killed wherever they happen to be.
-// Then others finish. What the cloud holds must be what the ledger says, and only
-// lines of a service that knows purchases by nothing may wait for a person.
+// Then another finishes, with a person beside it. What the cloud holds must be what
+// the ledger says, and only lines of a service that knows purchases by nothing may
+// ask the person.
 func TestDrill(t *testing.T) {
 	seed := rand.Uint64()
 	if text := os.Getenv(drillSeed); text != "" {
@@ -166,7 +181,8 @@ func drill(t *testing.T, service cloud.Service, seed uint64) {
 	t.Cleanup(server.Close)
 	w.engine = drillEngine(w.db, server.URL, w.sim.Now)
 	p := w.approved(drillDrafts(w.sim, service, drillLines)...)
-	w.drillFaults(goods[service].buy)
+	reads, wire := w.reads()
+	w.drillFaults(wire, goods[service].buy, reads, unanswered)
 
 	kills := 0
 	for range drillKills / 2 {
@@ -199,9 +215,15 @@ func drill(t *testing.T, service cloud.Service, seed uint64) {
 		t.Errorf("only %d workers were killed", kills)
 	}
 
+	w.drillFaults(wire, goods[service].buy, reads, unanswered[:2])
+	reviewed := 0
 	open := func() (n int, next time.Time) {
 		for _, l := range w.plan(p).Lines {
 			switch l.State {
+			case purchase.NeedsReview:
+				n++
+				reviewed++
+				w.judge(l)
 			case purchase.Ready, purchase.Armed, purchase.QueuedLine, purchase.Recovery:
 				if n++; next.IsZero() || l.LookAt.Before(next) {
 					next = l.LookAt
@@ -215,13 +237,31 @@ func drill(t *testing.T, service cloud.Service, seed uint64) {
 		if rounds++; rounds > 1500 {
 			t.Fatalf("%d lines are open after %d rounds:\n%s", n, rounds, w.story(p))
 		}
-		w.advance(max(10*time.Second, next.Sub(w.sim.Now())))
+		w.advance(max(30*time.Second, next.Sub(w.sim.Now())))
 		w.run(p)
 	}
-	t.Logf("%d workers killed, %d requests, %d rounds", kills, k.n.Load(), rounds)
+	t.Logf("%d workers killed, %d requests, %d rounds, %d decisions by a person", kills, k.n.Load(), rounds, reviewed)
 	w.advance(48 * time.Hour) // whatever may still have an effect has it
 	w.tally(p)
 	w.check()
+}
+
+// judge is a person who knows what was bought, and decides about a line that says
+// why it needs one.
+func (w *world) judge(l purchase.Line) {
+	w.t.Helper()
+	if !l.Class.Locks() || l.Reason == "" {
+		w.t.Errorf("line %d waits for a person: %q", l.Number, l.Reason)
+	}
+	r := engine.Resolution{Choice: purchase.NotBought, Second: "hopper", Comment: "drill"}
+	for _, e := range w.sim.Ledger() {
+		if e.State != "payment-failed" && strings.Contains(e.Session, strings.ToLower(string(l.ID))) {
+			r.Choice, r.Commitment = purchase.Adopt, e.ID
+		}
+	}
+	if _, err := w.resolve(l, r); err != nil { // too early, or the listing misses it: later
+		w.t.Logf("line %d is not decided yet: %v", l.Number, err)
+	}
 }
 
 // tally compares the ledger of the cloud with ours, line by line. The session of
@@ -266,11 +306,7 @@ func (w *world) tally(p *purchase.Plan) {
 			wrong = "was not bought"
 		case l.State == purchase.Purchased && !named(held[l.ID], receipts[l.ID]):
 			wrong = fmt.Sprintf("has the receipt of %s", receipts[l.ID])
-		case l.State == purchase.NeedsReview && !l.Class.Locks():
-			wrong = "waits for a person"
-		case l.State == purchase.NeedsReview && l.Reason == "":
-			wrong = "says nothing"
-		case l.State == purchase.NeedsReview || l.State == purchase.Purchased:
+		case l.State == purchase.Purchased:
 		case owned > 0:
 			wrong = "was bought and the ledger does not know"
 		case l.State != purchase.Failed || l.Reason == "":
