@@ -74,7 +74,7 @@ func workDrill(text string) error {
 // drillEngine has workers enough for those that wait between the retries of a
 // read.
 func drillEngine(db *store.DB, url string, now func() time.Time) *engine.Engine {
-	clouds := &simulated{url: url, now: now, answer: 300 * time.Millisecond, open: map[cloud.Lane]driver.Service{}}
+	clouds := &simulated{url: url, now: now, answer: 120 * time.Millisecond, open: map[cloud.Lane]driver.Service{}}
 	return &engine.Engine{DB: db, Clouds: clouds, Now: now, Workers: 64, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
