@@ -31,7 +31,7 @@ const (
 // world is a ledger, an engine and simulated clouds, joined by the real drivers
 // over HTTP.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	sim    *sim.Sim
 	url    string
 	db     *store.DB
@@ -133,7 +133,7 @@ func (p posing) Info() driver.Info {
 
 // newWorld starts a fresh world. Purchases are listed at once unless the options
 // say otherwise.
-func newWorld(t *testing.T, o sim.Options) *world {
+func newWorld(t testing.TB, o sim.Options) *world {
 	t.Helper()
 	if o.Visibility == 0 {
 		o.Visibility = -1

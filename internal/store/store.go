@@ -41,6 +41,8 @@ type DB struct {
 	path   string
 	writer *sql.DB // one connection: writers queue here instead of at the file lock
 	reader *sql.DB
+	// writes and reads are the prepared queries of the two.
+	writes, reads *statements
 	// commit ends a writing transaction; tests replace it to lose the answer.
 	commit func(*sql.Tx) error
 }
@@ -129,6 +131,9 @@ func isLedger(ctx context.Context, path string) (err error) {
 	return nil
 }
 
+// readers is how many reading transactions may run at once.
+const readers = 4
+
 func dsn(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -154,7 +159,9 @@ func open(ctx context.Context, path string) (*DB, error) {
 	if db.reader, err = sql.Open("sqlite", name+"&_pragma=query_only(ON)"); err != nil {
 		return nil, errors.Join(err, db.writer.Close())
 	}
-	db.reader.SetMaxOpenConns(4)
+	db.reader.SetMaxOpenConns(readers)
+	db.reader.SetMaxIdleConns(readers) // a new connection knows no prepared query
+	db.writes, db.reads = prepared(db.writer), prepared(db.reader)
 	if err := errors.Join(db.checkSettings(ctx), db.migrate(ctx)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -239,8 +246,10 @@ func (db *DB) view(ctx context.Context, fn func(*rows.Queries) error) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
-	return fn(rows.New(tx))
+	err = fn(rows.New(transaction{tx, db.reads}))
+	_ = tx.Rollback() // nothing was written
+	db.reads.prepare(ctx)
+	return err
 }
 
 // write runs fn in one writing transaction. If the answer to COMMIT is an error,
@@ -252,7 +261,8 @@ func (db *DB) write(ctx context.Context, fn func(*rows.Queries) error) error {
 	if err != nil {
 		return err
 	}
-	if err := fn(rows.New(tx)); err != nil {
+	defer db.writes.prepare(ctx)
+	if err := fn(rows.New(transaction{tx, db.writes})); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := db.commit(tx); err != nil {

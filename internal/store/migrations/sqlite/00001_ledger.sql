@@ -169,6 +169,7 @@ CREATE TABLE line (
 CREATE UNIQUE INDEX line_one_open_per_lane ON line (provider, account, region, service)
   WHERE state = 'armed' AND class IN ('C', 'AC');
 CREATE INDEX line_open ON line (state, look_at);
+CREATE INDEX line_lane ON line (provider, account, region, service, state);
 
 -- The table of transitions; the trigger on line refuses every other move.
 CREATE TABLE transition (
