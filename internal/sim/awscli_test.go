@@ -51,6 +51,19 @@ var clientTrips = map[string]func(*client){
 		bought: "ReservedNode.ReservedNodeId",
 		list:   []string{"redshift", "describe-reserved-nodes"}, listed: "ReservedNodes.ReservedNodeId",
 	}.trip,
+	// The client reads one page of these lists.
+	"savingsplans": trade{
+		offerings: []string{"savingsplans", "describe-savings-plans-offerings", "--plan-types", "Compute", "--currencies", "USD",
+			"--durations", "31536000", "--payment-options", "No Upfront"},
+		sold: "searchResults.offeringId",
+		keep: func(o *offering) bool {
+			return o.Class == planCompute && o.hourly.Currency() == currency && o.Seconds == oneYear && o.Payment == noUpfront
+		},
+		purchase: []string{"savingsplans", "create-savings-plan", "--savings-plan-offering-id", "OFFERING", "--commitment", "0.00300",
+			"--client-token", "cli-1", "--tags", "team=data"},
+		bought: "savingsPlanId", tags: []Tag{{"team", "data"}}, region: noRegion, count: 300,
+		list: []string{"savingsplans", "describe-savings-plans"}, listed: "savingsPlans.savingsPlanId",
+	}.trip,
 	"ec2": func(c *client) {
 		all := trade{
 			offerings: []string{"ec2", "describe-reserved-instances-offerings", "--instance-type", "m5.large", "--no-include-marketplace",
@@ -147,7 +160,7 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// trade is how a service is asked what it sells, to sell 3 of it, and what it
+// trade is how a service is asked what it sells, to sell some of it, and what it
 // sold. OFFERING in an argument stands for the offering's id.
 type trade struct {
 	offerings []string             // arguments of the client
@@ -157,6 +170,8 @@ type trade struct {
 	bought    string // where its answer has the id of what was bought
 	id        string // that id; "" if the service makes it
 	tags      []Tag
+	count     int    // that it buys; 0 means 3
+	region    string // where the offerings are; "" means us-east-1
 	list      []string
 	listed    string
 }
@@ -166,10 +181,16 @@ func (d trade) trip(c *client) { d.deal(c) }
 // deal trades once and returns what the simulator's ledger has of it.
 func (d trade) deal(c *client) Entry {
 	c.Helper()
+	if d.region == "" {
+		d.region = "us-east-1"
+	}
+	if d.count == 0 {
+		d.count = 3
+	}
 	before := len(c.sim.Ledger())
 	service := c.service()
 	var want []string
-	for _, o := range c.sim.catalog.byShop[shop{service, "us-east-1"}] {
+	for _, o := range c.sim.catalog.byShop[shop{service, d.region}] {
 		if d.keep == nil || d.keep(o) {
 			want = append(want, o.id)
 		}
@@ -194,9 +215,9 @@ func (d trade) deal(c *client) Entry {
 		c.Fatalf("bought %v; the ledger grew by %d", id, len(ledger)-before)
 	}
 	e := ledger[before]
-	if e.Service != service || e.Account != account || e.Region != "us-east-1" || e.OfferingID != offering || e.Count != 3 ||
+	if e.Service != service || e.Account != account || e.Region != d.region || e.OfferingID != offering || e.Count != d.count ||
 		e.ID != id[0] || d.id != "" && d.id != e.ID || !slices.Equal(e.Tags, append([]Tag{}, d.tags...)) {
-		c.Errorf("asked for 3 of %s and bought %+v", offering, e)
+		c.Errorf("asked for %d of %s and bought %+v", d.count, offering, e)
 	}
 	if got := pick(c.aws(d.list...), d.listed); !slices.Contains(got, e.ID) {
 		c.Errorf("%s is not listed: %v", e.ID, got)
