@@ -16,15 +16,16 @@ import (
 // A query is prepared after the transaction that first runs it: preparing takes a
 // connection, and within a transaction of the only writer there is no other.
 type statements struct {
-	pool *sql.DB
+	pool   *sql.DB
+	writes bool // of the pool that writes
 
 	mu     sync.Mutex
 	ready  map[string]*sql.Stmt
 	wanted map[string]bool
 }
 
-func prepared(pool *sql.DB) *statements {
-	return &statements{pool: pool, ready: map[string]*sql.Stmt{}, wanted: map[string]bool{}}
+func prepared(pool *sql.DB, writes bool) *statements {
+	return &statements{pool: pool, writes: writes, ready: map[string]*sql.Stmt{}, wanted: map[string]bool{}}
 }
 
 // get returns a prepared query, or nil if it is not there yet.
@@ -64,15 +65,25 @@ func (s *statements) prepare(ctx context.Context) {
 	}
 }
 
-// transaction runs the queries of package rows in a transaction.
+// transaction runs the queries of package rows in a transaction. A context that
+// ends does not end a query of a writing one: SQLite would roll back all of it.
 type transaction struct {
 	*sql.Tx
 	statements *statements
 }
 
+// in is the context for a query.
+func (t transaction) in(ctx context.Context) context.Context {
+	if t.statements.writes {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
 var _ rows.DBTX = transaction{}
 
 func (t transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx = t.in(ctx)
 	if st := t.statements.get(query); st != nil {
 		return t.StmtContext(ctx, st).ExecContext(ctx, args...)
 	}
@@ -80,6 +91,7 @@ func (t transaction) ExecContext(ctx context.Context, query string, args ...any)
 }
 
 func (t transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	ctx = t.in(ctx)
 	if st := t.statements.get(query); st != nil {
 		return t.StmtContext(ctx, st).QueryContext(ctx, args...)
 	}
@@ -87,6 +99,7 @@ func (t transaction) QueryContext(ctx context.Context, query string, args ...any
 }
 
 func (t transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	ctx = t.in(ctx)
 	if st := t.statements.get(query); st != nil {
 		return t.StmtContext(ctx, st).QueryRowContext(ctx, args...)
 	}

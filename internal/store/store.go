@@ -27,7 +27,6 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
-	"bursar/internal/purchase"
 	"bursar/internal/store/internal/rows"
 )
 
@@ -43,6 +42,7 @@ type DB struct {
 	reader *sql.DB
 	// writes and reads are the prepared queries of the two.
 	writes, reads *statements
+	commits       commits
 	// commit ends a writing transaction; tests replace it to lose the answer.
 	commit func(*sql.Tx) error
 }
@@ -161,7 +161,7 @@ func open(ctx context.Context, path string) (*DB, error) {
 	}
 	db.reader.SetMaxOpenConns(readers)
 	db.reader.SetMaxIdleConns(readers) // a new connection knows no prepared query
-	db.writes, db.reads = prepared(db.writer), prepared(db.reader)
+	db.writes, db.reads = prepared(db.writer, true), prepared(db.reader, false)
 	if err := errors.Join(db.checkSettings(ctx), db.migrate(ctx)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -250,25 +250,6 @@ func (db *DB) view(ctx context.Context, fn func(*rows.Queries) error) error {
 	_ = tx.Rollback() // nothing was written
 	db.reads.prepare(ctx)
 	return err
-}
-
-// write runs fn in one writing transaction. If the answer to COMMIT is an error,
-// whether it took effect is unknown, and the error says so.
-func (db *DB) write(ctx context.Context, fn func(*rows.Queries) error) error {
-	// A transaction whose context ends between its statements and its COMMIT is
-	// rolled back behind our back; here a commit that was started is finished.
-	tx, err := db.writer.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
-		return err
-	}
-	defer db.writes.prepare(ctx)
-	if err := fn(rows.New(transaction{tx, db.writes})); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	if err := db.commit(tx); err != nil {
-		return fmt.Errorf("%w: %w", purchase.ErrCommitUnknown, err)
-	}
-	return nil
 }
 
 func micros(t time.Time) int64 {
