@@ -143,8 +143,10 @@ var (
 type Error struct {
 	Outcome   cloud.Outcome
 	Operation string
-	Code      string // the cloud's code; empty without an answer
-	Status    int    // HTTP status; 0 without an answer
+	Code      string  // the cloud's code; empty without an answer
+	Status    int     // HTTP status; 0 without an answer
+	Trouble   Trouble // "" for none that is known
+	Action    string  // the permission that is missing, if the cloud names it
 	Err       error
 }
 

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
@@ -297,7 +299,31 @@ func readError(operation string, err error, creds ...aws.Credentials) error {
 	if errors.As(err, &resp) {
 		e.Status = resp.HTTPStatusCode()
 	}
+	trouble(e, err)
 	return e
+}
+
+// troubles are the codes that say of a whole account and region why nothing is
+// answered. A region that is not enabled refuses the credentials themselves, with
+// OptInRequired in EC2 and the Query protocol.
+var troubles = map[string]driver.Trouble{
+	"AccessDenied": driver.Denied, "AccessDeniedException": driver.Denied, "UnauthorizedOperation": driver.Denied,
+	"OptInRequired": driver.RegionOff, "UnrecognizedClientException": driver.RegionOff, "InvalidClientTokenId": driver.RegionOff,
+}
+
+// actionForm finds the permission in "not authorized to perform: rds:CreateX on".
+var actionForm = regexp.MustCompile(`perform: ([a-z0-9-]+:[A-Za-z]+)`)
+
+// trouble says of an error what a person can mend.
+func trouble(e *driver.Error, err error) {
+	e.Trouble = troubles[e.Code]
+	var lost *smithyhttp.RequestSendError
+	if e.Code == "" && (errors.As(err, &lost) || errors.Is(err, context.DeadlineExceeded)) && !errors.Is(err, context.Canceled) {
+		e.Trouble = driver.Unreachable
+	}
+	if m := actionForm.FindStringSubmatch(err.Error()); m != nil && e.Trouble == driver.Denied {
+		e.Action = m[1]
+	}
 }
 
 // cause is an error whose text is fit to be shown; errors.Is and errors.As see

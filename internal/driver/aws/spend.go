@@ -131,7 +131,11 @@ func judge(ev cloud.Evidence, o order, rec record, bought receipt, err error, cr
 	}
 	err = quiet(err, creds)
 	ev.Detail = err.Error()
-	return ev, &driver.Error{Outcome: ev.Outcome, Operation: o.operation, Code: ev.Code, Status: ev.Status, Err: err}
+	e := &driver.Error{Outcome: ev.Outcome, Operation: o.operation, Code: ev.Code, Status: ev.Status, Err: err}
+	if e.Outcome.Negative() {
+		trouble(e, err)
+	}
+	return ev, e
 }
 
 func orElse(err error, text string) error {
