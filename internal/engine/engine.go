@@ -37,23 +37,29 @@ type Engine struct {
 	// Now is the clock, UTC. It may run ahead of the wall clock when the clouds
 	// are simulated.
 	Now func() time.Time
-	// Workers is how many lines are worked on at once; 0 means 8.
+	// Workers is how many lines are worked on at once, of all lanes; 0 means
+	// DefaultWorkers.
 	Workers int
 	Log     *slog.Logger
 
-	kept looks
+	kept  looks
+	paces paces
 }
+
+// DefaultWorkers is as many as a ledger on one disk can write for; they mostly
+// wait for a cloud.
+const DefaultWorkers = 64
 
 func (e *Engine) workers() int {
 	if e.Workers > 0 {
 		return e.Workers
 	}
-	return 8
+	return DefaultWorkers
 }
 
 func (e *Engine) protocol() *purchase.Protocol {
 	return &purchase.Protocol{
-		Ledger: e.DB, Market: market{e}, Rules: purchase.DefaultRules, Now: e.Now, Nonce: nonce,
+		Ledger: e.DB, Market: teller{market{e}}, Rules: purchase.DefaultRules, Now: e.Now, Nonce: nonce,
 	}
 }
 
@@ -123,8 +129,13 @@ func (m market) Purchase(ctx context.Context, i purchase.Intent, sendBy time.Tim
 	if e.Started.IsZero() {
 		e.Started = started
 	}
-	if err != nil && e.Detail == "" {
+	if text := driver.Says(laneOf(i), err); text != "" {
+		e.Detail = text
+	} else if err != nil && e.Detail == "" {
 		e.Detail = err.Error()
+	}
+	if e.Outcome == cloud.Throttled {
+		m.paces.slower(laneOf(i))
 	}
 	return purchase.Answered{Evidence: e, SecondRequest: errors.Is(err, driver.ErrSecondRequest)}
 }

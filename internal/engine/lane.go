@@ -220,10 +220,8 @@ func (e *Engine) base(ctx context.Context, p *purchase.Plan) ([]store.LaneListin
 		lanes[l.Spec.Lane()] = true
 	}
 	listed, failed := e.list(ctx, lanes)
-	for _, l := range p.Lines {
-		if err := failed[l.Spec.Lane()]; err != nil {
-			return nil, fmt.Errorf("%s could not be listed, and a plan rests on what its lanes hold: %w", l.Spec.Lane(), err)
-		}
+	if len(failed) > 0 {
+		return nil, unreadLanes(failed)
 	}
 	return listed, nil
 }

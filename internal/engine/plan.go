@@ -55,12 +55,16 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if in.AllOrNothing != nil {
 		p.AllOrNothing = *in.AllOrNothing
 	}
-	offerings, err := e.lookUp(ctx, in.Drafts)
+	offerings, failed, err := e.lookUp(ctx, in.Drafts)
+	if len(failed) > 0 {
+		// Whoever mends one lane wants to know of the others, too.
+		return nil, e.unread(ctx, in.Drafts, failed)
+	}
 	if err != nil {
 		return nil, err
 	}
 	for i, d := range in.Drafts {
-		lane := cloud.Lane{Provider: d.Provider, Account: d.Account, Region: d.Region, Service: d.Service}
+		lane := laneOfDraft(d)
 		svc, err := e.Clouds.Service(lane)
 		if err != nil {
 			return nil, at(d, "account", err)
@@ -131,8 +135,9 @@ func newID(now time.Time) string {
 }
 
 // lookUp finds the one offering that each draft means. Equal questions are asked
-// once.
-func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) ([]cloud.Offering, error) {
+// once. failed are the lanes that could not be asked; the error is about the first
+// draft of another lane that cannot be bought.
+func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (offerings []cloud.Offering, failed map[cloud.Lane]error, err error) {
 	type answer struct {
 		offering cloud.Offering
 		field    string
@@ -161,21 +166,60 @@ func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) ([]cloud.
 		})
 	}
 	wg.Wait()
-	offerings := make([]cloud.Offering, len(drafts))
+	offerings, failed = make([]cloud.Offering, len(drafts)), map[cloud.Lane]error{}
 	for i, d := range drafts {
 		a := answers[key(d)]
-		if a.err != nil {
-			return nil, at(d, a.field, a.err)
+		switch lane := laneOfDraft(d); {
+		case driver.Says(lane, a.err) != "":
+			failed[lane] = a.err
+		case a.err != nil && err == nil:
+			err = at(d, a.field, a.err)
 		}
 		offerings[i] = a.offering
 	}
-	return offerings, nil
+	return offerings, failed, err
+}
+
+func laneOfDraft(d recommend.Draft) cloud.Lane {
+	return cloud.Lane{Provider: d.Provider, Account: d.Account, Region: d.Region, Service: d.Service}
+}
+
+// unread lists the lanes of drafts that are not known to fail, and tells of all
+// that do.
+func (e *Engine) unread(ctx context.Context, drafts []recommend.Draft, failed map[cloud.Lane]error) error {
+	lanes := map[cloud.Lane]bool{}
+	for _, d := range drafts {
+		if lane := laneOfDraft(d); failed[lane] == nil {
+			lanes[lane] = true
+		}
+	}
+	_, more := e.list(ctx, lanes)
+	maps.Copy(failed, more)
+	return unreadLanes(failed)
+}
+
+// unreadLanes is the error of lanes that could not be read, a sentence for each.
+func unreadLanes(failed map[cloud.Lane]error) error {
+	lanes := slices.SortedFunc(maps.Keys(failed), func(a, b cloud.Lane) int { return strings.Compare(a.String(), b.String()) })
+	var says []string
+	errs := make([]error, len(lanes))
+	for i, lane := range lanes {
+		errs[i] = tell(lane, failed[lane])
+		if text := fmt.Sprintf("%s: %v", lane, errs[i]); !slices.Contains(says, text) {
+			says = append(says, text)
+		}
+	}
+	many := "1 lane"
+	if len(lanes) > 1 {
+		many = fmt.Sprintf("%d lanes", len(lanes))
+	}
+	return told{many + " could not be read, and a plan rests on what its lanes hold: " + strings.Join(says, "; "), errors.Join(errs...)}
 }
 
 // offering finds the one offering that a draft means; with an error it names the
 // field to mend.
 func (e *Engine) offering(ctx context.Context, d recommend.Draft) (o cloud.Offering, field string, err error) {
-	svc, err := e.Clouds.Service(cloud.Lane{Provider: d.Provider, Account: d.Account, Region: d.Region, Service: d.Service})
+	svc, err := e.Clouds.Service(laneOfDraft(d))
 	if err != nil {
 		return cloud.Offering{}, "account", err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bursar/internal/purchase"
+	"bursar/internal/store"
 )
 
 // RunOptions bound a run.
@@ -58,7 +59,7 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 
 // due splits the workable lines into those that are due now and the number of
 // those that are not but that a run may wait for.
-func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.LineID, waiting int, err error) {
+func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []store.Due, waiting int, err error) {
 	open, err := e.DB.Workable(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -68,10 +69,10 @@ func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.
 		switch {
 		case plan != "" && d.Plan != plan:
 		case d.At.After(now) && d.State == purchase.NeedsReapproval: // for people, or the end of its approval
-		case d.At.After(now):
+		case d.At.After(now), e.paces.said(d, now):
 			waiting++
 		default:
-			due = append(due, d.Line)
+			due = append(due, d)
 		}
 	}
 	// Processes that start at the same moment begin with different lines.
@@ -82,26 +83,27 @@ func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []purchase.
 // work advances the lines, some at a time. It reports whether any of them has
 // moved since it was last seen, and how many wait for nothing but that somebody
 // starts purchasing.
-func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purchase.LineID]string, moved func(purchase.Row, error)) (progress bool, held int) {
+func (e *Engine) work(ctx context.Context, due []store.Due, seen map[purchase.LineID]string, moved func(purchase.Row, error)) (progress bool, held int) {
 	var (
-		mu    sync.Mutex
-		wg    sync.WaitGroup
-		lines = make(chan purchase.LineID)
+		mu sync.Mutex
+		wg sync.WaitGroup
 	)
+	turns := newTurns(&e.paces, e.Now, due)
 	for range min(e.workers(), len(due)) {
 		wg.Go(func() {
-			for id := range lines {
-				row, err := e.advance(ctx, id)
+			for d, ok := turns.next(ctx); ok; d, ok = turns.next(ctx) {
+				row, err := e.advance(ctx, d.Line)
+				turns.done(d, err)
 				if err != nil {
-					e.Log.Debug("line not advanced", "line", id, "error", err)
+					e.Log.Debug("line not advanced", "line", d.Line, "error", err)
 				}
 				at := fmt.Sprint(row.Line.State, row.Line.Armed, row.InDoubt())
 				mu.Lock()
 				if row.Line.State == purchase.Ready && !row.Purchasing && err == nil {
 					held++
 				}
-				if row.Line.ID != "" && seen[id] != at {
-					seen[id], progress = at, true
+				if row.Line.ID != "" && seen[d.Line] != at {
+					seen[d.Line], progress = at, true
 				}
 				mu.Unlock()
 				if moved != nil && row.Line.ID != "" {
@@ -110,13 +112,6 @@ func (e *Engine) work(ctx context.Context, due []purchase.LineID, seen map[purch
 			}
 		})
 	}
-	for _, id := range due {
-		if ctx.Err() != nil {
-			break
-		}
-		lines <- id
-	}
-	close(lines)
 	wg.Wait()
 	return progress, held
 }

@@ -266,6 +266,7 @@ func (db *DB) LookNow(ctx context.Context, now time.Time) error {
 type Due struct {
 	Line  purchase.LineID
 	Plan  purchase.PlanID
+	Lane  cloud.Lane
 	State purchase.State
 	At    time.Time
 }
@@ -279,7 +280,8 @@ func (db *DB) Workable(ctx context.Context) ([]Due, error) {
 	}
 	due := make([]Due, len(rs))
 	for i, r := range rs {
-		due[i] = Due{Line: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), State: purchase.State(r.State), At: fromMicros(r.LookAt)}
+		lane := cloud.Lane{Provider: cloud.Provider(r.Provider), Account: cloud.Account(r.Account), Region: cloud.Region(r.Region), Service: cloud.Service(r.Service)}
+		due[i] = Due{Line: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), Lane: lane, State: purchase.State(r.State), At: fromMicros(r.LookAt)}
 	}
 	return due, nil
 }

@@ -174,9 +174,9 @@ func testDue(t *testing.T, e *engine) {
 		return d
 	}
 	want := []Due{
-		{p.Lines[2].ID, p.ID, purchase.Armed, t0.Add(-time.Hour + 2*time.Second)},
-		{p.Lines[0].ID, p.ID, purchase.Ready, t0},
-		{p.Lines[1].ID, p.ID, purchase.Armed, t0.Add(2 * time.Second)},
+		{p.Lines[2].ID, p.ID, p.Lines[2].Spec.Lane(), purchase.Armed, t0.Add(-time.Hour + 2*time.Second)},
+		{p.Lines[0].ID, p.ID, p.Lines[0].Spec.Lane(), purchase.Ready, t0},
+		{p.Lines[1].ID, p.ID, p.Lines[1].Spec.Lane(), purchase.Armed, t0.Add(2 * time.Second)},
 	}
 	if diff := cmp.Diff(want, due()); diff != "" {
 		t.Errorf("due (-want +got):\n%s", diff)

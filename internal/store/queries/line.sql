@@ -28,7 +28,7 @@ SELECT * FROM line ORDER BY plan_id, number;
 SELECT id FROM line WHERE id LIKE $1 ORDER BY id LIMIT 3;
 
 -- name: WorkableLines :many
-SELECT id, plan_id, state, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id;
+SELECT id, plan_id, state, look_at, provider, account, region, service FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id;
 
 -- name: MoveLine :execrows
 UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,

@@ -435,14 +435,18 @@ func (q *Queries) StatesBeside(ctx context.Context, arg StatesBesideParams) ([]s
 }
 
 const workableLines = `-- name: WorkableLines :many
-SELECT id, plan_id, state, look_at FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id
+SELECT id, plan_id, state, look_at, provider, account, region, service FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id
 `
 
 type WorkableLinesRow struct {
-	ID     string
-	PlanID string
-	State  string
-	LookAt int64
+	ID       string
+	PlanID   string
+	State    string
+	LookAt   int64
+	Provider string
+	Account  string
+	Region   string
+	Service  string
 }
 
 func (q *Queries) WorkableLines(ctx context.Context) ([]WorkableLinesRow, error) {
@@ -459,6 +463,10 @@ func (q *Queries) WorkableLines(ctx context.Context) ([]WorkableLinesRow, error)
 			&i.PlanID,
 			&i.State,
 			&i.LookAt,
+			&i.Provider,
+			&i.Account,
+			&i.Region,
+			&i.Service,
 		); err != nil {
 			return nil, err
 		}
