@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/cloud"
-	"bursar/internal/driver/aws"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -186,28 +184,4 @@ func TestDeniedPurchase(t *testing.T) {
 		}
 	}
 	w.audit(p)
-}
-
-// TestThrottledLaneSlowsDown: a lane that is asked too often gets fewer lines at a
-// time, and all of them are bought in the end.
-func TestThrottledLaneSlowsDown(t *testing.T) {
-	w := newWorld(t, sim.Options{})
-	list := make([]recommend.Draft, 12)
-	for i := range list {
-		list[i] = recommend.Draft{
-			At: recommend.Position{File: "test.yaml", Line: i + 1}, Provider: cloud.AWS, Service: aws.EC2, Account: accountA, Region: "us-east-1",
-			Attributes: goods[aws.EC2].attributes, Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: 1,
-		}
-	}
-	p := w.approved(list...)
-	for range 400 {
-		w.run(p)
-		w.advance(time.Minute)
-		p = w.plan(p)
-	}
-	for _, l := range p.Lines {
-		if l.State != purchase.Purchased {
-			t.Errorf("line %d is %s: %s", l.Number, l.State, l.Reason)
-		}
-	}
 }
