@@ -32,7 +32,9 @@ type paces struct {
 // pace is what the last lines of one lane have taught.
 type pace struct {
 	width  int // lines that may be under way
-	busy   int // that are
+	most   int // that width may grow to, slowly above where it was too much
+	well   int // lines that went well at that width
+	busy   int // lines that are under way
 	failed int // lines in a row that could not ask
 	// until is when the lane is asked again, by our clock, and cause why not sooner;
 	// told are the lines that say so.
@@ -47,7 +49,7 @@ func (p *paces) of(lane cloud.Lane) *pace {
 		p.lanes = map[cloud.Lane]*pace{}
 	}
 	if p.lanes[lane] == nil {
-		p.lanes[lane] = &pace{width: 1, told: map[purchase.LineID]bool{}}
+		p.lanes[lane] = &pace{width: 1, most: laneMost, told: map[purchase.LineID]bool{}}
 	}
 	return p.lanes[lane]
 }
@@ -76,7 +78,8 @@ func (p *paces) slower(lane cloud.Lane) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := p.of(lane)
-	l.width = max(1, l.width/2)
+	l.most, l.well = max(1, l.width/2), 0
+	l.width = l.most
 }
 
 // learn takes in how the work on a line ended.
@@ -84,7 +87,11 @@ func (l *pace) learn(line purchase.LineID, err error, now time.Time) {
 	var e *driver.Error
 	switch {
 	case err == nil:
-		l.failed, l.width = 0, min(l.width+1, laneMost)
+		l.failed = 0
+		if l.well++; l.well > laneMost {
+			l.most, l.well = min(l.most+1, laneMost), 0
+		}
+		l.width = min(l.width+1, l.most)
 	case errors.As(err, new(held)):
 		l.told[line] = true
 	case errors.As(err, &e) && !errors.Is(err, context.Canceled):

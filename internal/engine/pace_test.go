@@ -70,9 +70,14 @@ func TestPace(t *testing.T) {
 		t.Fatalf("%d lines, want %d", len(lines), laneMost)
 	}
 	p.slower(here)
-	well(lines[8:])
-	if got := len(r.take(here)); got != 8 { // half of 16, and one for each that went well
+	well(lines)
+	if got := len(r.take(here)); got != laneMost/2 {
 		t.Errorf("%d lines after a refusal for being asked too often", got)
+	}
+	for range laneMost { // 16 lines that go well for each one more
+		r = round(&p, &now)
+		p.of(here).busy = 0
+		well(r.take(here))
 	}
 
 	// One failure leaves one line, two in a row none for a while, then one.
@@ -82,7 +87,7 @@ func TestPace(t *testing.T) {
 	once := &driver.Error{Err: errors.New("reset")}
 	well(lines[2:])
 	r.done(lines[0], once)
-	r.done(lines[1], context.Canceled)
+	r.done(lines[1], &driver.Error{Err: context.Canceled})
 	lines = r.take(here)
 	if len(lines) != 1 || p.held(here, now) != nil {
 		t.Errorf("%d lines after a failure, held: %v", len(lines), p.held(here, now))
