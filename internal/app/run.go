@@ -12,6 +12,9 @@ import (
 	"bursar/internal/purchase"
 )
 
+// DefaultWorkers is how many lines are worked on at once if nobody says.
+const DefaultWorkers = engine.DefaultWorkers
+
 // SetWorkers sets how many lines are worked on at once.
 func (a *App) SetWorkers(n int) { a.engine.Workers = n }
 

@@ -15,7 +15,7 @@ import (
 
 func (sh *shell) apply() *cobra.Command {
 	var patience time.Duration
-	var workers int
+	var workers workers
 	cmd := &cobra.Command{
 		Use:   "apply PLAN",
 		Short: "Buy an approved plan; safe to run twice, to kill, to run in two shells",
@@ -25,11 +25,11 @@ up in the cloud until it is found or proven not to exist. Apply may be stopped o
 killed at any moment and run again.`,
 		Args: oneID("PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if workers < 1 || workers > 64 {
-				return fmt.Errorf("--workers %d: use 1 to 64", workers)
+			if err := workers.check(); err != nil {
+				return err
 			}
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
-				a.SetWorkers(workers)
+				a.SetWorkers(int(workers))
 				progress := sh.progress()
 				p, err := a.Apply(cmd.Context(), args[0], patience, progress.moved)
 				progress.end()
@@ -55,8 +55,25 @@ killed at any moment and run again.`,
 		},
 	}
 	cmd.Flags().DurationVar(&patience, "patience", 30*time.Second, "`duration` to go on for while no line moves")
-	cmd.Flags().IntVar(&workers, "workers", 8, "`number` of lines to work on at once")
+	workers.flag(cmd)
 	return cmd
+}
+
+// workers is how many lines are worked on at once. The engine gives no lane more
+// of them than it answers well.
+type workers int
+
+const maxWorkers = 256
+
+func (w *workers) flag(cmd *cobra.Command) {
+	cmd.Flags().IntVar((*int)(w), "workers", app.DefaultWorkers, "`number` of lines to work on at once")
+}
+
+func (w *workers) check() error {
+	if *w < 1 || *w > maxWorkers {
+		return fmt.Errorf("--workers %d: use 1 to %d", *w, maxWorkers)
+	}
+	return nil
 }
 
 // verdict turns the state of lines into an exit code and the next step.

@@ -17,6 +17,7 @@ import (
 
 func (sh *shell) reconcile() *cobra.Command {
 	var patience time.Duration
+	var workers workers
 	cmd := &cobra.Command{
 		Use:   "reconcile",
 		Short: "Look again at every open line, then compare the books with the clouds",
@@ -25,7 +26,11 @@ begun, runs the audits that are due, and then compares the ledger with what the
 clouds list. It never begins a plan: only apply does.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := workers.check(); err != nil {
+				return err
+			}
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				a.SetWorkers(int(workers))
 				progress := sh.progress()
 				err := a.Reconcile(cmd.Context(), patience, progress.moved)
 				progress.end()
@@ -75,6 +80,7 @@ clouds list. It never begins a plan: only apply does.`,
 		},
 	}
 	cmd.Flags().DurationVar(&patience, "patience", 5*time.Second, "`duration` to go on for while no line moves")
+	workers.flag(cmd)
 	return cmd
 }
 
