@@ -56,6 +56,7 @@ func (r *Rehearsal) Advance(d time.Duration) error { return r.sim.Advance(d) }
 // Trouble is a fault that strikes purchases.
 type Trouble struct {
 	Kind  string // of the simulator
+	Only  string // the service whose purchases it strikes; "" for any
 	Skip  int    // purchases let through first
 	Times int    // how many it strikes
 	// Hold is how long a reply is held back by the kind "slow".
@@ -66,7 +67,7 @@ type Trouble struct {
 func (r *Rehearsal) Cause(troubles ...Trouble) error {
 	for _, t := range troubles {
 		_, err := r.sim.AddFault(sim.Fault{
-			Kind: t.Kind, Service: "rds", Operation: "PurchaseReservedDBInstancesOffering",
+			Kind: t.Kind, Service: t.Only, Spending: true,
 			Skip: t.Skip, Times: t.Times, Duration: t.Hold,
 		})
 		if err != nil {
@@ -77,7 +78,7 @@ func (r *Rehearsal) Cause(troubles ...Trouble) error {
 }
 
 // Sent counts the spending requests that reached the clouds: all of them, those
-// that bound something, and those of the given fault that did.
+// that bound or ordered something, and those of the given fault that did.
 func (r *Rehearsal) Sent(fault string) (all, applied, struck int) {
 	for _, q := range r.sim.Requests() {
 		if !q.Spending {
@@ -108,8 +109,10 @@ func (r *Rehearsal) Faults() map[string]int {
 // Owned is one commitment as the clouds themselves know it.
 type Owned struct {
 	Account, Region, ID, Offering, State string
-	Quantity                             int64
-	Total                                money.Amount // over the term
+	// Names are the id and all that its buyer gave it beside that, in lower case.
+	Names    []string
+	Quantity int64
+	Total    money.Amount // over the term
 }
 
 // Truth reads what the clouds sold, listed or not. Bursar never sees it.
@@ -128,8 +131,12 @@ func (r *Rehearsal) Truth() ([]Owned, error) {
 		if err != nil {
 			return nil, err
 		}
+		names := []string{strings.ToLower(e.ID), strings.ToLower(e.Name)}
+		for _, t := range e.Tags {
+			names = append(names, strings.ToLower(t.Value))
+		}
 		owned = append(owned, Owned{
-			Account: e.Account, Region: e.Region, ID: strings.ToLower(e.ID), Offering: e.OfferingID, State: e.State,
+			Account: e.Account, Region: e.Region, ID: e.ID, Offering: e.OfferingID, State: e.State, Names: names,
 			Quantity: int64(e.Count), Total: total,
 		})
 	}

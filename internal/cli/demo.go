@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -18,7 +17,6 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/app"
-	"bursar/internal/money"
 )
 
 //go:embed demo.yaml
@@ -29,11 +27,12 @@ func (sh *shell) demo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Rehearse: a plan bought on simulated clouds that misbehave, and the books compared",
-		Long: `Buys a plan of 12 lines on simulated clouds, through the same wire protocol as on
-real ones, while replies are lost, requests vanish, the cloud answers 500 after it
-has bought, and the worker is killed in the middle of two purchases. Then the
-ledger is compared with what the clouds really sold. Needs no account, spends no
-money, leaves nothing behind.`,
+		Long: `Buys a plan of 14 lines, some of every service, on simulated clouds, through the
+same wire protocol as on real ones, while replies are lost, requests vanish, the
+cloud answers 500 after it has bought, and the worker is killed in the middle of two
+purchases. What is not known is shown until it is proven, and orders are shown while
+they can still be deleted. Then the ledger is compared with what the clouds really
+sold. Needs no account, spends no money, leaves nothing behind.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := os.MkdirTemp("", "bursar-demo-")
@@ -69,7 +68,7 @@ func (sh *shell) rehearse(ctx context.Context, r *app.Rehearsal, dir string) err
 	}
 	defer a.Close() //nolint:errcheck // simulated
 
-	sh.step("1. Plan", "12 lines in 2 accounts and 2 regions, priced by the simulated clouds and frozen")
+	sh.step("1. Plan", "14 lines in 2 accounts and 3 regions, priced by the simulated clouds and frozen")
 	file := filepath.Join(dir, "demo.yaml")
 	if err := os.WriteFile(file, demoPlan, 0o600); err != nil {
 		return err
@@ -88,7 +87,7 @@ func (sh *shell) rehearse(ctx context.Context, r *app.Rehearsal, dir string) err
 	}
 	fmt.Fprintf(sh.out, "approved by grace: %s, %s\n", p.Total.Total, masked(p.Digest))
 
-	sh.step("3. Apply, and kill the worker", "a worker process buys two lines; the next two are bought, but their replies hang; kill -9")
+	sh.step("3. Apply, and kill the worker", "two purchases are made whose replies hang; kill -9")
 	if err := sh.killedWorker(ctx, r, p.ID); err != nil {
 		return err
 	}
@@ -102,10 +101,7 @@ func (sh *shell) rehearse(ctx context.Context, r *app.Rehearsal, dir string) err
 	if err != nil {
 		return err
 	}
-	progress := sh.progress()
-	p, err = a.Apply(ctx, p.ID, 20*time.Second, progress.moved)
-	progress.end()
-	if err != nil {
+	if p, err = sh.applyFor(ctx, a, p.ID, 6*time.Second); err != nil {
 		return err
 	}
 	strikes := r.Faults()
@@ -113,11 +109,75 @@ func (sh *shell) rehearse(ctx context.Context, r *app.Rehearsal, dir string) err
 		fmt.Fprintf(sh.out, "  %-13s %d  %s\n", kind, strikes[kind], strike[kind])
 	}
 
-	sh.step("5. Books", "the clock of the clouds jumps 15 minutes, so that everything is listed; then line by line")
+	sh.step("5. What is open", "a lane without names is in quarantine, and orders wait: nothing of them is asked for again")
+	open := openLines(p)
+	open.print(sh.out)
+
+	sh.step("6. Fifteen minutes later", "everything that was sent must be dead and visible: what was in doubt is proven, and orders can be deleted until they fire")
 	if err := r.Advance(15 * time.Minute); err != nil {
 		return err
 	}
+	if p, err = sh.settle(ctx, r, a, p.ID, func(l api.Line) bool { return l.State == "queued" }); err != nil {
+		return err
+	}
+	open = openLines(p)
+	open.print(sh.out)
+
+	sh.step("7. Three hours later", "the orders have fired")
+	if err := r.Advance(3 * time.Hour); err != nil {
+		return err
+	}
+	if p, err = sh.settle(ctx, r, a, p.ID, nil); err != nil {
+		return err
+	}
+
+	sh.step("8. Books", "the ledger and what the clouds have really sold, line by line")
 	return sh.compare(ctx, r, a, p)
+}
+
+// applyFor works on a plan and shows how it goes on.
+func (sh *shell) applyFor(ctx context.Context, a *app.App, plan string, patience time.Duration) (api.Plan, error) {
+	progress := sh.progress()
+	defer progress.end()
+	return a.Apply(ctx, plan, patience, progress.moved)
+}
+
+// settle goes on with a plan, a simulated minute at a time, until every line has
+// ended, waits for a person, or is where it may stay.
+func (sh *shell) settle(ctx context.Context, r *app.Rehearsal, a *app.App, plan string, stays func(api.Line) bool) (api.Plan, error) {
+	for range 30 {
+		p, err := sh.applyFor(ctx, a, plan, 0)
+		if err != nil || !slices.ContainsFunc(p.Lines, func(l api.Line) bool {
+			return !ended(l) && (stays == nil || !stays(l))
+		}) {
+			return p, err
+		}
+		if err := r.Advance(time.Minute); err != nil {
+			return p, err
+		}
+	}
+	return a.Plan(ctx, plan)
+}
+
+// ended reports whether nothing more happens to a line by itself.
+func ended(l api.Line) bool {
+	return !slices.Contains([]string{"ready", "armed", "queued"}, l.State)
+}
+
+// openLines are the lines whose end is not known yet, and why.
+func openLines(p api.Plan) *grid {
+	g := &grid{head: []string{">#", "account", "region", "what", "state", "why"}}
+	for _, l := range p.Lines {
+		if ended(l) {
+			continue
+		}
+		state := l.State
+		if state == "armed" {
+			state = "in doubt"
+		}
+		g.add(strconv.Itoa(l.Number), l.Account, l.Region, wanted(l), state, l.Reason)
+	}
+	return g
 }
 
 // strike says what each fault did.
@@ -133,9 +193,11 @@ var strike = map[string]string{
 func (sh *shell) step(title, says string) { fmt.Fprintf(sh.out, "\n== %s: %s\n\n", title, says) }
 
 // killedWorker runs bursar apply as a process of its own and kills it while two
-// purchases are bought and unanswered.
+// purchases are made and unanswered.
 func (sh *shell) killedWorker(ctx context.Context, r *app.Rehearsal, plan string) error {
-	if err := r.Cause(app.Trouble{Kind: "slow", Skip: 2, Times: 2, Hold: time.Minute}); err != nil {
+	err := r.Cause(app.Trouble{Kind: "lose-reply", Times: 1, Only: "redshift"},
+		app.Trouble{Kind: "slow", Skip: 2, Times: 2, Hold: time.Minute})
+	if err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -149,14 +211,14 @@ func (sh *shell) killedWorker(ctx context.Context, r *app.Rehearsal, plan string
 	if err := worker.Start(); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- worker.Wait() }()
+	exited := make(chan error, 1)
+	go func() { exited <- worker.Wait() }()
 	for {
 		if _, _, held := r.Sent("slow"); held == 2 {
 			break
 		}
 		select {
-		case <-ended:
+		case <-exited:
 			return fmt.Errorf("the worker ended before it could be killed:\n%s", said.String())
 		case <-ctx.Done():
 			return ctx.Err()
@@ -166,134 +228,10 @@ func (sh *shell) killedWorker(ctx context.Context, r *app.Rehearsal, plan string
 	if err := worker.Process.Kill(); err != nil {
 		return err
 	}
-	<-ended
+	<-exited
 	fmt.Fprint(sh.out, said.String())
 	_, applied, held := r.Sent("slow")
-	fmt.Fprintf(sh.out, "killed worker %d: the clouds have sold %d, the worker knew of %d\n", worker.Process.Pid, applied, applied-held)
+	_, _, lost := r.Sent("lose-reply")
+	fmt.Fprintf(sh.out, "killed worker %d: the clouds have sold %d, the worker knew of %d\n", worker.Process.Pid, applied, applied-held-lost)
 	return nil
-}
-
-// compare holds the ledger against the truth of the clouds, line by line, and
-// ends in a verdict: an error unless they agree.
-func (sh *shell) compare(ctx context.Context, r *app.Rehearsal, a *app.App, p api.Plan) error {
-	owned, err := r.Truth()
-	if err != nil {
-		return err
-	}
-	p, err = a.Plan(ctx, p.ID)
-	if err != nil {
-		return err
-	}
-	books, err := tally(p, owned)
-	if err != nil {
-		return err
-	}
-	books.grid.print(sh.out)
-
-	findings, err := a.Check(ctx)
-	if err != nil {
-		return err
-	}
-	broken := 0
-	for _, f := range findings {
-		if !f.OK {
-			broken++
-			fmt.Fprintf(sh.out, "BROKEN %s: %s\n", f.Name, strings.Join(f.Problems, "; "))
-		}
-	}
-	inv, err := a.Inventory(ctx)
-	if err != nil {
-		return err
-	}
-	all, applied, _ := r.Sent("")
-	fmt.Fprintf(sh.out, "\n%d spending requests reached the clouds, %d of them bound money; %d of %d lines bought; %d invariants hold, %d broken; inventory balanced: %t\n",
-		all, applied, books.bought, len(p.Lines), len(findings)-broken, broken, inv.Balanced)
-	verdict, agree := books.verdict()
-	switch {
-	case !agree:
-		return errors.New(verdict)
-	case broken > 0 || !inv.Balanced:
-		return errors.New("VERDICT: ledger and clouds DO NOT agree: an invariant is broken or the inventory is not balanced, see above")
-	}
-	fmt.Fprintln(sh.out, verdict)
-	return nil
-}
-
-// books is a plan held against what the clouds sold.
-type books struct {
-	grid          *grid
-	lines, bought int
-	double        int // lines that the clouds sold more than once
-	lost          int // lines where ledger and clouds differ otherwise
-	nobody        int // commitments that belong to no line
-	ledger, truth money.Amount
-}
-
-// verdict is one line for people, and whether ledger and clouds agree.
-func (b books) verdict() (string, bool) {
-	if b.bought != b.lines || b.double+b.lost+b.nobody > 0 || !b.truth.Equal(b.ledger) {
-		return fmt.Sprintf("VERDICT: ledger and clouds DO NOT agree: %d of %d bought, %d bought twice, %d lost, %d nobody's; ledger %s, clouds %s",
-			b.bought, b.lines, b.double, b.lost, b.nobody, b.ledger, b.truth), false
-	}
-	return fmt.Sprintf("VERDICT: ledger and clouds agree: %d of %d lines bought exactly once, 0 twice, 0 lost, %s bound on both sides (simulated)",
-		b.bought, b.lines, b.truth), true
-}
-
-// tally finds for each line of a plan what the clouds sold under its names.
-func tally(p api.Plan, owned []app.Owned) (books, error) {
-	currency := p.Total.Total.Currency()
-	b := books{
-		grid: &grid{head: []string{
-			">#", "account", "region", "what", "ledger says", ">tries", "proven by", "cloud sold", ">" + currency, "agree",
-		}},
-		lines: len(p.Lines), ledger: p.Bound.Total, truth: money.Zero(currency),
-	}
-	left := slices.Clone(owned)
-	for _, o := range owned {
-		var err error
-		if b.truth, err = b.truth.Add(o.Total); err != nil {
-			return books{}, err
-		}
-	}
-	total := column(p.Lines, func(l api.Line) money.Amount { return l.Price.Total })
-	for _, l := range p.Lines {
-		// Every name that a line ever gave to a cloud carries its id.
-		name := "-" + strings.ToLower(l.ID) + "-"
-		var copies []app.Owned
-		left = slices.DeleteFunc(left, func(o app.Owned) bool {
-			named := strings.Contains(o.ID, name)
-			if named {
-				copies = append(copies, o)
-			}
-			return named
-		})
-		agree, how, sold := "yes", "", strconv.Itoa(len(copies))+" times"
-		if len(copies) == 1 {
-			sold = "once, " + copies[0].State
-		}
-		recorded := l.Receipt != nil && l.State == "purchased"
-		if recorded {
-			how = l.Receipt.How
-			b.bought++
-		}
-		switch {
-		case len(copies) > 1:
-			agree = "BOUGHT TWICE"
-			b.double++
-		case len(copies) == 1 && !recorded:
-			agree = "LOST"
-			b.lost++
-		case recorded && (len(copies) == 0 || !same(l, copies[0])):
-			agree = "NO"
-			b.lost++
-		}
-		b.grid.add(strconv.Itoa(l.Number), l.Account, l.Region, wanted(l),
-			l.State, strconv.Itoa(l.Attempts), how, sold, total(l), agree)
-	}
-	b.nobody = len(left)
-	return b, nil
-}
-
-func same(l api.Line, o app.Owned) bool {
-	return o.Account == l.Account && o.Region == l.Region && o.Offering == l.Offering && o.Quantity == l.Quantity && o.Total.Equal(l.Price.Total)
 }

@@ -88,7 +88,15 @@ func review(row *Row, n int, why string, cite cloud.Evidence, now time.Time) Cha
 // stillInDoubt keeps a line that may have been bought until the cloud must show it.
 func stillInDoubt(row *Row, settled, now time.Time) Change {
 	c := stay(row)
-	c.Reason = "in doubt: not listed, but it may still appear until " + settled.UTC().Format("15:04:05 MST")
+	until := settled.UTC().Format("15:04:05 MST")
+	switch {
+	case row.Line.Class.Locks():
+		c.Reason = "in quarantine: what it bought may still appear until " + until + "; nothing else is bought in its lane before"
+	case row.Line.Class == cloud.ClassQueued && row.mayHaveBought():
+		c.Reason = "ordered; that it is the only order for its second shows from " + until
+	default:
+		c.Reason = "in doubt: not listed, but it may still appear until " + until
+	}
 	c.LookAt = nextLook(row, now, settled)
 	return c
 }

@@ -407,7 +407,7 @@ func TestAHandleIsAskedAboutBeforeAnythingElse(t *testing.T) {
 		{name: "not accepted", row: lineIn(Armed, classH, with(attempt(1, 1, AttemptInDoubt, cloud.InDoubt))), state: Armed},
 		{name: "in doubt since it was followed", row: lineIn(Armed, classH, with(following(1)), func(r *Row) { r.Attempts[0].State = AttemptInDoubt }),
 			handles: map[string]cloud.Evidence{"op-1": bought}, state: Armed},
-		{name: "an order is looked for and not asked about", row: orderedOnce(Armed, AttemptAccepted, func(r *Row) { r.Attempts[0].Handle = "r-1" }), state: Armed},
+		{name: "an order is looked for and not asked about", row: orderedOnce(Armed, AttemptAccepted, func(r *Row) { r.Attempts[0].Handle = "r-1" }), state: Armed, reason: "only order for its second"},
 		{name: "in recovery the lane is looked at", row: lineIn(Recovery, classH, with(following(1)), func(r *Row) { r.Restored = t0 }), state: Recovery},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -72,7 +72,7 @@ func TestALaneIsSettledByBothClocks(t *testing.T) {
 		found[0].CloudTime = clouds
 		return looked(found)
 	}
-	doubt := "not listed, but it may still appear until 10:07:00 UTC"
+	doubt := "bought may still appear until 10:07:00 UTC"
 	once := "listing once more"
 	runSteps(t, []stepCase{
 		{name: "at once", row: laneOnce(), ev: byCloud(t0, t0), now: t0, to: Armed, reason: doubt, lookAt: t0.Add(time.Second)},

@@ -61,7 +61,7 @@ func TestRequestsOfOneTokenAreOnePurchase(t *testing.T) {
 		{name: "neither did anything", row: twice(shown(end, old)), ev: looked(lane(later, old)), now: later,
 			rule: "T8", to: Ready, generation: 2, attempts: dead, evidence: 1},
 		{name: "the second is not settled", row: twice(), ev: looked(lane(end.Add(-1), old)), now: end.Add(-1),
-			to: Armed, reason: "not listed"},
+			to: Armed, reason: "may still appear"},
 	})
 }
 

@@ -74,6 +74,7 @@ type Fault struct {
 	Kind      string        `json:"kind"`
 	Service   string        `json:"service,omitempty"` // "rds", "sts"
 	Operation string        `json:"operation,omitempty"`
+	Spending  bool          `json:"spending,omitempty"` // only requests that can spend
 	Account   string        `json:"account,omitempty"`
 	Region    string        `json:"region,omitempty"`
 	Times     int           `json:"times,omitempty"`    // strikes; 0 means 1, or without end for a kind that lasts; -1 without end
@@ -165,7 +166,7 @@ func (f Fault) check(c *catalog) error {
 
 // fits reports whether the fault is about an operation.
 func (f Fault) fits(op *operation) bool {
-	if f.Operation != "" && f.Operation != op.name {
+	if f.Operation != "" && f.Operation != op.name || f.Spending && !op.spends {
 		return false
 	}
 	matches := kindTable[f.Kind].matches

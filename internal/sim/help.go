@@ -50,9 +50,9 @@ Control surface, JSON, no credentials:
   POST   /_sim/reset       an empty world; the clock stays
 
 A fault strikes requests that fit its "service", "operation", "account" and
-"region" (each may be left out), "times" times (1 if left out, -1 without end),
-after letting "skip" of them pass, each with a chance of "permille" in 1000
-(always if left out). The kinds, each with an example:
+"region" (each may be left out) and, with "spending":true, that can spend, "times"
+times (1 if left out, -1 without end), after letting "skip" of them pass, each with
+a chance of "permille" in 1000 (always if left out). The kinds, each with an example:
 
 Not applied:
   {"kind":"lose-request","service":"rds"}         the connection is cut
