@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -254,3 +255,23 @@ func TestRoute(t *testing.T) {
 
 // trailOf is a client of the audit log of the account that the other clients buy in.
 func trailOf(endpoint string) *cloudtrail.Client { return cloudtrail.NewFromConfig(operator(endpoint)) }
+
+// A request that arrives late and is refused hears why, where this protocol says it.
+func TestOpenSearchDelayed(t *testing.T) {
+	s := newSim(t, Options{OpenSearchNames: NamesUnique, SignatureAge: time.Hour})
+	c := searchClient(serve(t, s))
+	if _, err := buySearch(t.Context(), c, "team-a", 1); err != nil {
+		t.Fatal(err)
+	}
+	addFault(t, s, Fault{Kind: Delay, Service: "es", Duration: time.Minute})
+	done := make(chan error, 1)
+	go func() {
+		_, err := buySearch(t.Context(), c, "team-a", 1)
+		done <- err
+	}()
+	waitFor(t, "the held request", func() bool { return len(s.Requests()) == 2 })
+	advance(t, s, time.Minute)
+	if err := <-done; code(err) != "ResourceAlreadyExistsException" || len(s.Ledger()) != 1 {
+		t.Errorf("%v, %d sold", err, len(s.Ledger()))
+	}
+}

@@ -220,6 +220,7 @@ func TestConfig(t *testing.T) {
 		"role's partition": func(c *Config) { c.RoleARN = "arn:aws-cn:iam::111122223333:role/bursar-buyer" },
 		"external id":      func(c *Config) { c.ExternalID = "x" },
 		"answer":           func(c *Config) { c.Answer = -1 },
+		"token window":     func(c *Config) { c.TokenWindow = -1 },
 	} {
 		cfg := good
 		change(&cfg)

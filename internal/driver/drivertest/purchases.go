@@ -283,6 +283,7 @@ func testDeliveredTwice(t *testing.T, h Harness) {
 	if len(ids) != len(mine) {
 		t.Errorf("Find returned %+v, one of them twice", mine)
 	}
+	wantWorld(t, h, r, want, 1)
 	wantHarmless(t, h, r)
 }
 
