@@ -133,9 +133,6 @@ func newCore(cfg Config, global bool) (*core, error) {
 			return nil, errors.New("aws: endpoint: want an absolute http or https URL")
 		}
 	}
-	if cfg.TokenWindow < 0 {
-		return nil, fmt.Errorf("aws: token window %s: want a positive duration", cfg.TokenWindow)
-	}
 	if cfg.Answer < 0 {
 		return nil, fmt.Errorf("aws: answer time %s: want a positive duration", cfg.Answer)
 	}
