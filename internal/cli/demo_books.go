@@ -45,9 +45,9 @@ func (sh *shell) compare(ctx context.Context, r *app.Rehearsal, a *app.App, p ap
 	if err != nil {
 		return err
 	}
-	all, applied, _ := r.Sent("")
-	fmt.Fprintf(sh.out, "\n%d spending requests reached the clouds, %d of them bound money; %d of %d lines bought; %d invariants hold, %d broken; inventory balanced: %t\n",
-		all, applied, books.bought, len(p.Lines), len(findings)-broken, broken, inv.Balanced)
+	all, _, _ := r.Sent("")
+	fmt.Fprintf(sh.out, "\n%d spending requests reached the clouds, which sold %d commitments; %d of %d lines bought; %d invariants hold, %d broken; inventory balanced: %t\n",
+		all, len(owned), books.bought, len(p.Lines), len(findings)-broken, broken, inv.Balanced)
 	verdict, agree := books.verdict()
 	switch {
 	case !agree:
