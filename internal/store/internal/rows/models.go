@@ -246,6 +246,40 @@ type Transition struct {
 	ToState   string
 }
 
+type Undo struct {
+	ID              string
+	LineID          string
+	CommitmentID    string
+	Digest          string
+	Token           string
+	Requester       string
+	RequesterKey    string
+	RequestedAt     int64
+	Comment         string
+	ApprovalsNeeded int64
+	SelfApproval    int64
+	Approvers       string
+	Until           int64
+	State           string
+	Tries           int64
+	Deadline        int64
+	SettledAt       int64
+	Outcome         string
+	Detail          string
+	UpdatedAt       int64
+}
+
+type UndoDecision struct {
+	ID        string
+	UndoID    string
+	Digest    string
+	Person    string
+	PersonKey string
+	Approve   int64
+	At        int64
+	Comment   string
+}
+
 type Watch struct {
 	LineID string
 	NextAt int64

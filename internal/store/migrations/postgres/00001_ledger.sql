@@ -254,7 +254,7 @@ CREATE TABLE hold (
   budget_id TEXT NOT NULL,
   period    TEXT NOT NULL,
   amount    BIGINT NOT NULL CHECK (amount >= 0),
-  state     TEXT NOT NULL CHECK (state IN ('held', 'spent', 'released')),
+  state     TEXT NOT NULL CHECK (state IN ('held', 'spent', 'released', 'returned')),
   at        BIGINT NOT NULL, -- of the approval
   ended_at  BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (line_id, budget_id),
@@ -263,7 +263,50 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_budget ON hold (budget_id, period);
 
--- 6. Lanes, and what explains their commitments.
+-- 6. What is given back.
+
+-- What a person asks to be given back of what a line bought. One request is open for a
+-- line; it is approved as a plan is, and sent at most once at a time.
+CREATE TABLE undo (
+  id               TEXT PRIMARY KEY,
+  line_id          TEXT NOT NULL REFERENCES receipt (line_id) ON DELETE RESTRICT,
+  commitment_id    TEXT NOT NULL,
+  digest           TEXT NOT NULL,
+  token            TEXT NOT NULL UNIQUE,
+  requester        TEXT NOT NULL,
+  requester_key    TEXT NOT NULL CHECK (requester_key <> ''),
+  requested_at     BIGINT NOT NULL,
+  comment          TEXT NOT NULL,
+  -- The rule by which people approve, as it was when it was asked for.
+  approvals_needed BIGINT NOT NULL CHECK (approvals_needed >= 1),
+  self_approval    BIGINT NOT NULL CHECK (self_approval IN (0, 1)),
+  approvers        TEXT NOT NULL,
+  until            BIGINT NOT NULL CHECK (until > 0), -- nothing is sent afterwards
+  state            TEXT NOT NULL CHECK (state IN ('requested', 'approved', 'sent', 'returned', 'refused', 'kept', 'rejected', 'expired')),
+  tries            BIGINT NOT NULL CHECK (tries >= 0),
+  deadline         BIGINT NOT NULL DEFAULT 0, -- of the last request
+  settled_at       BIGINT NOT NULL DEFAULT 0, -- from then on a listing shows what it did
+  outcome          TEXT NOT NULL DEFAULT '',
+  detail           TEXT NOT NULL DEFAULT '',
+  updated_at       BIGINT NOT NULL,
+  CHECK (state <> 'sent' OR tries > 0 AND deadline > 0 AND settled_at >= deadline)
+);
+CREATE UNIQUE INDEX undo_one_open ON undo (line_id) WHERE state IN ('requested', 'approved', 'sent');
+
+-- One person's yes or no on an undo.
+CREATE TABLE undo_decision (
+  id         TEXT PRIMARY KEY,
+  undo_id    TEXT NOT NULL REFERENCES undo (id) ON DELETE RESTRICT,
+  digest     TEXT NOT NULL,
+  person     TEXT NOT NULL,
+  person_key TEXT NOT NULL CHECK (person_key <> ''),
+  approve    BIGINT NOT NULL CHECK (approve IN (0, 1)),
+  at         BIGINT NOT NULL,
+  comment    TEXT NOT NULL,
+  UNIQUE (undo_id, person_key, approve)
+);
+
+-- 7. Lanes, and what explains their commitments.
 
 -- A lane that was ever listed completely, or declared exclusive.
 CREATE TABLE lane (
@@ -317,7 +360,7 @@ CREATE TABLE foreign_item (
   UNIQUE (provider, account, region, service, commitment_id)
 );
 
--- 7. What became of a purchase.
+-- 8. What became of a purchase.
 
 -- When a purchased line is looked at next. next_at is 0 when its commitment has
 -- come to its end.

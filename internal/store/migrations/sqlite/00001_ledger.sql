@@ -398,7 +398,7 @@ CREATE TABLE hold (
   budget_id TEXT NOT NULL,
   period    TEXT NOT NULL,
   amount    INTEGER NOT NULL CHECK (amount >= 0),
-  state     TEXT NOT NULL CHECK (state IN ('held', 'spent', 'released')),
+  state     TEXT NOT NULL CHECK (state IN ('held', 'spent', 'released', 'returned')),
   at        INTEGER NOT NULL, -- of the approval
   ended_at  INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (line_id, budget_id),
@@ -437,8 +437,9 @@ BEGIN SELECT RAISE(ABORT, 'the period of a budget, and the ceiling of a plan, ar
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER budget_period_spent_stays BEFORE UPDATE ON budget_period
-  WHEN NEW.spent < OLD.spent
-BEGIN SELECT RAISE(ABORT, 'what is spent stays spent'); END;
+  WHEN NEW.spent < OLD.spent AND NEW.spent <> (
+    SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = NEW.budget_id AND h.period = NEW.period AND h.state = 'spent')
+BEGIN SELECT RAISE(ABORT, 'what is spent stays spent until the cloud takes it back'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER hold_frozen BEFORE UPDATE ON hold
@@ -452,7 +453,7 @@ BEGIN SELECT RAISE(ABORT, 'a hold starts as held'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER hold_ends_once BEFORE UPDATE ON hold
-  WHEN OLD.state <> 'held'
+  WHEN OLD.state <> 'held' AND NOT (OLD.state = 'spent' AND NEW.state = 'returned')
 BEGIN SELECT RAISE(ABORT, 'a hold that has ended is never changed'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
@@ -474,7 +475,127 @@ CREATE TRIGGER line_opens_with_hold BEFORE UPDATE ON line
 BEGIN SELECT RAISE(ABORT, 'a line is opened only with a hold on the ceiling of its plan'); END;
 -- +goose StatementEnd
 
--- 6. Lanes, and what explains their commitments.
+-- 6. What is given back.
+
+-- What a person asks to be given back of what a line bought. One request is open for a
+-- line; it is approved as a plan is, and sent at most once at a time.
+CREATE TABLE undo (
+  id               TEXT PRIMARY KEY,
+  line_id          TEXT NOT NULL REFERENCES receipt (line_id) ON DELETE RESTRICT,
+  commitment_id    TEXT NOT NULL,
+  digest           TEXT NOT NULL,
+  token            TEXT NOT NULL UNIQUE,
+  requester        TEXT NOT NULL,
+  requester_key    TEXT NOT NULL CHECK (requester_key <> ''),
+  requested_at     INTEGER NOT NULL,
+  comment          TEXT NOT NULL,
+  -- The rule by which people approve, as it was when it was asked for.
+  approvals_needed INTEGER NOT NULL CHECK (approvals_needed >= 1),
+  self_approval    INTEGER NOT NULL CHECK (self_approval IN (0, 1)),
+  approvers        TEXT NOT NULL,
+  until            INTEGER NOT NULL CHECK (until > 0), -- nothing is sent afterwards
+  state            TEXT NOT NULL CHECK (state IN ('requested', 'approved', 'sent', 'returned', 'refused', 'kept', 'rejected', 'expired')),
+  tries            INTEGER NOT NULL CHECK (tries >= 0),
+  deadline         INTEGER NOT NULL DEFAULT 0, -- of the last request
+  settled_at       INTEGER NOT NULL DEFAULT 0, -- from then on a listing shows what it did
+  outcome          TEXT NOT NULL DEFAULT '',
+  detail           TEXT NOT NULL DEFAULT '',
+  updated_at       INTEGER NOT NULL,
+  CHECK (state <> 'sent' OR tries > 0 AND deadline > 0 AND settled_at >= deadline)
+) STRICT;
+CREATE UNIQUE INDEX undo_one_open ON undo (line_id) WHERE state IN ('requested', 'approved', 'sent');
+
+-- One person's yes or no on an undo.
+CREATE TABLE undo_decision (
+  id         TEXT PRIMARY KEY,
+  undo_id    TEXT NOT NULL REFERENCES undo (id) ON DELETE RESTRICT,
+  digest     TEXT NOT NULL,
+  person     TEXT NOT NULL,
+  person_key TEXT NOT NULL CHECK (person_key <> ''),
+  approve    INTEGER NOT NULL CHECK (approve IN (0, 1)),
+  at         INTEGER NOT NULL,
+  comment    TEXT NOT NULL,
+  UNIQUE (undo_id, person_key, approve)
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER undo_no_delete BEFORE DELETE ON undo
+BEGIN SELECT RAISE(ABORT, 'rows of undo are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_decision_no_delete BEFORE DELETE ON undo_decision
+BEGIN SELECT RAISE(ABORT, 'rows of undo_decision are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_decision_append_only BEFORE UPDATE ON undo_decision
+BEGIN SELECT RAISE(ABORT, 'rows of undo_decision are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_frozen BEFORE UPDATE ON undo
+  WHEN NEW.id IS NOT OLD.id OR NEW.line_id IS NOT OLD.line_id OR NEW.commitment_id IS NOT OLD.commitment_id OR NEW.digest IS NOT OLD.digest OR NEW.token IS NOT OLD.token OR NEW.requester IS NOT OLD.requester OR NEW.requester_key IS NOT OLD.requester_key OR NEW.requested_at IS NOT OLD.requested_at OR NEW.comment IS NOT OLD.comment OR NEW.approvals_needed IS NOT OLD.approvals_needed OR NEW.self_approval IS NOT OLD.self_approval OR NEW.approvers IS NOT OLD.approvers OR NEW.until IS NOT OLD.until
+BEGIN SELECT RAISE(ABORT, 'what an undo asks for is frozen'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_starts_requested BEFORE INSERT ON undo
+  WHEN NEW.state <> 'requested' OR NEW.tries <> 0
+BEGIN SELECT RAISE(ABORT, 'an undo starts as requested'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_of_a_purchase BEFORE INSERT ON undo
+  WHEN NOT EXISTS (
+    SELECT 1 FROM receipt r JOIN line l ON l.id = r.line_id WHERE r.line_id = NEW.line_id AND r.commitment_id = NEW.commitment_id AND l.state = 'purchased')
+BEGIN SELECT RAISE(ABORT, 'an undo is of what its line has bought'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_transition BEFORE UPDATE ON undo
+  WHEN NEW.state <> OLD.state AND NOT (
+    OLD.state = 'requested' AND NEW.state IN ('approved', 'rejected', 'expired') OR
+    OLD.state = 'approved' AND NEW.state IN ('sent', 'rejected', 'expired') OR
+    OLD.state = 'sent' AND NEW.state IN ('approved', 'returned', 'refused', 'kept'))
+BEGIN SELECT RAISE(ABORT, 'this move of an undo is not one of its moves'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_closed BEFORE UPDATE ON undo
+  WHEN OLD.state IN ('returned', 'refused', 'kept', 'rejected', 'expired')
+BEGIN SELECT RAISE(ABORT, 'an undo that has ended is never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_tries BEFORE UPDATE ON undo
+  WHEN NEW.tries <> OLD.tries + (OLD.state = 'approved' AND NEW.state = 'sent')
+BEGIN SELECT RAISE(ABORT, 'an undo is sent once each time it is sent'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_approved_by_enough BEFORE UPDATE ON undo
+  WHEN NEW.state = 'approved' AND NEW.approvals_needed > (
+    SELECT count(*) FROM undo_decision d WHERE d.undo_id = NEW.id AND d.digest = NEW.digest AND d.approve = 1)
+BEGIN SELECT RAISE(ABORT, 'an undo is approved by as many people as it needs'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_veto BEFORE UPDATE ON undo
+  WHEN NEW.state IN ('approved', 'sent') AND OLD.state <> 'sent' AND EXISTS (
+    SELECT 1 FROM undo_decision d WHERE d.undo_id = NEW.id AND d.approve = 0)
+BEGIN SELECT RAISE(ABORT, 'a no rejects the undo'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_decision_on_digest BEFORE INSERT ON undo_decision
+  WHEN NOT EXISTS (
+    SELECT 1 FROM undo u WHERE u.id = NEW.undo_id AND u.digest = NEW.digest AND (u.state = 'requested' OR u.state = 'approved' AND NEW.approve = 0))
+BEGIN SELECT RAISE(ABORT, 'a decision is on the digest of an undo that is not sent'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_decision_not_by_requester BEFORE INSERT ON undo_decision
+  WHEN NEW.approve = 1 AND EXISTS (
+    SELECT 1 FROM undo u WHERE u.id = NEW.undo_id AND u.self_approval = 0 AND u.requester_key = NEW.person_key)
+BEGIN SELECT RAISE(ABORT, 'the requester does not approve'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER hold_returned_with_undo BEFORE UPDATE ON hold
+  WHEN NEW.state = 'returned' AND (OLD.state <> 'spent' OR NOT EXISTS (
+    SELECT 1 FROM undo u WHERE u.line_id = NEW.line_id AND u.state = 'returned'))
+BEGIN SELECT RAISE(ABORT, 'a hold is returned only when the cloud took the commitment back'); END;
+-- +goose StatementEnd
+
+-- 7. Lanes, and what explains their commitments.
 
 -- A lane that was ever listed completely, or declared exclusive.
 CREATE TABLE lane (
@@ -585,7 +706,7 @@ CREATE TRIGGER plan_lane_with_its_plan BEFORE INSERT ON plan_lane
 BEGIN SELECT RAISE(ABORT, 'what a lane held is stored with a new plan, never later'); END;
 -- +goose StatementEnd
 
--- 7. What became of a purchase.
+-- 8. What became of a purchase.
 
 -- When a purchased line is looked at next. next_at is 0 when its commitment has
 -- come to its end.
