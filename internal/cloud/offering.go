@@ -150,14 +150,16 @@ type CommitmentState string
 // The states. A state a driver does not know is Unknown, which means that the
 // commitment exists.
 const (
-	Pending  CommitmentState = "pending" // bound, payment not yet taken
-	Active   CommitmentState = "active"
-	Failed   CommitmentState = "payment_failed"
-	Retired  CommitmentState = "retired"
-	Queued   CommitmentState = "queued"
-	Deleted  CommitmentState = "queued_deleted"
-	Returned CommitmentState = "returned"
-	Unknown  CommitmentState = "unknown"
+	Pending CommitmentState = "pending" // bound, payment not yet taken
+	Active  CommitmentState = "active"
+	Failed  CommitmentState = "payment_failed"
+	Retired CommitmentState = "retired"
+	Queued  CommitmentState = "queued"
+	Deleted CommitmentState = "queued_deleted"
+	// Returning: given back, which may fail yet; then it is active again.
+	Returning CommitmentState = "returning"
+	Returned  CommitmentState = "returned"
+	Unknown   CommitmentState = "unknown"
 )
 
 // Binding reports whether a commitment in this state costs money, did, or may:

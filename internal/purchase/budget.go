@@ -73,15 +73,15 @@ func (p BudgetPeriod) Free() (money.Amount, error) {
 type HoldState string
 
 // The states of a hold: held until the line ends, then one of the others for
-// good.
+// good, but that what is spent may be returned.
 const (
 	HoldHeld     HoldState = "held"
 	HoldSpent    HoldState = "spent"    // the line bought a commitment
 	HoldReleased HoldState = "released" // the line ended without one
+	HoldReturned HoldState = "returned" // the cloud took the commitment back
 )
 
-// Hold is what one approved line takes from one budget. Only its state changes,
-// and that once.
+// Hold is what one approved line takes from one budget. Only its state changes.
 type Hold struct {
 	Line    LineID
 	Budget  BudgetID

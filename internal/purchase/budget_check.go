@@ -76,12 +76,19 @@ func checkHolds(v *view, bad func(string, ...any)) int {
 	for _, h := range v.Holds {
 		holds[h.Line] = append(holds[h.Line], h)
 	}
+	returned := map[LineID]bool{}
+	for _, u := range v.Undos {
+		returned[u.Line] = returned[u.Line] || u.State == UndoReturned
+	}
 	ceilings := map[PlanID]bool{}
 	for _, b := range v.Budgets {
 		ceilings[b.Plan] = true
 	}
 	for _, l := range v.lines {
 		want, holds, found := HoldStateOf(l.State), holds[l.ID], false
+		if returned[l.ID] {
+			want = HoldReturned
+		}
 		for _, h := range holds {
 			found = found || h.Budget == BudgetID(l.Plan)
 			if h.State != want {

@@ -20,6 +20,7 @@ type Snapshot struct {
 	Budgets   []Budget        // the ceilings of plans among them
 	Periods   []BudgetPeriod  //
 	Holds     []Hold          // by line, then budget
+	Undos     []Undo          // with their decisions
 	Intents   map[string]bool // nonce -> the stored request still has its stored digest
 }
 
@@ -71,7 +72,8 @@ var invariants = []invariant{
 	{"closed-empty", "no line is closed as not bought while a request of it is in doubt, or against evidence", checkClosed},
 	{"evidence-cited", "every line that ended after a request cites evidence", checkEvidence},
 	{"within-budget", "what every budget holds and has spent is within its cap, and is the sum of its holds", checkBudgets},
-	{"hold-state", "a line's holds are held while it is open, spent when it is purchased, released when it ended without", checkHolds},
+	{"hold-state", "a line's holds are held while it is open, spent when it is purchased, released when it ended without, returned when the cloud took its purchase back", checkHolds},
+	{"undo-approved", "what was given back was bought by its line, and enough people approved that", checkUndos},
 	{"nobody-forgotten", "no line waits longer than it may without somebody being told", checkOverdue},
 }
 

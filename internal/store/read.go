@@ -81,6 +81,9 @@ func (db *DB) Snapshot(ctx context.Context) (*purchase.Snapshot, error) {
 		if s.Receipts, err = toReceipts(receipts); err != nil {
 			return err
 		}
+		if err := snapshotUndos(ctx, q, s); err != nil {
+			return err
+		}
 		return snapshotBudgets(ctx, q, s)
 	})
 	if err != nil {

@@ -85,6 +85,10 @@ var verdicts = []verdict{
 	{"CreateSavingsPlan", "ServiceQuotaExceededException", cloud.Refused},
 	{"CreateSavingsPlan", "ValidationException", cloud.Refused},
 
+	{"ReturnSavingsPlan", "ResourceNotFoundException", cloud.Refused},
+	{"ReturnSavingsPlan", "ServiceQuotaExceededException", cloud.Refused},
+	{"ReturnSavingsPlan", "ValidationException", cloud.Refused},
+
 	{"*", "UnrecognizedClientException", cloud.Refused},
 	{"*", "InvalidSignatureException", cloud.Refused},
 	{"*", "ExpiredTokenException", cloud.Refused},

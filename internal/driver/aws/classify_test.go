@@ -74,7 +74,11 @@ func TestVerdicts(t *testing.T) {
 					answer(status, string(recorded.body))(rw, r)
 				}
 				d := w.open(t, service, nil)
-				ev, err := w.send(t, d, shape.request(w, d))
+				send := w.send
+				if v.operation == opReturnPlan {
+					send = w.giveBack
+				}
+				ev, err := send(t, d, shape.request(w, d))
 				if got := driver.OutcomeOf(err); got != want || ev.Outcome != want {
 					t.Errorf("%s with status %d: outcome %s, want %s (%v)", name, status, got, want, err)
 				}
@@ -118,6 +122,9 @@ func protocolOf(s cloud.Service) string {
 
 // sellerOf is the service of a purchase operation.
 func sellerOf(operation string) cloud.Service {
+	if operation == opReturnPlan {
+		return SavingsPlans
+	}
 	for s, shape := range shapes {
 		if shape.product.opBuy == operation && s != EC2Zonal {
 			return s

@@ -92,7 +92,7 @@ func TestServiceStates(t *testing.T) {
 			wants["pending-payment"], wants["exchanging"] = cloud.Pending, cloud.Active
 		case SavingsPlans:
 			wants["queued"], wants["queued-deleted"] = cloud.Queued, cloud.Deleted
-			wants["pending-return"], wants["returned"] = cloud.Active, cloud.Returned
+			wants["pending-return"], wants["returned"] = cloud.Returning, cloud.Returned
 		case EC2, EC2Zonal:
 			// Its term has not ended on the clock of the wire.
 			was, wants["retired"] = "queued", cloud.Unknown

@@ -69,7 +69,7 @@ var savingsPlansProduct = product{
 		"payment-failed":  cloud.Failed,
 		"active":          cloud.Active,
 		"retired":         cloud.Retired,
-		"pending-return":  cloud.Active, // it may end as active again (User Guide)
+		"pending-return":  cloud.Returning,
 		"returned":        cloud.Returned,
 	},
 	opOfferings: "DescribeSavingsPlansOfferings", opReserved: "DescribeSavingsPlans", opBuy: "CreateSavingsPlan",
