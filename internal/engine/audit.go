@@ -49,6 +49,9 @@ func (e *Engine) Audit(ctx context.Context, all bool) (*Audit, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := e.settleUndos(ctx, listing); err != nil {
+			return nil, err
+		}
 		news, closed, err := e.DB.RecordAudit(ctx, m.audited())
 		if err != nil {
 			return nil, err
@@ -91,6 +94,17 @@ func (e *Engine) auditDue(ctx context.Context) (due map[cloud.Lane]bool, next ti
 		if !w.NextAt.IsZero() && w.NextAt.Before(at[w.Lane]) {
 			at[w.Lane] = w.NextAt
 		}
+	}
+	undos, err := e.DB.SentUndos(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	for _, u := range undos { // what came of it is looked for every time
+		row, err := e.DB.Row(ctx, u.Line)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		at[row.Line.Spec.Lane()] = e.Now()
 	}
 	due = map[cloud.Lane]bool{}
 	now := e.Now()

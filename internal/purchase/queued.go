@@ -17,8 +17,8 @@ const (
 	// lead is how far ahead a purchase is queued: long enough for every request to
 	// be dead and visible, and for a person to call it off.
 	lead = 2 * time.Hour
-	// lastCall is when an order can no longer be deleted safely.
-	lastCall = 10 * time.Minute
+	// LastCall is how long before its second an order can no longer be deleted safely.
+	LastCall = 10 * time.Minute
 	// verify is how long before its second an order of an all-or-nothing plan is
 	// deleted unless every other line of the plan is ordered too.
 	verify = 30 * time.Minute
@@ -69,7 +69,7 @@ func (rules Rules) unwanted(row *Row, found []cloud.Evidence, now time.Time) []c
 		}
 		surplus := i > 0 && !now.Before(a.SettledAt)
 		off := (row.Line.State == QueuedLine || row.Line.State == Recovery) && row.takenBack(a.FireAt, now)
-		if f.Commitment.State == cloud.Queued && now.Before(a.FireAt.Add(-lastCall)) && (surplus || off) {
+		if f.Commitment.State == cloud.Queued && now.Before(a.FireAt.Add(-LastCall)) && (surplus || off) {
 			list = append(list, *f.Commitment)
 		}
 	}
@@ -90,7 +90,7 @@ func (r *Row) takenBack(fireAt, now time.Time) bool {
 // nextOfOrder is when a queued order is looked at next.
 func (r *Row) nextOfOrder(fireAt, now time.Time) time.Time {
 	switch check := fireAt.Add(-verify); {
-	case r.takenBack(fireAt, now) && now.Before(fireAt.Add(-lastCall)):
+	case r.takenBack(fireAt, now) && now.Before(fireAt.Add(-LastCall)):
 		return now.Add(ReadRetry)
 	case r.Together && now.Before(check):
 		return check
@@ -123,7 +123,7 @@ func (rules Rules) lookQueued(row *Row, ev Looked, now time.Time) (Change, error
 				return review("one of several orders for one second is not this line's: "+why, live...)
 			}
 		}
-		if now.Before(a.FireAt.Add(-lastCall)) {
+		if now.Before(a.FireAt.Add(-LastCall)) {
 			c := stay(row)
 			c.Reason, c.LookAt = fmt.Sprintf("%d orders for one second; deleting all but one", len(live)), now.Add(ReadRetry)
 			return c, nil

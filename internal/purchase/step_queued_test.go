@@ -373,7 +373,7 @@ func TestAnAllOrNothingPlanThatFailedElsewhereSendsNothing(t *testing.T) {
 }
 
 func TestAnOrderOfAnAllOrNothingPlanIsTakenBackUnlessAllOthersAreThere(t *testing.T) {
-	check, call := fire.Add(-verify), fire.Add(-lastCall)
+	check, call := fire.Add(-verify), fire.Add(-LastCall)
 	together := func(r *Row) { r.Together = true }
 	short := func(r *Row) { r.Together, r.PlanShort = true, true }
 	one := order("r-1", cloud.Queued)
