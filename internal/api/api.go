@@ -104,6 +104,7 @@ type LineHistory struct {
 	Tries    []Attempt  `json:"tries"`
 	Evidence []Evidence `json:"evidence"`
 	Facts    []Fact     `json:"facts"` // of the commitment, after the purchase
+	Undos    []Undo     `json:"undos,omitempty"`
 }
 
 // Attempt is one right to send one request.

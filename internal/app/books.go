@@ -78,7 +78,11 @@ func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
 	if err != nil {
 		return api.LineHistory{}, err
 	}
-	h := api.LineHistory{Line: lineView(row.Line, receipts), Tries: []api.Attempt{}, Evidence: []api.Evidence{}, Facts: factViews(after)}
+	undos, err := a.db.LineUndos(ctx, full)
+	if err != nil {
+		return api.LineHistory{}, err
+	}
+	h := api.LineHistory{Line: lineView(row.Line, receipts), Undos: undoViews(undos), Tries: []api.Attempt{}, Evidence: []api.Evidence{}, Facts: factViews(after)}
 	for _, t := range row.Attempts {
 		h.Tries = append(h.Tries, attemptView(t))
 	}

@@ -289,6 +289,14 @@ func (sh *shell) showLine(h api.LineHistory) error {
 		fmt.Fprintln(sh.out)
 		g.print(sh.out)
 	}
+	if len(h.Undos) > 0 {
+		g := &grid{head: []string{"undo", "asked for", "by", "state", "since", ">requests", "detail"}}
+		for _, u := range h.Undos {
+			g.add(u.ID, when(u.RequestedAt), u.Requester, u.State, when(u.UpdatedAt), strconv.Itoa(u.Tries), u.Detail)
+		}
+		fmt.Fprintln(sh.out)
+		g.print(sh.out)
+	}
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -46,6 +47,7 @@ func TestMain(m *testing.M) {
 //	strict TYPE          stdout is JSON of a type of api, and nothing else
 //	csv N                stdout is CSV with N rows below its header
 //	sold N               the running clouds sold N commitments
+//	early                the running clouds are at the third day of a month
 //	once PLAN            the clouds sold each line of the plan exactly once
 //	replace OLD NEW FILE
 //	cut VAR ID           all of an id but its last character, in lower case
@@ -67,8 +69,27 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": scriptRun, "until": scriptUntil, "sim": scriptSim, "field": scriptField, "strict": scriptStrict, "csv": scriptCSV,
 			"sold": scriptSold, "once": scriptOnce, "replace": scriptReplace, "cut": scriptCut, "glob": scriptGlob,
+			"early": scriptEarly,
 		},
 	})
+}
+
+// scriptEarly moves the running clouds to the third day of the next month: no month
+// ends within the days that follow.
+func scriptEarly(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: early")
+	}
+	url := ts.Getenv("BURSAR_ENDPOINT")
+	raw, err := simCall(url, "GET", "/_sim/clock", "")
+	ts.Check(err)
+	var clock struct {
+		Now time.Time `json:"now"`
+	}
+	ts.Check(json.Unmarshal(raw, &clock))
+	third := time.Date(clock.Now.Year(), clock.Now.Month()+1, 3, 9, 0, 0, 0, time.UTC)
+	_, err = simCall(url, "POST", "/_sim/clock", `{"advance":"`+third.Sub(clock.Now).String()+`"}`)
+	ts.Check(err)
 }
 
 func scriptRun(ts *testscript.TestScript, neg bool, args []string) {

@@ -104,6 +104,8 @@ func (e *Engine) UndoOptions(ctx context.Context, id purchase.LineID) (*UndoOpti
 	}
 	i = slices.IndexFunc(listing.Items, func(c cloud.Commitment) bool { return strings.EqualFold(c.ID, o.Receipt.Commitment.ID) })
 	if i < 0 {
+		o.Terms = returner.ReturnTerms(o.Receipt.Commitment, listing.Items, e.Now())
+		o.Until = o.Terms.Until
 		o.Why = o.Receipt.Commitment.ID + " is not listed yet: try again in some minutes"
 		return o, nil
 	}
