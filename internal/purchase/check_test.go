@@ -64,6 +64,10 @@ func healthy(t *testing.T) *Snapshot {
 	fact(approved.Lines[0].ID, 2, cloud.Evidence{Kind: cloud.EvidenceReply, Outcome: cloud.Bought, Commitment: &c})
 	fact(approved.Lines[1].ID, 1, cloud.Evidence{Kind: cloud.EvidenceReply, Outcome: cloud.Refused})
 	fact(approved.Lines[3].ID, 1, nothingListed(t0)[0])
+	s.Undos = []Undo{{
+		ID: "undo-1", Line: approved.Lines[0].ID, Commitment: c.ID, Digest: "sha256:u", Requester: "ada", Approvals: Approvals{Needed: 1}, State: UndoKept, Tries: 1,
+		Decisions: []UndoDecision{{Undo: "undo-1", Digest: "sha256:u", By: "grace", Approve: true}},
+	}}
 	withHolds(t, s, approved)
 	return s
 }
@@ -167,6 +171,17 @@ func TestEveryInvariantSeesItsCorruption(t *testing.T) {
 		{"hold-state", "held after the failure", func(s *Snapshot) { holdOf(s, failedLine(s)).State = HoldHeld }},
 		{"hold-state", "no hold on the ceiling", func(s *Snapshot) { holdOf(s, armedLine(s)).Budget = "01OTHER" }},
 		{"hold-state", "a draft that holds", func(s *Snapshot) { holdOf(s, armedLine(s)).Line = s.Plans[1].Lines[0].ID }},
+		{"undo-approved", "no decision", func(s *Snapshot) { s.Undos[0].Decisions = nil }},
+		{"undo-approved", "a decision on another digest", func(s *Snapshot) { s.Undos[0].Decisions[0].Digest = "sha256:0" }},
+		{"undo-approved", "a no", func(s *Snapshot) {
+			s.Undos[0].Decisions = append(s.Undos[0].Decisions, UndoDecision{Digest: "sha256:u", By: "linus"})
+		}},
+		{"undo-approved", "by the requester", func(s *Snapshot) { s.Undos[0].Decisions[0].By = " ADA" }},
+		{"undo-approved", "one of two", func(s *Snapshot) { s.Undos[0].Approvals.Needed = 2 }},
+		{"undo-approved", "another commitment", func(s *Snapshot) { s.Undos[0].Commitment = "other" }},
+		{"undo-approved", "of a line in doubt", func(s *Snapshot) { s.Undos[0].Line = armedLine(s).ID }},
+		{"undo-approved", "never sent", func(s *Snapshot) { s.Undos[0].Tries = 0 }},
+		{"hold-state", "returned without", func(s *Snapshot) { s.Undos[0].State = UndoReturned }},
 		{"nobody-forgotten", "too late", func(s *Snapshot) { armedLine(s).MustLeaveBy = t0.Add(-1) }},
 		{"nobody-forgotten", "no time", func(s *Snapshot) { reviewLine(s).MustLeaveBy = time.Time{} }},
 		{"nobody-forgotten", "a state nobody knows", func(s *Snapshot) { armedLine(s).State = "limbo" }},
