@@ -92,10 +92,11 @@ func (e *Engine) UndoOptions(ctx context.Context, id purchase.LineID) (*UndoOpti
 		return o, nil
 	}
 	o.Way = UndoByReturn
-	listing, err := e.listLane(ctx, row.Line.Spec.Lane())
+	seen, err := e.look(ctx, row.Line.Spec.Lane())
 	if err != nil {
 		return nil, err
 	}
+	listing := seen.listing()
 	if err := e.settleUndos(ctx, listing); err != nil {
 		return nil, err
 	}
