@@ -110,7 +110,11 @@ func TestUndo(t *testing.T) {
 				w.advance(time.Minute)
 				w.audits(false)
 			}
-			u := w.undoOptions(l).Last()
+			undos, err := w.db.LineUndos(t.Context(), l.ID) // as the audits left it
+			if err != nil || len(undos) != 1 {
+				t.Fatal(undos, err)
+			}
+			u := undos[0]
 			if u.State != row.end || w.returns() != 1 || says() != row.budget {
 				t.Errorf("%s: %s, %d requests, budget %q, want %s and %q", u.State, u.Detail, w.returns(), says(), row.end, row.budget)
 			}

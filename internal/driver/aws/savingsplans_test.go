@@ -128,6 +128,30 @@ func TestForeignPlans(t *testing.T) {
 	}
 }
 
+// TestForeignOfferings: what is sold in another currency is left out, whatever AWS was
+// asked for, and what is not whole is an error.
+func TestForeignOfferings(t *testing.T) {
+	for name, row := range map[string]struct {
+		old, new string
+		want     int // -1 is an error
+	}{
+		"another currency": {`"USD"`, `"CNY"`, 0},
+		"no currency":      {`"USD"`, `""`, -1},
+		"no family":        {`{"name":"instanceFamily","value":"m7g"}`, `{"name":"x","value":"y"}`, -1},
+		"no region":        {`{"name":"region","value":"eu-west-1"}`, `{"name":"x","value":"y"}`, -1},
+		"another term":     {"31536000", "63072000", 0},
+		"a compute plan":   {`"EC2Instance"`, `"Compute"`, 1},
+	} {
+		w := newWire(t)
+		s := shapes[SavingsPlans]
+		w.bodies = map[string]string{s.product.opOfferings: strings.Replace(s.offering, row.old, row.new, 1)}
+		list, err := w.open(t, SavingsPlans, nil).Offerings(t.Context(), driver.Query{})
+		if (err != nil) != (row.want < 0) || err == nil && len(list) != row.want {
+			t.Errorf("%s: %+v, %v", name, list, err)
+		}
+	}
+}
+
 // TestPlansByTag: of many plans a look for names shows those of the names.
 func TestPlansByTag(t *testing.T) {
 	w := newWorld(t, SavingsPlans)
