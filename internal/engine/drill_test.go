@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -85,18 +86,16 @@ func drillDrafts(s *sim.Sim, service cloud.Service, n int) []recommend.Draft {
 	for i := range list {
 		a := accounts[i%len(accounts)]
 		region := a.Regions[i/len(accounts)%len(a.Regions)]
-		attributes := cloud.Attributes{}
-		for k, v := range goods[service].attributes {
-			attributes[k] = v
+		d := draftOf(service)
+		d.At.Line, d.Account, d.Quantity = i+1, cloud.Account(a.ID), d.Quantity*int64(i%3+1)
+		if aws.HasRegions(service) {
+			d.Region = cloud.Region(region)
 		}
-		if attributes["zone"] != "" {
-			attributes["zone"] = region + "a"
+		if d.Attributes["zone"] != "" {
+			d.Attributes = maps.Clone(d.Attributes)
+			d.Attributes["zone"] = region + "a"
 		}
-		list[i] = recommend.Draft{
-			At: recommend.Position{File: "drill.yaml", Line: i + 1}, Provider: cloud.AWS, Service: service,
-			Account: cloud.Account(a.ID), Region: cloud.Region(region), Attributes: attributes,
-			Term: cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: int64(i%3 + 1),
-		}
+		list[i] = d
 	}
 	return list
 }
@@ -111,7 +110,7 @@ var unanswered = []sim.Fault{
 
 // drillFaults let a fifth of the requests go wrong from now on, purchases in every
 // way there is, and reads in the given ones, or by showing too little.
-func (w *world) drillFaults(wire, buy string, reads map[[2]string]bool, unread []sim.Fault) {
+func (w *world) drillFaults(wire, buy string, class cloud.Class, reads map[[2]string]bool, unread []sim.Fault) {
 	w.t.Helper()
 	add := func(f sim.Fault, service, operation string, permille int) {
 		f.Service, f.Operation, f.Times, f.Permille = service, operation, -1, permille
@@ -133,6 +132,9 @@ func (w *world) drillFaults(wire, buy string, reads map[[2]string]bool, unread [
 		sim.Fault{Kind: sim.Slow}, sim.Fault{Kind: sim.Delay, Duration: time.Minute}, sim.Fault{Kind: sim.Delay, Duration: 40 * time.Minute},
 	) {
 		add(f, wire, buy, 18)
+	}
+	if !class.Locks() { // a cloud that tells the second from the first, or lets it be deleted
+		add(sim.Fault{Kind: sim.Duplicate}, wire, buy, 20)
 	}
 	add(sim.Fault{Kind: sim.PaymentFailed}, wire, buy, 20)
 	add(sim.Fault{Kind: sim.NoTrail}, wire, buy, 200)
@@ -182,7 +184,7 @@ func drill(t *testing.T, service cloud.Service, seed uint64) {
 	w.engine = drillEngine(w.db, server.URL, w.sim.Now)
 	p := w.approved(drillDrafts(w.sim, service, drillLines)...)
 	reads, wire := w.reads()
-	w.drillFaults(wire, goods[service].buy, reads, unanswered)
+	w.drillFaults(wire, goods[service].buy, p.Lines[0].Class, reads, unanswered)
 
 	kills := 0
 	for range drillKills / 2 {
@@ -215,7 +217,7 @@ func drill(t *testing.T, service cloud.Service, seed uint64) {
 		t.Errorf("only %d workers were killed", kills)
 	}
 
-	w.drillFaults(wire, goods[service].buy, reads, unanswered[:2])
+	w.drillFaults(wire, goods[service].buy, p.Lines[0].Class, reads, unanswered[:2])
 	reviewed := 0
 	open := func() (n int, next time.Time) {
 		for _, l := range w.plan(p).Lines {
