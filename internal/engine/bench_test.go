@@ -1,12 +1,17 @@
 package engine_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
+	"bursar/internal/recommend"
 	"bursar/internal/sim"
 )
 
@@ -42,4 +47,109 @@ func BenchmarkThroughput(b *testing.B) {
 		b.StartTimer()
 	}
 	b.ReportMetric(lines*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+}
+
+// callsMost is how many requests a line may take, pages of the inventory beside.
+var callsMost = map[cloud.Service]struct {
+	calls  float64
+	listed bool // the inventory is read for it, once per lane and plan
+}{
+	aws.RDS: {calls: 4}, aws.ElastiCache: {calls: 4}, aws.MemoryDB: {calls: 4}, aws.EC2: {calls: 4}, aws.SavingsPlans: {calls: 4},
+	aws.OpenSearch: {4, true}, aws.Redshift: {4, true}, aws.EC2Zonal: {4, true}, aws.RedshiftServerless: {4, true},
+}
+
+// BenchmarkCalls counts what a plan of 100 lines in one lane asks of the cloud from
+// the moment apply starts until nothing is left to do, sessions included, where the
+// lane holds more or less already.
+func BenchmarkCalls(b *testing.B) {
+	const lines = 100
+	for _, service := range aws.Services {
+		for _, existing := range []int{0, 1_000, 10_000} {
+			b.Run(fmt.Sprintf("%s/%d", service, existing), func(b *testing.B) {
+				for b.Loop() {
+					b.StopTimer()
+					w := newWorld(b, roomy)
+					w.clouds.answer = time.Minute
+					list := make([]recommend.Draft, lines)
+					for i := range list {
+						list[i] = draftOf(service)
+					}
+					w.existing(service, list[0], existing)
+					p := w.approved(list...)
+					before := len(w.sim.Requests())
+					b.StartTimer()
+					for done := false; !done; {
+						w.run(p)
+						done = true
+						for _, l := range w.plan(p).Lines {
+							done = done && l.State.Terminal()
+							if l.State == purchase.NeedsReview || l.State == purchase.Failed {
+								b.Fatalf("line %d is %s: %s", l.Number, l.State, l.Reason)
+							}
+						}
+						if !done {
+							w.advance(time.Minute)
+						}
+					}
+					b.StopTimer()
+					count(b, service, w.sim.Requests()[before:], lines)
+					b.StartTimer()
+				}
+			})
+		}
+	}
+}
+
+// existing puts commitments of somebody else into the lane of a draft.
+func (w *world) existing(service cloud.Service, d recommend.Draft, n int) {
+	svc, err := w.clouds.Service(cloud.Lane{Provider: d.Provider, Account: d.Account, Region: d.Region, Service: d.Service})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	offered, err := svc.Offerings(w.t.Context(), driver.Query{Attributes: d.Attributes, Term: d.Term, Payment: d.Payment})
+	if err != nil || len(offered) != 1 {
+		w.t.Fatal(offered, err)
+	}
+	named := service == aws.RDS || service == aws.ElastiCache || service == aws.MemoryDB
+	list := make([]sim.Existing, n)
+	for i := range list {
+		list[i] = sim.Existing{Account: string(d.Account), Region: string(d.Region), OfferingID: offered[0].ID, Count: 1}
+		if named {
+			list[i].ID = fmt.Sprintf("theirs-%d", i)
+		}
+	}
+	if err := w.sim.Add(list...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// count reports the requests of a plan, and fails if they are more than they may
+// be.
+func count(b *testing.B, service cloud.Service, requests []sim.Request, lines int) {
+	b.Helper()
+	pages := 0
+	byName := map[string]int{}
+	for _, r := range requests {
+		byName[r.Operation]++
+		if strings.HasPrefix(r.Operation, "DescribeReserved") && !strings.HasSuffix(r.Operation, "Offerings") ||
+			r.Operation == "DescribeSavingsPlans" || r.Operation == "ListReservations" {
+			pages++
+		}
+	}
+	perLine := float64(len(requests)) / float64(lines)
+	b.ReportMetric(perLine, "calls/line")
+	b.ReportMetric(float64(pages), "pages")
+	for name, n := range byName {
+		b.Logf("%s %d", name, n)
+	}
+	most := callsMost[service]
+	if most.calls == 0 {
+		b.Fatalf("%s has no entry in callsMost", service)
+	}
+	if most.listed {
+		perLine = float64(len(requests)-pages) / float64(lines)
+	}
+	if perLine > most.calls {
+		b.Fatalf("%.2f calls per line, at most %.0f: %v", perLine, most.calls, byName)
+	}
 }
