@@ -16,7 +16,9 @@ import (
 // lane begins with one line at a time. What goes well lets more of its lines be
 // under way; a refusal for being asked too often halves them, and a failure leaves
 // one. A lane that fails for a reason that concerns all of it, or twice in a row,
-// is not asked for a while: its lines say why, without asking.
+// is not asked for a while: its lines say why, without asking. Where one purchase of
+// a lane may be open at a time, one line of it is: another would only ask for a
+// price that it cannot take.
 const (
 	laneMost  = 16 // lines of one lane under way
 	holdLeast = 5 * time.Second
@@ -32,7 +34,7 @@ type paces struct {
 // pace is what the last lines of one lane have taught.
 type pace struct {
 	width  int // lines that may be under way
-	most   int // that width may grow to, slowly above where it was too much
+	most   int // that width may grow to, slowly above where it was too much; 0 is laneMost
 	well   int // lines that went well at that width
 	busy   int // lines that are under way
 	failed int // lines in a row that could not ask
@@ -49,7 +51,7 @@ func (p *paces) of(lane cloud.Lane) *pace {
 		p.lanes = map[cloud.Lane]*pace{}
 	}
 	if p.lanes[lane] == nil {
-		p.lanes[lane] = &pace{width: 1, most: laneMost, told: map[purchase.LineID]bool{}}
+		p.lanes[lane] = &pace{width: 1, told: map[purchase.LineID]bool{}}
 	}
 	return p.lanes[lane]
 }
@@ -82,6 +84,13 @@ func (p *paces) slower(lane cloud.Lane) {
 	l.width = l.most
 }
 
+func (l *pace) limit() int {
+	if l.most == 0 {
+		return laneMost
+	}
+	return l.most
+}
+
 // learn takes in how the work on a line ended.
 func (l *pace) learn(line purchase.LineID, err error, now time.Time) {
 	var e *driver.Error
@@ -89,9 +98,9 @@ func (l *pace) learn(line purchase.LineID, err error, now time.Time) {
 	case err == nil:
 		l.failed = 0
 		if l.well++; l.well > laneMost {
-			l.most, l.well = min(l.most+1, laneMost), 0
+			l.most, l.well = min(l.limit()+1, laneMost), 0
 		}
-		l.width = min(l.width+1, l.most)
+		l.width = min(l.width+1, l.limit())
 	case errors.As(err, new(held)):
 		l.told[line] = true
 	case errors.As(err, &e) && !errors.Is(err, context.Canceled):
@@ -121,10 +130,16 @@ type turns struct {
 // turn is what one lane has to do in a round.
 type turn struct {
 	*pace
-	due []store.Due
+	single bool
+	due    []store.Due
 }
 
-func newTurns(p *paces, now func() time.Time, due []store.Due) *turns {
+// may reports whether one more line of the lane may be under way.
+func (l *turn) may() bool { return l.busy < l.width && (!l.single || l.busy == 0) }
+
+// newTurns begins a round. single tells the lanes in which one purchase may be open
+// at a time.
+func newTurns(p *paces, now func() time.Time, single func(cloud.Lane) bool, due []store.Due) *turns {
 	t := &turns{paces: p, now: now, change: sync.NewCond(&p.mu), left: len(due)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +147,7 @@ func newTurns(p *paces, now func() time.Time, due []store.Due) *turns {
 	for _, d := range due {
 		l := at[d.Lane]
 		if l == nil {
-			l = &turn{pace: p.of(d.Lane)}
+			l = &turn{pace: p.of(d.Lane), single: single(d.Lane)}
 			at[d.Lane] = l
 			t.lanes = append(t.lanes, l)
 		}
@@ -157,7 +172,7 @@ func (t *turns) next(ctx context.Context) (store.Due, bool) {
 		now := t.now()
 		for _, l := range t.lanes {
 			// A line of a held lane only takes note of it.
-			if len(l.due) > 0 && (l.busy < l.width || now.Before(l.until)) && (best == nil || l.busy < best.busy) {
+			if len(l.due) > 0 && (l.may() || now.Before(l.until)) && (best == nil || l.busy < best.busy) {
 				best = l
 			}
 		}

@@ -15,16 +15,18 @@ import (
 
 var (
 	here, there = cloud.Lane{Region: "here"}, cloud.Lane{Region: "there"}
+	locked      = cloud.Lane{Region: "locked"} // one purchase at a time
 	noon        = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 )
 
-// round begins a round of 40 lines in each of two lanes.
+// round begins a round of 40 lines in each of three lanes.
 func round(p *paces, now *time.Time) *turns {
 	var due []store.Due
 	for i := range 40 {
-		due = append(due, store.Due{Lane: here, Line: purchase.LineID(fmt.Sprint("h", i))}, store.Due{Lane: there, Line: purchase.LineID(fmt.Sprint("t", i))})
+		due = append(due, store.Due{Lane: here, Line: purchase.LineID(fmt.Sprint("h", i))}, store.Due{Lane: there, Line: purchase.LineID(fmt.Sprint("t", i))},
+			store.Due{Lane: locked, Line: purchase.LineID(fmt.Sprint("l", i))})
 	}
-	return newTurns(p, func() time.Time { return *now }, due)
+	return newTurns(p, func() time.Time { return *now }, func(l cloud.Lane) bool { return l == locked }, due)
 }
 
 // take returns the lines that may be under way now, of one lane.
@@ -35,7 +37,7 @@ func (t *turns) take(lane cloud.Lane) (list []store.Due) {
 		free := false
 		t.paces.mu.Lock()
 		for _, l := range t.lanes {
-			free = free || len(l.due) > 0 && (l.busy < l.width || t.now().Before(l.until))
+			free = free || len(l.due) > 0 && (l.may() || t.now().Before(l.until))
 		}
 		t.paces.mu.Unlock()
 		if !free {
@@ -65,6 +67,16 @@ func TestPace(t *testing.T) {
 		well(lines)
 	}
 	r = round(&p, &now)
+	p.of(locked).busy = 0
+	for range 5 {
+		lines := r.take(locked)
+		if len(lines) != 1 {
+			t.Errorf("%d lines of a lane for one purchase at a time", len(lines))
+		}
+		well(lines)
+	}
+	r = round(&p, &now)
+	p.of(here).busy = 0
 	lines := r.take(here)
 	if len(lines) != laneMost {
 		t.Fatalf("%d lines, want %d", len(lines), laneMost)

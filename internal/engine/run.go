@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"bursar/internal/cloud"
 	"bursar/internal/purchase"
 	"bursar/internal/store"
 )
@@ -88,7 +89,7 @@ func (e *Engine) work(ctx context.Context, due []store.Due, seen map[purchase.Li
 		mu sync.Mutex
 		wg sync.WaitGroup
 	)
-	turns := newTurns(&e.paces, e.Now, due)
+	turns := newTurns(&e.paces, e.Now, e.single, due)
 	for range min(e.workers(), len(due)) {
 		wg.Go(func() {
 			for d, ok := turns.next(ctx); ok; d, ok = turns.next(ctx) {
@@ -114,6 +115,12 @@ func (e *Engine) work(ctx context.Context, due []store.Due, seen map[purchase.Li
 	}
 	wg.Wait()
 	return progress, held
+}
+
+// single reports whether one purchase of a lane may be open at a time.
+func (e *Engine) single(lane cloud.Lane) bool {
+	svc, err := e.Clouds.Service(lane)
+	return err == nil && svc.Info().Class.Locks()
 }
 
 // advance is Protocol.Advance with a fence around panics: what breaks one line

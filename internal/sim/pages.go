@@ -69,6 +69,9 @@ func paginate[T any](c *call, records []T, born func(T) (time.Time, int)) (page 
 
 	start := min(ch.Offset, len(records))
 	size := 1 + int(draw(uint64(min(most, c.opts.PageSize)), c.world.seed, "page", ch.Nonce, strconv.Itoa(start)))
+	if c.opts.FullPages {
+		size = min(most, c.opts.PageSize)
+	}
 	end := min(start+size, len(records))
 	if _, cut := c.hits[TruncatedPage]; end == len(records) || cut {
 		return records[start:end], "", nil

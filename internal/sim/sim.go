@@ -67,6 +67,8 @@ type Options struct {
 	// PageSize bounds the records of one page, whatever MaxRecords says; each
 	// page holds 1 to PageSize records. 0 means 20.
 	PageSize int
+	// FullPages gives every page but the last as many records as it may hold.
+	FullPages bool
 	// SignatureAge is how old (or how far in the future) a signature may be.
 	// 0 means 5m.
 	SignatureAge time.Duration
