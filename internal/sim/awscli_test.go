@@ -138,6 +138,31 @@ var clientTrips = map[string]func(*client){
 			c.Errorf("the ledger after the deletion: %s and %s", ledger[0].State, ledger[1].State)
 		}
 	},
+	"organizations": func(c *client) {
+		if got := pick(c.aws("organizations", "list-accounts"), "Accounts.Id"); len(got) != len(members()) {
+			c.Errorf("accounts %v", got)
+		}
+		if got := pick(c.aws("organizations", "describe-organization"), "Organization.MasterAccountId"); !slices.Equal(got, []string{account}) {
+			c.Errorf("the management account is %v", got)
+		}
+	},
+	"servicequotas": func(c *client) {
+		got := pick(c.aws("service-quotas", "list-service-quotas", "--service-code", "rds"), "Quotas.QuotaCode")
+		if !slices.Contains(got, "L-78E853F4") {
+			c.Errorf("quotas %v", got)
+		}
+		out := c.aws("service-quotas", "get-service-quota", "--service-code", "rds", "--quota-code", "L-78E853F4")
+		if got := pick(out, "Quota.QuotaName"); !slices.Equal(got, []string{"Reserved DB instances"}) {
+			c.Errorf("the quota is %v", got)
+		}
+	},
+	"ce": func(c *client) {
+		out := c.aws("ce", "get-reservation-purchase-recommendation", "--service", "Amazon Relational Database Service",
+			"--term-in-years", "ONE_YEAR", "--payment-option", "ALL_UPFRONT", "--account-scope", "LINKED")
+		if got := pick(out, "Recommendations.RecommendationDetails.AccountId"); len(got) == 0 {
+			c.Errorf("no advice: %s", out)
+		}
+	},
 	"sts": func(c *client) {
 		if got := pick(c.aws("sts", "get-caller-identity"), "Account"); !slices.Equal(got, []string{account}) {
 			c.Errorf("the caller is of account %v", got)

@@ -80,6 +80,18 @@ var vendorErrors = map[string]int{
 	"ReservedNodeOfferingNotFound": 404,
 	"ReservedNodeQuotaExceeded":    400,
 
+	// Organizations
+	"InvalidInputException":    400,
+	"TooManyRequestsException": 400,
+
+	// Service Quotas
+	"IllegalArgumentException":        400,
+	"InvalidPaginationTokenException": 400,
+	"NoSuchResourceException":         400,
+
+	// Cost Explorer
+	"GenerationExistsException": 400,
+
 	// OpenSearch
 	"InternalException":              500,
 	"LimitExceededException":         409,

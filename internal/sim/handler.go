@@ -161,7 +161,7 @@ func (s *Sim) admit(w *world, now time.Time, r *http.Request, body []byte, log *
 
 func (s *Sim) call(w *world, now time.Time, who caller, service *service, op *operation, region string, in params, requestID string) *call {
 	return &call{
-		world: w, now: now, opts: &s.opts, catalog: s.catalog, who: who, service: service, op: op,
+		world: w, now: now, opts: &s.opts, policies: s.policies, catalog: s.catalog, who: who, service: service, op: op,
 		region: region, in: in, requestID: requestID, hits: map[string]Fault{},
 	}
 }

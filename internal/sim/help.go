@@ -13,6 +13,9 @@ const Help = `The simulator answers for these services on this one port:
   redshift             reserved nodes
   redshift-serverless  reservations, in RPUs
   savingsplans         Savings Plans of every type, queued ones and returns too
+  organizations        the accounts, for the management account
+  servicequotas        the quotas of reserved capacity
+  ce                   recommendations of Cost Explorer
   sts                  who am I, and sessions of a role
 
   export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1

@@ -19,6 +19,7 @@ type pager struct {
 	invalid     string // error code of a bad token
 	answer      string // the token in the answer, if it is not called token
 	events      bool   // pages hold events, in order; otherwise they are shuffled
+	blanks      bool   // a page may be empty and still have a next one
 }
 
 func (p *pager) out() string {
@@ -35,11 +36,12 @@ var byMarker = &pager{token: "Marker", size: "MaxRecords", low: 20, high: 100, i
 // holds and in which order, and every marker carries that: the pages of a chain
 // never show a record twice and never miss one that was visible at the start.
 type chain struct {
-	Query  string    `json:"q"` // hash of who asks for what
-	Nonce  string    `json:"n"` // orders the records
-	AsOf   time.Time `json:"t"` // records visible then
-	Len    int       `json:"l"` // records in the world then
-	Offset int       `json:"o"` // records shown
+	Query  string    `json:"q"`           // hash of who asks for what
+	Nonce  string    `json:"n"`           // orders the records
+	AsOf   time.Time `json:"t"`           // records visible then
+	Len    int       `json:"l"`           // records in the world then
+	Offset int       `json:"o"`           // records shown
+	Blank  bool      `json:"b,omitempty"` // the page before was empty
 	Check  string    `json:"c,omitempty"`
 }
 
@@ -68,6 +70,11 @@ func paginate[T any](c *call, records []T, born func(T) (time.Time, int)) (page 
 	}
 
 	start := min(ch.Offset, len(records))
+	if c.op.pages.blanks && !ch.Blank && draw(2, c.world.seed, "blank", ch.Nonce, strconv.Itoa(start)) == 0 {
+		ch.Blank = true
+		return nil, c.seal(ch), nil
+	}
+	ch.Blank = false
 	size := 1 + int(draw(uint64(min(most, c.opts.PageSize)), c.world.seed, "page", ch.Nonce, strconv.Itoa(start)))
 	if c.opts.FullPages {
 		size = min(most, c.opts.PageSize)

@@ -4,24 +4,48 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// policy is an inline session policy: what a session may do at most.
+// policy is what somebody may do: the policy of an identity, or the session
+// policy that says what a session may do at most.
 type policy struct{ statements []statement }
 
 type statement struct {
-	deny      bool
-	actions   []string // lower case, with wildcards
-	resources []string
-	dates     []dateCondition
+	deny       bool
+	actions    []string // lower case, with wildcards
+	resources  []string
+	conditions []condition
 }
 
-// dateCondition compares aws:CurrentTime, which is the simulated clock.
-type dateCondition struct {
+// condition compares the values of a key with its own, any of which will do.
+type condition struct {
 	operator string
-	values   []time.Time // any of them
+	key      string // lower case
+	values   []string
+}
+
+// facts are what conditions see of a request: the values of each key, which is in
+// lower case.
+type facts map[string][]string
+
+// The keys of conditions. The time is the simulated clock.
+const (
+	currentTime     = "aws:currenttime"
+	requestedRegion = "aws:requestedregion"
+	tagKeys         = "aws:tagkeys"
+	requestTag      = "aws:requesttag/" // with the key of the tag behind
+)
+
+// knownKey reports whether the simulator has facts under a key.
+func knownKey(key string) bool {
+	switch key {
+	case requestedRegion, tagKeys, "ec2:region":
+		return true
+	}
+	return strings.HasPrefix(key, requestTag)
 }
 
 type decision int
@@ -32,14 +56,25 @@ const (
 	denied
 )
 
-// dateOperators are the condition operators the simulator knows. An unknown one
-// is refused when the policy is given: ignoring it would grant too much.
+// operators are the condition operators the simulator knows, as functions of one
+// value of the request and one of the condition. An unknown one is refused when
+// the policy is given: ignoring it would grant too much.
+var operators = map[string]func(have, want string) bool{
+	"StringEquals": func(have, want string) bool { return have == want },
+	"StringLike":   func(have, want string) bool { return wildcard(want, have) },
+}
+
+// dateOperators compare aws:CurrentTime.
 var dateOperators = map[string]func(now, value time.Time) bool{
 	"DateLessThan":          func(now, v time.Time) bool { return now.Before(v) },
 	"DateLessThanEquals":    func(now, v time.Time) bool { return !now.After(v) },
 	"DateGreaterThan":       func(now, v time.Time) bool { return now.After(v) },
 	"DateGreaterThanEquals": func(now, v time.Time) bool { return !now.Before(v) },
 }
+
+// forAll before an operator wants every value of the request to match, which is
+// true of none (IAM user guide, "Multivalued context keys").
+const forAll = "ForAllValues:"
 
 // texts is a JSON string or a list of strings.
 type texts []string
@@ -134,33 +169,41 @@ func (w statementWire) statement() (statement, error) {
 		}
 	}
 	for operator, keys := range w.Condition {
-		if dateOperators[operator] == nil {
-			return s, fmt.Errorf("the simulator does not know the condition operator %q", operator)
-		}
 		for key, values := range keys {
-			if !strings.EqualFold(key, "aws:CurrentTime") {
-				return s, fmt.Errorf("the simulator does not know the condition key %q", key)
+			c := condition{operator, strings.ToLower(key), values}
+			if err := c.check(); err != nil {
+				return s, err
 			}
-			c := dateCondition{operator: operator}
-			for _, v := range values {
-				t, err := time.Parse(time.RFC3339, v)
-				if err != nil {
-					return s, fmt.Errorf("%s: %q is not a time such as 2026-11-23T03:04:05Z", operator, v)
-				}
-				c.values = append(c.values, t)
-			}
-			s.dates = append(s.dates, c)
+			s.conditions = append(s.conditions, c)
 		}
 	}
 	return s, nil
 }
 
+func (c condition) check() error {
+	dates := dateOperators[c.operator] != nil
+	switch {
+	case !dates && operators[strings.TrimPrefix(c.operator, forAll)] == nil:
+		return fmt.Errorf("the simulator does not know the condition operator %q", c.operator)
+	case dates != (c.key == currentTime) || !dates && !knownKey(c.key):
+		return fmt.Errorf("the simulator does not know the condition key %q for %s", c.key, c.operator)
+	case !dates:
+		return nil
+	}
+	for _, v := range c.values {
+		if _, err := time.Parse(time.RFC3339, v); err != nil {
+			return fmt.Errorf("%s: %q is not a time such as 2026-11-23T03:04:05Z", c.operator, v)
+		}
+	}
+	return nil
+}
+
 // decide evaluates the policy: an explicit deny wins, and what is not allowed
 // is not allowed.
-func (p *policy) decide(action, resource string, now time.Time) decision {
+func (p *policy) decide(action, resource string, now time.Time, f facts) decision {
 	d := unmentioned
 	for _, s := range p.statements {
-		if !s.covers(action, resource, now) {
+		if !s.covers(action, resource, now, f) {
 			continue
 		}
 		if s.deny {
@@ -171,21 +214,27 @@ func (p *policy) decide(action, resource string, now time.Time) decision {
 	return d
 }
 
-func (s statement) covers(action, resource string, now time.Time) bool {
-	return anyMatch(s.actions, strings.ToLower(action)) && anyMatch(s.resources, resource) && s.inTime(now)
+func (s statement) covers(action, resource string, now time.Time, f facts) bool {
+	return anyMatch(s.actions, strings.ToLower(action)) && anyMatch(s.resources, resource) &&
+		!slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(now, f) })
 }
 
-func (s statement) inTime(now time.Time) bool {
-	for _, c := range s.dates {
-		ok := false
-		for _, v := range c.values {
-			ok = ok || dateOperators[c.operator](now, v)
-		}
-		if !ok {
-			return false
-		}
+func (c condition) holds(now time.Time, f facts) bool {
+	if compare := dateOperators[c.operator]; compare != nil {
+		return slices.ContainsFunc(c.values, func(v string) bool {
+			at, err := time.Parse(time.RFC3339, v)
+			return err == nil && compare(now, at)
+		})
 	}
-	return true
+	operator, all := strings.CutPrefix(c.operator, forAll)
+	compare := operators[operator]
+	fits := func(have string) bool {
+		return slices.ContainsFunc(c.values, func(want string) bool { return compare(have, want) })
+	}
+	if all {
+		return !slices.ContainsFunc(f[c.key], func(have string) bool { return !fits(have) })
+	}
+	return slices.ContainsFunc(f[c.key], fits)
 }
 
 func anyMatch(patterns []string, text string) bool {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -93,6 +94,7 @@ type call struct {
 	world     *world // read only
 	now       time.Time
 	opts      *Options
+	policies  policies
 	catalog   *catalog
 	who       caller
 	service   *service
@@ -145,18 +147,66 @@ func (c *call) execute() (node, *apiError) {
 	return c.op.run(c)
 }
 
-// permit checks one permission of the caller. Static keys may do everything; a
-// session may do what its session policy allows, if it was given one.
+// permit checks one permission of the caller. A user and a role may do what their
+// policy allows, and everything if they were given none; a session may besides do
+// only what its session policy allows, if it was given one.
 func (c *call) permit(action, resource string) *apiError {
-	if c.who.session == nil || c.who.session.policy == nil {
-		return nil
+	identity, session := c.policies.user[c.who.account], (*policy)(nil)
+	if c.who.session != nil {
+		identity, session = c.policies.role[c.who.account], c.who.session.policy
 	}
-	switch c.who.session.policy.decide(action, resource, c.now) {
-	case allowed:
-		return nil
-	case denied:
-		return fail("AccessDenied", "User: %s is not authorized to perform: %s with an explicit deny in a session policy", c.who.arn(), action)
-	default:
-		return fail("AccessDenied", "User: %s is not authorized to perform: %s because no session policy allows the %s action", c.who.arn(), action, action)
+	for _, p := range []struct {
+		*policy
+		kind string
+	}{{identity, "identity-based"}, {session, "session"}} {
+		if p.policy == nil {
+			continue
+		}
+		switch p.decide(action, resource, c.now, c.facts()) {
+		case denied:
+			return fail("AccessDenied", "User: %s is not authorized to perform: %s with an explicit deny in a %s policy", c.who.arn(), action, p.kind)
+		case unmentioned:
+			return fail("AccessDenied", "User: %s is not authorized to perform: %s because no %s policy allows the %s action", c.who.arn(), action, p.kind, action)
+		}
 	}
+	return nil
+}
+
+// facts are what the conditions of policies see of the call.
+func (c *call) facts() facts {
+	f := facts{requestedRegion: {c.region}, c.service.name + ":region": {c.region}}
+	for name, key := range c.in {
+		prefix, ok := strings.CutSuffix(name, ".Key")
+		if ok && strings.HasPrefix(name, "Tags.") {
+			f[tagKeys] = append(f[tagKeys], key)
+			f[requestTag+strings.ToLower(key)] = []string{c.in[prefix+".Value"]}
+		}
+	}
+	if slices.Contains(c.op.maps, "tags") {
+		for _, t := range c.in.texts("tags") {
+			f[tagKeys] = append(f[tagKeys], t.Key)
+			f[requestTag+strings.ToLower(t.Key)] = []string{t.Value}
+		}
+	}
+	return f
+}
+
+// policies are those of the users and roles of each account; an account that is
+// not in them is not limited.
+type policies struct{ user, role map[string]*policy }
+
+func parsePolicies(o Options) (p policies, err error) {
+	parse := func(kind string, texts map[string]string) map[string]*policy {
+		all := map[string]*policy{}
+		for _, account := range slices.Sorted(maps.Keys(texts)) {
+			parsed, parseErr := parsePolicy(texts[account])
+			if parseErr != nil && err == nil {
+				err = fmt.Errorf("the policy of the %s of account %s: %w", kind, account, parseErr)
+			}
+			all[account] = parsed
+		}
+		return all
+	}
+	p.user, p.role = parse("user", o.UserPolicy), parse("roles", o.RolePolicy)
+	return p, err
 }

@@ -96,6 +96,12 @@ type Options struct {
 	// TrailDelay is how long it takes CloudTrail to show a call, give or take half
 	// of it. 0 means 5m, negative means none.
 	TrailDelay time.Duration
+	// UserPolicy and RolePolicy are IAM policy documents by account id: what its
+	// static key and what its roles may do. An account that is not in them is not
+	// limited.
+	UserPolicy, RolePolicy map[string]string
+	// ExternalID is what AssumeRole must name, by account id.
+	ExternalID map[string]string
 	// Unthrottled lifts the rates of the services, for a clock that stands still.
 	Unthrottled bool
 }
@@ -125,10 +131,11 @@ func (o Options) withDefaults() Options {
 // Sim is a simulated set of clouds and an http.Handler that speaks for them. It
 // is safe for concurrent use.
 type Sim struct {
-	opts    Options
-	catalog *catalog
-	closed  chan struct{}
-	stop    sync.Once
+	opts     Options
+	policies policies
+	catalog  *catalog
+	closed   chan struct{}
+	stop     sync.Once
 
 	mu      sync.Mutex // guards all below, and is held while the file lock is
 	journal *journal   // nil in memory
@@ -142,8 +149,12 @@ type Sim struct {
 // last line, or was made with another seed.
 func New(opts Options) (*Sim, error) {
 	opts = opts.withDefaults()
+	rights, err := parsePolicies(opts)
+	if err != nil {
+		return nil, err
+	}
 	s := &Sim{
-		opts:    opts,
+		opts: opts, policies: rights,
 		catalog: builtin(),
 		closed:  make(chan struct{}),
 		waiters: map[string]chan heldReply{},

@@ -83,7 +83,8 @@ func stsAssumeRole(c *call) (node, *apiError) {
 	if match == nil {
 		return node{}, invalid(arn, "roleArn", "Member must be the ARN of an IAM role")
 	}
-	if _, ok := accountByID(match[1]); !ok || c.who.session != nil {
+	_, ok := accountByID(match[1])
+	if want := c.opts.ExternalID[match[1]]; !ok || c.who.session != nil || want != "" && c.in["ExternalId"] != want {
 		// Chaining roles is not simulated; a role nobody trusts answers the same.
 		return node{}, fail("AccessDenied", "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", c.who.arn(), arn)
 	}

@@ -165,6 +165,10 @@ func tagList(key, value string) []rdstypes.Tag {
 
 func TestPolicyDecisions(t *testing.T) {
 	const arn = "arn:aws:rds:us-east-1:111122223333:ri:a"
+	of := facts{requestedRegion: {"us-east-1"}, tagKeys: {"bursar:line", "a"}, requestTag + "a": {"1"}}
+	when := func(condition string) string {
+		return `{"Statement":{"Effect":"Allow","Action":"rds:*","Resource":"*","Condition":{` + condition + `}}}`
+	}
 	for _, tt := range []struct {
 		policy string
 		want   decision
@@ -177,13 +181,22 @@ func TestPolicyDecisions(t *testing.T) {
 		{`{"Statement":{"Effect":"Allow","Action":"rds:*","Resource":"*","Condition":{"DateGreaterThanEquals":{"aws:CurrentTime":"2026-11-23T12:00:00.577Z"},"DateLessThanEquals":{"AWS:currenttime":["2020-01-01T00:00:00Z","2026-11-23T12:00:01Z"]}}}}`, allowed},
 		{`{"Statement":{"Effect":"Allow","Action":"rds:*","Resource":"*","Condition":{"DateGreaterThan":{"aws:CurrentTime":"2026-11-23T13:00:00+01:00"}}}}`, allowed},
 		{`{"Statement":{"Effect":"Allow","Action":"rds:*","Resource":"*","Condition":{"DateLessThan":{"aws:CurrentTime":"2026-11-23T12:00:00Z"}}}}`, unmentioned},
+		{when(`"StringEquals":{"aws:RequestedRegion":["eu-west-1","us-east-1"]}`), allowed},
+		{when(`"StringEquals":{"aws:RequestedRegion":"us-*"}`), unmentioned},
+		{when(`"StringLike":{"aws:RequestedRegion":"us-*"}`), allowed},
+		{when(`"StringEquals":{"ec2:Region":"us-east-1"}`), unmentioned},
+		{when(`"ForAllValues:StringLike":{"aws:TagKeys":"bursar:*"}`), unmentioned},
+		{when(`"ForAllValues:StringLike":{"aws:TagKeys":["bursar:*","a"]}`), allowed},
+		{when(`"ForAllValues:StringLike":{"ec2:Region":"none"}`), allowed},
+		{when(`"StringEquals":{"aws:RequestTag/A":"1"}`), allowed},
+		{when(`"StringEquals":{"aws:RequestTag/b":"1"}`), unmentioned},
 	} {
 		p, err := parsePolicy(tt.policy)
 		if err != nil {
 			t.Errorf("%s: %v", tt.policy, err)
 			continue
 		}
-		if got := p.decide("rds:DescribeReservedDBInstances", arn, noon); got != tt.want {
+		if got := p.decide("rds:DescribeReservedDBInstances", arn, noon, of); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.policy, got, tt.want)
 		}
 	}
@@ -194,9 +207,67 @@ func TestPolicyDecisions(t *testing.T) {
 		`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:EpochTime":"1"}}}}`,
 		`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:CurrentTime":"soon"}}}}`,
 		`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}} {}`,
+		when(`"StringNotEquals":{"aws:RequestedRegion":"x"}`), when(`"ForAnyValue:StringEquals":{"aws:TagKeys":"x"}`),
+		when(`"StringEquals":{"aws:SourceIp":"x"}`), when(`"StringEquals":{"aws:CurrentTime":"x"}`),
+		when(`"DateLessThan":{"aws:RequestedRegion":"2026-11-23T12:00:00Z"}`),
 	} {
 		if _, err := parsePolicy(bad); err == nil {
 			t.Errorf("accepted %s", bad)
 		}
+	}
+}
+
+// The policies of an account's user and roles hold besides that of the session.
+func TestIdentityPolicies(t *testing.T) {
+	allow := func(actions string) string {
+		return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":` + actions + `,"Resource":"*"}}`
+	}
+	s := newSim(t, Options{
+		UserPolicy: map[string]string{account: allow(`["sts:AssumeRole","rds:DescribeReservedDBInstancesOfferings"]`)},
+		RolePolicy: map[string]string{account: allow(`"rds:*"`), "444455556666": allow(`"rds:DescribeReservedDBInstances"`)},
+		ExternalID: map[string]string{account: "tenant-7"},
+	})
+	url := serve(t, s)
+	if _, err := buy(t.Context(), rdsClient(url), "x", 1); code(err) != "AccessDenied" {
+		t.Errorf("the user buys: %v", err)
+	}
+	if _, err := rdsClient(url).DescribeReservedDBInstancesOfferings(t.Context(), nil); err != nil {
+		t.Errorf("the user reads: %v", err)
+	}
+	session := func(role, external string) (*rds.Client, error) {
+		in := &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("me"), Policy: aws.String(allow(`"rds:Purchase*"`))}
+		if external != "" {
+			in.ExternalId = aws.String(external)
+		}
+		out, err := stsClient(url).AssumeRole(t.Context(), in)
+		if err != nil {
+			return nil, err
+		}
+		return rds.NewFromConfig(config(url, aws.Credentials{
+			AccessKeyID: *out.Credentials.AccessKeyId, SecretAccessKey: *out.Credentials.SecretAccessKey, SessionToken: *out.Credentials.SessionToken,
+		})), nil
+	}
+	own := "arn:aws:iam::" + account + ":role/buyer"
+	if _, err := session(own, "tenant-8"); code(err) != "AccessDenied" {
+		t.Errorf("another external id: %v", err)
+	}
+	c, err := session(own, "tenant-7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := buy(t.Context(), c, "x", 1); err != nil {
+		t.Errorf("both policies allow it: %v", err)
+	}
+	if _, err := c.DescribeReservedDBInstances(t.Context(), nil); code(err) != "AccessDenied" {
+		t.Errorf("only the role's allows it: %v", err)
+	}
+	if c, err = session("arn:aws:iam::444455556666:role/buyer", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := buy(t.Context(), c, "y", 1); code(err) != "AccessDenied" {
+		t.Errorf("only the session's allows it: %v", err)
+	}
+	if _, err := New(Options{RolePolicy: map[string]string{account: "{"}}); err == nil {
+		t.Error("accepted a policy that is none")
 	}
 }
