@@ -44,6 +44,32 @@ type (
 	Releaser interface {
 		Release(ctx context.Context, r Request, order cloud.Commitment) error
 	}
+	// Checker asks the cloud what the credentials of a lane may do. The order of
+	// the checks is that of a purchase, and those that cannot be asked because an
+	// earlier one failed are left out.
+	Checker interface {
+		// Check needs an identity of the installation that no line has or will have.
+		Check(ctx context.Context, identity string) []Check
+	}
+)
+
+// Check is one question to the cloud and what came of it. Its texts are fit to be
+// shown to people.
+type Check struct {
+	Of     string // "identity", "clock", "quota", or an action in the words of the cloud's permissions
+	State  CheckState
+	Detail string // one clause
+	Next   string // what to do about it, one clause; empty when there is nothing to do
+}
+
+// CheckState is the result of a check.
+type CheckState string
+
+// The states.
+const (
+	CheckOK       CheckState = "ok"
+	CheckFailed   CheckState = "failed"   // a purchase would fail
+	CheckUnproven CheckState = "unproven" // the cloud does not say
 )
 
 // ReturnTerms are what a cloud's rules say about giving one commitment back.

@@ -93,6 +93,12 @@ type Config struct {
 	// TokenWindow is how long a client token is taken to be remembered, which AWS does
 	// not publish; 0 means 10 minutes.
 	TokenWindow time.Duration
+	// Settle is how long a listing may miss an effect, as it was measured; what is
+	// less than 10 minutes changes nothing.
+	Settle time.Duration
+	// QueueLead is how far ahead an order must at least be to be taken, as it was
+	// measured; 0 means that no limit is known.
+	QueueLead time.Duration
 }
 
 var (
@@ -139,7 +145,7 @@ func newCore(cfg Config, global bool) (*core, error) {
 	if cfg.TokenWindow < 0 {
 		return nil, fmt.Errorf("aws: token window %s: want a positive duration", cfg.TokenWindow)
 	}
-	c := &core{Config: cfg, partition: partitionOf(cfg.Region)}
+	c := &core{Config: cfg, partition: Partition(cfg.Region)}
 	switch m := roleForm.FindStringSubmatch(cfg.RoleARN); {
 	case m != nil && m[2] != string(cfg.Account):
 		return nil, fmt.Errorf("aws: the role is of account %s, not %s", m[2], cfg.Account)
@@ -187,9 +193,9 @@ func (p plainBody) RoundTrip(r *http.Request) (*http.Response, error) {
 // noRedirect hands a redirect to the caller instead of following it.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// partitionOf returns the partition a region is in. The prefixes are those of
+// Partition returns the partition a region is in, such as "aws" or "aws-cn". The prefixes are those of
 // the SDK's own partition table.
-func partitionOf(r cloud.Region) string {
+func Partition(r cloud.Region) string {
 	for _, p := range [...][2]string{
 		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"},
 		{"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"}, {"eusc-", "aws-eusc"},

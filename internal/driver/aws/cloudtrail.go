@@ -60,14 +60,7 @@ func (d audited) Trail(ctx context.Context, _ driver.Request, credential string)
 		return nil, err
 	}
 	var found []cloud.Evidence
-	client := cloudtrail.New(cloudtrail.Options{
-		Region:       string(d.Region),
-		BaseEndpoint: d.baseEndpoint(),
-		Credentials:  frozen(creds),
-		HTTPClient:   d.core.client,
-		HTTPSignerV4: d.signer(),
-		AppID:        appID,
-	})
+	client := d.trailClient(creds)
 	err = pages(ctx, func(ctx context.Context, marker *string) (*string, error) {
 		out, err := client.LookupEvents(ctx, &cloudtrail.LookupEventsInput{
 			LookupAttributes: []types.LookupAttribute{{
@@ -102,6 +95,17 @@ func (d audited) Trail(ctx context.Context, _ driver.Request, credential string)
 		return nil, readError(opLookup, err, creds)
 	}
 	return found, nil
+}
+
+func (c *core) trailClient(creds aws.Credentials) *cloudtrail.Client {
+	return cloudtrail.New(cloudtrail.Options{
+		Region:       string(c.Region),
+		BaseEndpoint: c.baseEndpoint(),
+		Credentials:  frozen(creds),
+		HTTPClient:   c.client,
+		HTTPSignerV4: c.signer(),
+		AppID:        appID,
+	})
 }
 
 // boughtBy returns the id that the record of a purchase names, "" for a request

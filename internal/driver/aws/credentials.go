@@ -21,6 +21,9 @@ func DefaultKeys(ctx context.Context, profile, region string) (aws.CredentialsPr
 	if region == string(Global) {
 		region = globalRegion
 	}
+	if region == string(Global) { // a profile may have to ask STS
+		region = globalRegion
+	}
 	opts := []func(*config.LoadOptions) error{config.WithRegion(region)}
 	if profile != "" {
 		opts = append(opts, config.WithSharedConfigProfile(profile))

@@ -34,6 +34,7 @@ var ec2Shared = product{
 	},
 	form:      ec2Form,
 	unoffered: true,
+	monthly:   true,
 	states: map[string]cloud.CommitmentState{
 		"payment-pending": cloud.Pending,
 		"active":          cloud.Active,
@@ -53,8 +54,9 @@ var ec2Product = func() product {
 	p.guarantee = "EC2 promises nothing about a purchase that is asked for twice, but lets it be ordered for a later second " +
 		"and deleted free of charge until then: what exists for the second of a line is listed, and all but one order is deleted."
 	p.grant = grant{
-		reads:  []string{"ec2:DescribeReservedInstancesOfferings", "ec2:DescribeReservedInstances"},
-		spends: []string{"ec2:PurchaseReservedInstancesOffering"},
+		reads:    []string{"ec2:DescribeReservedInstancesOfferings", "ec2:DescribeReservedInstances"},
+		spends:   []string{"ec2:PurchaseReservedInstancesOffering"},
+		releases: []string{"ec2:DeleteQueuedReservedInstances"},
 	}
 	return p
 }()
@@ -83,7 +85,7 @@ const opRelease = "DeleteQueuedReservedInstances"
 // Release deletes an order that has not fired. One that is not queued any more is
 // an error.
 func (d ec2Regional) Release(ctx context.Context, r driver.Request, order cloud.Commitment) error {
-	return d.release(ctx, r, order, opRelease, "ec2:"+opRelease, func(ctx context.Context, creds aws.Credentials) error {
+	return d.release(ctx, r, order, opRelease, func(ctx context.Context, creds aws.Credentials) error {
 		out, err := ec2API{d.core, types.ScopeRegional}.client(creds).DeleteQueuedReservedInstances(ctx,
 			&ec2.DeleteQueuedReservedInstancesInput{ReservedInstancesIds: []string{order.ID}})
 		if err != nil {
@@ -223,6 +225,25 @@ func (a ec2API) buy(ctx context.Context, client *http.Client, creds aws.Credenti
 		return nil, err
 	}
 	return &item{id: *out.ReservedInstancesId}, nil
+}
+
+// askToBuy asks whether a purchase is permitted. DryRun makes it a question, and
+// the offering does not exist.
+func (a ec2API) askToBuy(ctx context.Context, client *http.Client, creds aws.Credentials) error {
+	_, err := a.client(creds).PurchaseReservedInstancesOffering(ctx, &ec2.PurchaseReservedInstancesOfferingInput{
+		DryRun: aws.Bool(true), ReservedInstancesOfferingId: aws.String(noOffering), InstanceCount: aws.Int32(1),
+	}, func(o *ec2.Options) {
+		o.HTTPClient, o.Retryer = client, aws.NopRetryer{}
+	})
+	return err
+}
+
+// askToRelease asks whether the deletion of an order is permitted.
+func (a ec2API) askToRelease(ctx context.Context, creds aws.Credentials) error {
+	_, err := a.client(creds).DeleteQueuedReservedInstances(ctx, &ec2.DeleteQueuedReservedInstancesInput{
+		DryRun: aws.Bool(true), ReservedInstancesIds: []string{noOffering},
+	})
+	return err
 }
 
 func (a ec2API) attributes(zone *string, instance types.InstanceType, platform types.RIProductDescription,

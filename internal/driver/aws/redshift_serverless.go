@@ -43,7 +43,7 @@ var serverlessProduct = product{
 	},
 	opOfferings: "ListReservationOfferings",
 	opReserved:  "ListReservations",
-	opBuy:       "CreateReservation",
+	opBuy:       "CreateReservation", unsold: "ResourceNotFoundException",
 }
 
 // clientToken is the token of an identity: 128 bits of its hash in the form of a

@@ -12,8 +12,8 @@ import (
 )
 
 // release deletes a queued order of this lane by one operation, with credentials
-// that may do nothing but its action where a role is configured.
-func (d *reserved) release(ctx context.Context, r driver.Request, order cloud.Commitment, operation, action string,
+// that may do nothing else where a role is configured.
+func (d *reserved) release(ctx context.Context, r driver.Request, order cloud.Commitment, operation string,
 	send func(context.Context, aws.Credentials) error) error {
 	fail := func(err error) error { return &driver.Error{Operation: operation, Err: err} }
 	if r.Account != d.Account || order.Lane != d.lane() {
@@ -22,7 +22,7 @@ func (d *reserved) release(ctx context.Context, r driver.Request, order cloud.Co
 	if order.State != cloud.Queued {
 		return fail(fmt.Errorf("order %s is %s, not queued", order.ID, order.State))
 	}
-	creds, err := d.releaseCredentials(ctx, action)
+	creds, err := d.releaseCredentials(ctx)
 	if err != nil {
 		return err
 	}
@@ -31,10 +31,10 @@ func (d *reserved) release(ctx context.Context, r driver.Request, order cloud.Co
 	return send(ctx, creds)
 }
 
-func (d *reserved) releaseCredentials(ctx context.Context, action string) (aws.Credentials, error) {
+func (d *reserved) releaseCredentials(ctx context.Context) (aws.Credentials, error) {
 	if d.role == "" {
 		return d.base(ctx)
 	}
-	creds, _, err := d.assume(ctx, releaseSession, grant{reads: []string{action}}, time.Time{})
+	creds, _, err := d.assume(ctx, releaseSession, grant{reads: d.grant.releases}, time.Time{})
 	return creds, err
 }

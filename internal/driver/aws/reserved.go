@@ -60,6 +60,15 @@ type product struct {
 	tagged bool
 	// unoffered: a reservation does not say of which offering it is.
 	unoffered bool
+	// monthly: the quota counts what started in the calendar month, UTC, by scope;
+	// elsewhere it counts what is pending or active.
+	monthly bool
+	// unsold is the code by which a purchase says that there is no such offering,
+	// where that is not noOffering.
+	unsold string
+	// measured gives a request the unit and the least quantity of the service; nil
+	// where one is a unit.
+	measured func(*driver.Request)
 	// states are the states of a reservation in the service's words.
 	states map[string]cloud.CommitmentState
 	// Operations as they stand on the wire, and the codes by which the two
@@ -138,7 +147,7 @@ func CheckReservationID(identity string) error {
 // Info returns the facts of the service.
 func (d *reserved) Info() driver.Info {
 	info := driver.Info{
-		Lane: d.lane(), Class: d.class, Life: d.life(), Settle: settleTime, Answer: d.Answer, Lists: !d.byID(),
+		Lane: d.lane(), Class: d.class, Life: d.life(), Settle: max(settleTime, d.Settle), Answer: d.Answer, Lists: !d.byID(),
 		Attributes: slices.Clone(d.attributes), Guarantee: d.guarantee,
 	}
 	if d.class == cloud.ClassToken || d.class == cloud.ClassUnlisted {
@@ -372,6 +381,8 @@ func (d *reserved) checkOrder(r driver.Request) error {
 		return fmt.Errorf("fire time %s: %s wants one only where purchases are queued", r.FireAt, d.title)
 	case queued && !r.FireAt.Equal(r.FireAt.Truncate(time.Second)):
 		return errors.New("the fire time is not a whole second")
+	case queued && r.FireAt.Before(d.now().Add(d.QueueLead)):
+		return fmt.Errorf("the order would fire at %s, and the account was measured to take orders only %s ahead", r.FireAt.UTC().Format(time.RFC3339), d.QueueLead)
 	case queued && !r.FireAt.After(r.Deadline):
 		return errors.New("the order would fire while the request may still arrive")
 	}

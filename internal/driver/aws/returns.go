@@ -79,7 +79,7 @@ func (d savingsPlans) Return(ctx context.Context, r driver.Request, c cloud.Comm
 	case r.Identity == "":
 		return unsent(ev, errors.New("a return without a token"))
 	}
-	s, err := d.open(ctx, r, grant{spends: []string{"savingsplans:" + opReturnPlan}})
+	s, err := d.open(ctx, r, grant{spends: d.grant.returns})
 	if err != nil {
 		return unsent(ev, err)
 	}

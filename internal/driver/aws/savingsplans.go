@@ -38,6 +38,7 @@ const (
 	planFamily   = "family"     // of type EC2Instance only
 	planRegion   = "ec2_region" // of type EC2Instance only
 	opDeletePlan = "DeleteQueuedSavingsPlan"
+	noPlan       = "ResourceNotFoundException"
 )
 
 var savingsPlansProduct = product{
@@ -56,11 +57,18 @@ var savingsPlansProduct = product{
 	grant: grant{
 		reads:  []string{"savingsplans:DescribeSavingsPlansOfferings", "savingsplans:DescribeSavingsPlans"},
 		spends: []string{"savingsplans:CreateSavingsPlan", "savingsplans:TagResource"},
+
+		releases: []string{"savingsplans:" + opDeletePlan},
+		returns:  []string{"savingsplans:" + opReturnPlan},
 	},
 	form:   jsonForm,
 	tagged: true,
 	arn:    [2]string{"savingsplans", "savingsplan/"},
 	most:   mostCommitment,
+	unsold: noPlan,
+	measured: func(r *driver.Request) {
+		r.Offering.Unit, r.Quantity = money.MustParse(planUnit, "USD"), leastCommitment
+	},
 	allows: allowsPlan,
 	states: map[string]cloud.CommitmentState{
 		"queued":          cloud.Queued,
@@ -125,7 +133,7 @@ func upfrontOf(o cloud.Offering, quantity int64) (string, error) {
 // Release deletes an order that has not fired. One that is not queued any more is
 // an error.
 func (d savingsPlans) Release(ctx context.Context, r driver.Request, order cloud.Commitment) error {
-	return d.release(ctx, r, order, opDeletePlan, "savingsplans:"+opDeletePlan, func(ctx context.Context, creds aws.Credentials) error {
+	return d.release(ctx, r, order, opDeletePlan, func(ctx context.Context, creds aws.Credentials) error {
 		_, err := savingsPlansAPI{d.core}.client(creds).DeleteQueuedSavingsPlan(ctx,
 			&savingsplans.DeleteQueuedSavingsPlanInput{SavingsPlanId: aws.String(order.ID)})
 		if err != nil {
@@ -136,6 +144,18 @@ func (d savingsPlans) Release(ctx context.Context, r driver.Request, order cloud
 }
 
 type savingsPlansAPI struct{ *core }
+
+// askToReturn asks to give back a plan that does not exist.
+func (a savingsPlansAPI) askToReturn(ctx context.Context, creds aws.Credentials) error {
+	_, err := a.client(creds).ReturnSavingsPlan(ctx, &savingsplans.ReturnSavingsPlanInput{SavingsPlanId: aws.String(noOffering)})
+	return err
+}
+
+// askToRelease asks for the deletion of an order that does not exist.
+func (a savingsPlansAPI) askToRelease(ctx context.Context, creds aws.Credentials) error {
+	_, err := a.client(creds).DeleteQueuedSavingsPlan(ctx, &savingsplans.DeleteQueuedSavingsPlanInput{SavingsPlanId: aws.String(noOffering)})
+	return err
+}
 
 // client leaves the correction of clock skew on, which this version of the SDK
 // cannot turn off; the signer takes no notice of it.

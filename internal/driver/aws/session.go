@@ -26,6 +26,8 @@ const (
 	readSession = "bursar-read"
 	// releaseSession is the session name of deletions of queued orders.
 	releaseSession = "bursar-release"
+	// checkSession is the session name of checks, which can buy nothing.
+	checkSession = "bursar-check"
 	// maxSessions bounds the attempts between Quote and Purchase. The oldest is
 	// forgotten first; its Purchase then sends nothing.
 	maxSessions = 256
@@ -107,30 +109,23 @@ type reader struct {
 
 // grant is what a session may do, in IAM action names.
 type grant struct {
-	reads  []string
-	spends []string // allowed before the deadline of the attempt only
+	reads    []string
+	spends   []string // allowed before the deadline of the attempt only; the first is the purchase
+	releases []string // deletions of orders that have not fired, in sessions of their own
+	returns  []string // of what was bought, in sessions of their own
 }
 
 // policy writes the session policy. A session can do what both its role and
 // this policy allow. The deadline is rounded down to the second, so AWS never
 // accepts what Bursar already holds for dead.
 func (g grant) policy(deadline time.Time) (string, error) {
-	type statement struct {
-		Effect    string
-		Action    []string
-		Resource  string
-		Condition map[string]map[string]string `json:",omitempty"`
-	}
-	list := []statement{{Effect: "Allow", Action: append([]string{"sts:GetCallerIdentity"}, g.reads...), Resource: "*"}}
+	p := newPolicy(Statement{Effect: allow, Action: append([]string{"sts:GetCallerIdentity"}, g.reads...), Resource: texts{"*"}})
 	if !deadline.IsZero() {
-		list = append(list, statement{Effect: "Allow", Action: g.spends, Resource: "*",
-			Condition: map[string]map[string]string{"DateLessThan": {
-				"aws:CurrentTime": deadline.UTC().Truncate(time.Second).Format(time.RFC3339)}}})
+		p.Statement = append(p.Statement, Statement{Effect: allow, Action: g.spends, Resource: texts{"*"},
+			Condition: map[string]map[string]texts{"DateLessThan": {
+				"aws:CurrentTime": {deadline.UTC().Truncate(time.Second).Format(time.RFC3339)}}}})
 	}
-	text, err := json.Marshal(struct {
-		Version   string
-		Statement []statement
-	}{"2012-10-17", list})
+	text, err := json.Marshal(p)
 	return string(text), err
 }
 

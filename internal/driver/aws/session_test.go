@@ -238,7 +238,7 @@ func TestConfig(t *testing.T) {
 	for region, want := range map[cloud.Region]string{
 		"eu-west-1": "aws", "us-east-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "eusc-de-east-1": "aws-eusc",
 	} {
-		if got := partitionOf(region); got != want {
+		if got := Partition(region); got != want {
 			t.Errorf("%s is in %s, want %s", region, got, want)
 		}
 	}
