@@ -58,6 +58,19 @@ type BudgetPeriod struct {
 	Spent    int64
 }
 
+type Calibration struct {
+	ID       string
+	Provider string
+	Account  string
+	Region   string
+	Service  string
+	Name     string
+	Value    int64
+	Holds    int64
+	Detail   string
+	At       int64
+}
+
 type Decision struct {
 	ID        string
 	PlanID    string
@@ -244,6 +257,22 @@ type Receipt struct {
 type Transition struct {
 	FromState string
 	ToState   string
+}
+
+type Trial struct {
+	ID         string
+	Provider   string
+	Account    string
+	Region     string
+	Service    string
+	Experiment string
+	FireAt     int64
+	Token      string
+	Offering   string
+	Before     string
+	OrderID    string
+	StartedAt  int64
+	ClosedAt   int64
 }
 
 type Undo struct {

@@ -401,3 +401,41 @@ CREATE TABLE finding (
   CHECK (last_seen >= first_seen)
 );
 CREATE UNIQUE INDEX finding_one_open ON finding (provider, account, region, service, commitment_id, kind) WHERE closed_at = 0;
+
+-- 9. What was measured of the clouds, and the orders that it took.
+
+-- An order that an experiment places. It is queued at least 30 days ahead, and it
+-- is open until its deletion was seen.
+CREATE TABLE trial (
+  id         TEXT PRIMARY KEY,
+  provider   TEXT NOT NULL,
+  account    TEXT NOT NULL,
+  region     TEXT NOT NULL,
+  service    TEXT NOT NULL,
+  experiment TEXT NOT NULL,
+  fire_at    BIGINT NOT NULL,
+  token      TEXT NOT NULL,
+  offering   TEXT NOT NULL,
+  before     TEXT NOT NULL,
+  order_id   TEXT NOT NULL DEFAULT '',
+  started_at BIGINT NOT NULL,
+  closed_at  BIGINT NOT NULL DEFAULT 0,
+  CHECK (fire_at >= started_at + 2592000000000)
+);
+CREATE UNIQUE INDEX trial_one_second ON trial (provider, account, region, service, fire_at);
+
+-- One result of an experiment. value is a duration in microseconds, where the result
+-- is one.
+CREATE TABLE calibration (
+  id       TEXT PRIMARY KEY,
+  provider TEXT NOT NULL,
+  account  TEXT NOT NULL,
+  region   TEXT NOT NULL,
+  service  TEXT NOT NULL,
+  name     TEXT NOT NULL CHECK (name IN ('start_second', 'queue_lead', 'visibility', 'deletion', 'deadline', 'signature_age', 'trail_delay', 'throttle', 'token_life', 'token_changed')),
+  value    BIGINT NOT NULL CHECK (value >= 0),
+  holds    BIGINT NOT NULL CHECK (holds IN (0, 1)),
+  detail   TEXT NOT NULL,
+  at       BIGINT NOT NULL
+);
+CREATE INDEX calibration_account ON calibration (provider, account, id);

@@ -776,3 +776,62 @@ CREATE TRIGGER finding_frozen BEFORE UPDATE ON finding
     OR NEW.first_seen IS NOT OLD.first_seen OR OLD.closed_at > 0
 BEGIN SELECT RAISE(ABORT, 'what a finding is about is frozen, and a closed one is never changed'); END;
 -- +goose StatementEnd
+
+-- 9. What was measured of the clouds, and the orders that it took.
+
+-- An order that an experiment places. It is queued at least 30 days ahead, and it
+-- is open until its deletion was seen.
+CREATE TABLE trial (
+  id         TEXT PRIMARY KEY,
+  provider   TEXT NOT NULL,
+  account    TEXT NOT NULL,
+  region     TEXT NOT NULL,
+  service    TEXT NOT NULL,
+  experiment TEXT NOT NULL,
+  fire_at    INTEGER NOT NULL,
+  token      TEXT NOT NULL,
+  offering   TEXT NOT NULL,
+  before     TEXT NOT NULL,
+  order_id   TEXT NOT NULL DEFAULT '',
+  started_at INTEGER NOT NULL,
+  closed_at  INTEGER NOT NULL DEFAULT 0,
+  CHECK (fire_at >= started_at + 2592000000000)
+) STRICT;
+CREATE UNIQUE INDEX trial_one_second ON trial (provider, account, region, service, fire_at);
+
+-- One result of an experiment. value is a duration in microseconds, where the result
+-- is one.
+CREATE TABLE calibration (
+  id       TEXT PRIMARY KEY,
+  provider TEXT NOT NULL,
+  account  TEXT NOT NULL,
+  region   TEXT NOT NULL,
+  service  TEXT NOT NULL,
+  name     TEXT NOT NULL CHECK (name IN ('start_second', 'queue_lead', 'visibility', 'deletion', 'deadline', 'signature_age', 'trail_delay', 'throttle', 'token_life', 'token_changed')),
+  value    INTEGER NOT NULL CHECK (value >= 0),
+  holds    INTEGER NOT NULL CHECK (holds IN (0, 1)),
+  detail   TEXT NOT NULL,
+  at       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX calibration_account ON calibration (provider, account, id);
+
+-- +goose StatementBegin
+CREATE TRIGGER trial_no_delete BEFORE DELETE ON trial
+BEGIN SELECT RAISE(ABORT, 'rows of trial are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER calibration_no_delete BEFORE DELETE ON calibration
+BEGIN SELECT RAISE(ABORT, 'rows of calibration are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER calibration_append_only BEFORE UPDATE ON calibration
+BEGIN SELECT RAISE(ABORT, 'rows of calibration are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER trial_frozen BEFORE UPDATE ON trial
+  WHEN NEW.id IS NOT OLD.id OR NEW.provider IS NOT OLD.provider OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region
+    OR NEW.service IS NOT OLD.service OR NEW.experiment IS NOT OLD.experiment OR NEW.fire_at IS NOT OLD.fire_at OR NEW.token IS NOT OLD.token
+    OR NEW.offering IS NOT OLD.offering OR NEW.before IS NOT OLD.before OR NEW.started_at IS NOT OLD.started_at
+    OR NEW.order_id IS NOT OLD.order_id AND OLD.order_id IS NOT '' OR OLD.closed_at > 0
+BEGIN SELECT RAISE(ABORT, 'what a trial orders is frozen, and a closed one is never changed'); END;
+-- +goose StatementEnd
