@@ -126,6 +126,11 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	measured, err := db.Calibrations(ctx)
+	if err != nil {
+		return nil, errors.Join(err, c.close(), db.Close())
+	}
+	c.constants = calibrated(measured)
 	if err := db.DeclareExclusive(ctx, cfg.exclusive()); err != nil {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}

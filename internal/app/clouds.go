@@ -22,6 +22,8 @@ type clouds struct {
 	configured map[cloud.Account]Account // of the configuration; the live ones only when live
 	simulator  *simulator                // nil when live
 	now        func() time.Time
+	// constants follow from what was measured in each account.
+	constants map[cloud.Account]calibration
 
 	mu       sync.Mutex
 	services map[cloud.Lane]driver.Service // kept: a driver holds the sessions of its attempts
@@ -87,36 +89,49 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 		}
 		return nil, fmt.Errorf("%s %s cannot be bought yet: use %s", lane.Provider, lane.Service, strings.Join(names, ", "))
 	}
-	a, ok := c.configured[lane.Account]
-	cfg := aws.Config{Account: lane.Account, Region: lane.Region, Now: c.now, QueueSavingsPlans: a.QueueSavingsPlans}
+	cfg, err := c.config(lane.Account, lane.Region)
+	if err != nil {
+		return nil, err
+	}
+	return aws.Open(lane.Service, cfg)
+}
+
+// config is how the driver of an account and region is configured.
+func (c *clouds) config(account cloud.Account, region cloud.Region) (aws.Config, error) {
+	a, ok := c.configured[account]
+	k := c.constants[account]
+	cfg := aws.Config{
+		Account: account, Region: region, Now: c.now, QueueSavingsPlans: a.QueueSavingsPlans,
+		Settle: k.settle, TokenWindow: k.window, QueueLead: k.queueLead,
+	}
 	if c.simulator != nil {
-		known := slices.IndexFunc(c.simulator.accounts, func(a simAccount) bool { return a.ID == string(lane.Account) })
+		known := slices.IndexFunc(c.simulator.accounts, func(a simAccount) bool { return a.ID == string(account) })
 		if known < 0 {
 			ids := make([]string, len(c.simulator.accounts))
 			for i, a := range c.simulator.accounts {
 				ids[i] = a.ID
 			}
-			return nil, fmt.Errorf("account %s is neither configured with live: true nor simulated: the simulator has %s",
-				lane.Account, strings.Join(ids, ", "))
+			return cfg, fmt.Errorf("account %s is neither configured with live: true nor simulated: the simulator has %s",
+				account, strings.Join(ids, ", "))
 		}
-		if regions := c.simulator.accounts[known].Regions; aws.HasRegions(lane.Service) && !slices.Contains(regions, string(lane.Region)) {
-			return nil, fmt.Errorf("region %s is not simulated: the simulator has %s", lane.Region, strings.Join(regions, ", "))
+		if regions := c.simulator.accounts[known].Regions; region != aws.Global && !slices.Contains(regions, string(region)) {
+			return cfg, fmt.Errorf("region %s is not simulated: the simulator has %s", region, strings.Join(regions, ", "))
 		}
 		cfg.Endpoint = c.simulator.url
-		cfg.Credentials = aws.StaticKeys(string(lane.Account), simSecret)
-		cfg.RoleARN = "arn:aws:iam::" + string(lane.Account) + ":role/bursar"
-		return aws.Open(lane.Service, cfg)
+		cfg.Credentials = aws.StaticKeys(string(account), simSecret)
+		cfg.RoleARN = "arn:aws:iam::" + string(account) + ":role/bursar"
+		return cfg, nil
 	}
 	if !ok {
-		return nil, fmt.Errorf("account %s is not configured with live: true, and with a live account nothing is simulated", lane.Account)
+		return cfg, fmt.Errorf("account %s is not configured with live: true, and with a live account nothing is simulated", account)
 	}
-	base, err := aws.DefaultKeys(context.Background(), a.Profile, string(lane.Region))
+	base, err := aws.DefaultKeys(context.Background(), a.Profile, string(region))
 	if err != nil {
-		return nil, fmt.Errorf("credentials for account %s: %w", lane.Account, err)
+		return cfg, fmt.Errorf("credentials for account %s: %w", account, err)
 	}
 	cfg.Credentials, cfg.RoleARN, cfg.ExternalID = base, a.RoleARN, a.ExternalID
 	cfg.OpenSearchNamesUnique = a.OpenSearchNamesUnique
-	return aws.Open(lane.Service, cfg)
+	return cfg, nil
 }
 
 func openClouds(ctx context.Context, cfg Config, endpoint, statePath string) (*clouds, error) {

@@ -123,6 +123,7 @@ kept in a ledger. Without a live account everything happens on simulated clouds.
 
   bursar demo --once                     watch a whole rehearsal
   bursar init                            create a ledger in this directory
+  bursar doctor                          what would make a purchase fail
   bursar budget set NAME --cap AMOUNT    cap what may be approved
   bursar plan create -f FILE             price what you would like to buy
   bursar approve PLAN                    look at it, then type its total
@@ -158,7 +159,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 	}
 	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(),
 		sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
-		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.prove(), sh.sim(), sh.version())
+		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.doctor(), sh.accounts(), sh.prove(), sh.sim(), sh.version())
 	return root
 }
 

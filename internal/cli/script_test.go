@@ -268,6 +268,10 @@ var apiTypes = map[string]func() any{
 	"Purchasing":   func() any { return new(api.Purchasing) },
 	"Budget":       func() any { return new(api.Budget) },
 	"Budgets":      func() any { return new([]api.Budget) },
+	"Calibrations": func() any { return new([]api.Calibration) },
+	"Doctor":       func() any { return new(api.Doctor) },
+	"Policies":     func() any { return new([]api.AccountPolicy) },
+	"Members":      func() any { return new([]api.Member) },
 	"Audit":        func() any { return new(api.Audit) },
 }
 
