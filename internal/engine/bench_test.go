@@ -29,7 +29,6 @@ func BenchmarkThroughput(b *testing.B) {
 		o := roomy
 		o.Latency = 20 * time.Millisecond
 		w := newWorld(b, o)
-		w.engine.Workers = 64
 		p := w.approved(drillDrafts(w.sim, aws.RDS, lines)...)
 		b.StartTimer()
 		if err := w.engine.Run(b.Context(), engine.RunOptions{Plan: p.ID, Patience: time.Minute}); err != nil {
