@@ -36,7 +36,7 @@ func (rules Rules) answer(row *Row, ev Answered, now time.Time) (Change, error) 
 
 	case e.Outcome == cloud.Accepted:
 		c := stay(row)
-		c.LookAt, c.Reason = now.Add(ReadRetry), "accepted by the cloud; following it"
+		c.LookAt, c.Reason = now, "accepted by the cloud; following it"
 		return record(c, AttemptAccepted), nil
 
 	case e.Outcome == cloud.Bought && e.Commitment != nil:

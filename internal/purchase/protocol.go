@@ -161,9 +161,11 @@ func (p *Protocol) work(ctx context.Context, row *Row) error {
 	if done {
 		return err
 	}
-	found, err := p.Market.Find(ctx, intent, row.lookSince(p.Now()))
-	if err != nil {
-		return p.postpone(ctx, row, err)
+	var found []cloud.Evidence
+	if !errors.Is(running, errRunning) || !p.Now().Before(row.SettledAt()) {
+		if found, err = p.Market.Find(ctx, intent, row.lookSince(p.Now())); err != nil {
+			return p.postpone(ctx, row, err)
+		}
 	}
 	now := p.Now()
 	if running != nil && len(commitments(found)) == 0 {

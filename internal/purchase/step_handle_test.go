@@ -25,7 +25,7 @@ func TestAHandleIsFollowed(t *testing.T) {
 	}
 	cases := []stepCase{
 		{name: "accepted", row: armedOnce(classH), ev: answered(1, cloud.Accepted), now: now, to: Armed, attempts: map[int]AttemptState{1: AttemptAccepted},
-			reason: "accepted by the cloud; following it", lookAt: now.Add(ReadRetry), evidence: 1},
+			reason: "accepted by the cloud; following it", lookAt: now, evidence: 1},
 		{name: "accepted, called off", row: armedOnce(classH, calledOff), ev: answered(1, cloud.Accepted), now: now, to: Armed, attempts: map[int]AttemptState{1: AttemptAccepted},
 			reason: "following it", evidence: 1},
 		{name: "bought", row: row, ev: bought(func(*cloud.Commitment) {}), now: now, rule: "T4", to: Purchased, attempts: map[int]AttemptState{1: AttemptSucceeded}, receipt: 1, evidence: 1},
