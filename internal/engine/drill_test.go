@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -157,7 +158,7 @@ func (w *world) reads() (all map[[2]string]bool, wire string) {
 // and workers, processes of their own, are killed wherever they happen to be.
 // Then another finishes, with a person beside it. What the cloud holds must be what
 // the ledger says, and only lines of a service that knows purchases by nothing may
-// ask the person, or be left to one with a reason.
+// ask the person.
 func TestDrill(t *testing.T) {
 	seed := rand.Uint64()
 	if text := os.Getenv(drillSeed); text != "" {
@@ -249,7 +250,9 @@ func drill(t *testing.T, service cloud.Service, seed uint64) {
 }
 
 // judge is a person who knows what was bought, and decides about a line that says
-// why it needs one.
+// why it needs one. A reservation whose payment failed may be shown as something that
+// nobody can read: it is declared foreign, or it would stop the other lines of its
+// lane as an item that nothing explains.
 func (w *world) judge(l purchase.Line) {
 	w.t.Helper()
 	if !l.Class.Locks() || l.Reason == "" {
@@ -257,8 +260,17 @@ func (w *world) judge(l purchase.Line) {
 	}
 	r := engine.Resolution{Choice: purchase.NotBought, Second: "hopper", Comment: "drill"}
 	for _, e := range w.sim.Ledger() {
-		if e.State != "payment-failed" && strings.Contains(e.Session, strings.ToLower(string(l.ID))) {
+		switch {
+		case !strings.Contains(e.Session, strings.ToLower(string(l.ID))):
+		case e.State != "payment-failed":
 			r.Choice, r.Commitment = purchase.Adopt, e.ID
+		default:
+			_, err := w.resolve(l, engine.Resolution{Choice: engine.DeclareForeign, Commitment: e.ID, Comment: "never paid"})
+			if err == nil {
+				return // it is looked at once more, or decided in the next round
+			} else if !errors.Is(err, purchase.ErrNotListed) {
+				w.t.Errorf("line %d: %v", l.Number, err)
+			}
 		}
 	}
 	if _, err := w.resolve(l, r); err != nil { // too early, or the listing misses it: later
@@ -309,8 +321,6 @@ func (w *world) tally(p *purchase.Plan) {
 		case l.State == purchase.Purchased && !named(held[l.ID], receipts[l.ID]):
 			wrong = fmt.Sprintf("has the receipt of %s", receipts[l.ID])
 		case l.State == purchase.Purchased:
-		case l.State == purchase.NeedsReapproval && l.Class.Locks() && l.Reason != "" && owned == 0:
-			// Something in its lane is explained by nothing; a person has to say.
 		case owned > 0:
 			wrong = "was bought and the ledger does not know"
 		case l.State != purchase.Failed || l.Reason == "":
