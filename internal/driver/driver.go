@@ -74,6 +74,9 @@ type Info struct {
 	Settle time.Duration
 	// Window is how long the cloud is proven to remember a token, class A; else zero.
 	Window time.Duration
+	// Lead is how far ahead an order must be to be taken, class Q; zero if that is not
+	// known.
+	Lead time.Duration
 	// Lists: Find reads the whole inventory of the lane, whatever it is asked for,
 	// so one look can serve many requests.
 	Lists bool

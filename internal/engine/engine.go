@@ -91,7 +91,7 @@ func (m market) Facts(l purchase.Line) (purchase.Facts, error) {
 		return purchase.Facts{}, fmt.Errorf("%s is of class %s now and was of class %s when the plan was made: make a new plan, or change the configuration back",
 			lane, info.Class, l.Class)
 	}
-	return purchase.Facts{Class: info.Class, Life: info.Life, Settle: info.Settle, Answer: info.Answer, Window: info.Window}, nil
+	return purchase.Facts{Class: info.Class, Life: info.Life, Settle: info.Settle, Answer: info.Answer, Window: info.Window, Lead: info.Lead}, nil
 }
 
 func world(simulated bool) string {

@@ -64,7 +64,7 @@ func (rules Rules) arm(row *Row, ev Checked, now time.Time) (Change, error) {
 			a.Before = first.Before // a request that is repeated may have had its effect already
 		}
 	case row.Line.Class == cloud.ClassQueued:
-		a.FireAt = fireAt(now, ev.Nonce)
+		a.FireAt = fireAt(now, ev.Facts.Lead, ev.Nonce)
 		a.Intent.FireAt = a.FireAt
 		if live, deleted := orders(a, ev.Found); len(live)+len(deleted) > 0 {
 			c := stay(row) // the second is taken; another nonce picks another one

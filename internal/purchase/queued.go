@@ -14,8 +14,8 @@ import (
 // is its identity; doubt is resolved while nothing is owed.
 
 const (
-	// lead is how far ahead a purchase is queued: long enough for every request to
-	// be dead and visible, and for a person to call it off.
+	// lead is how far ahead a purchase is queued at least: long enough for every
+	// request to be dead and visible, and for a person to call it off.
 	lead = 2 * time.Hour
 	// LastCall is how long before its second an order can no longer be deleted safely.
 	LastCall = 10 * time.Minute
@@ -28,12 +28,12 @@ const (
 
 // fireAt picks the second of an attempt from its nonce, so that two attempts of
 // one lane rarely want the same one; the ledger refuses a second taker.
-func fireAt(now time.Time, nonce string) time.Time {
+func fireAt(now time.Time, least time.Duration, nonce string) time.Time {
 	h := uint32(2166136261)
 	for i := range len(nonce) {
 		h = (h ^ uint32(nonce[i])) * 16777619
 	}
-	return now.Add(lead).Truncate(time.Second).Add(time.Duration(1+h%1800) * time.Second)
+	return now.Add(max(lead, least)).Truncate(time.Second).Add(time.Duration(1+h%1800) * time.Second)
 }
 
 // orders returns what is listed for the second of an attempt, deleted orders

@@ -31,6 +31,8 @@ type Facts struct {
 	Answer time.Duration // bound of one purchase call
 	// Window is how long the cloud is proven to remember a token, class A.
 	Window time.Duration
+	// Lead is how far ahead the cloud takes an order at least, class Q.
+	Lead time.Duration
 }
 
 // Event is a fact about a line. The events are Checked, Answered, Looked, Decided

@@ -35,8 +35,8 @@ func order(id string, state cloud.CommitmentState, changes ...func(*cloud.Commit
 func TestTheSecondOfAnOrderIsTwoFullHoursToTwoAndAHalfAhead(t *testing.T) {
 	seconds := map[time.Duration]bool{}
 	for i := range 30_000 {
-		at := fireAt(t0, fmt.Sprintf("nonce-%d", i))
-		if again := fireAt(t0, fmt.Sprintf("nonce-%d", i)); !at.Equal(again) {
+		at := fireAt(t0, 0, fmt.Sprintf("nonce-%d", i))
+		if again := fireAt(t0, 0, fmt.Sprintf("nonce-%d", i)); !at.Equal(again) {
 			t.Fatalf("one nonce picks %s and %s", at, again)
 		}
 		seconds[at.Sub(t0.Add(2*time.Hour))] = true
@@ -54,7 +54,7 @@ func TestTheSecondOfAnOrderIsTwoFullHoursToTwoAndAHalfAhead(t *testing.T) {
 	late := t0.Add(time.Second - 1)
 	for i := range 30_000 {
 		nonce := fmt.Sprintf("nonce-%d", i)
-		if at := fireAt(late, nonce); !at.Equal(fireAt(t0, nonce)) || at.Sub(late) <= 2*time.Hour {
+		if at := fireAt(late, 0, nonce); !at.Equal(fireAt(t0, 0, nonce)) || at.Sub(late) <= 2*time.Hour {
 			t.Fatalf("at %s, %s is picked", late, at)
 		}
 	}
@@ -63,7 +63,7 @@ func TestTheSecondOfAnOrderIsTwoFullHoursToTwoAndAHalfAhead(t *testing.T) {
 func TestOrdersOfOneMomentRarelyWantOneSecond(t *testing.T) {
 	seconds := map[time.Time]bool{}
 	for i := range 100 {
-		seconds[fireAt(t0, fmt.Sprintf("01JNB3XQZ5W8Y2K7M4T6R9V%03d", i))] = true
+		seconds[fireAt(t0, 0, fmt.Sprintf("01JNB3XQZ5W8Y2K7M4T6R9V%03d", i))] = true
 	}
 	if len(seconds) < 90 {
 		t.Errorf("100 nonces want %d seconds", len(seconds))
@@ -71,7 +71,7 @@ func TestOrdersOfOneMomentRarelyWantOneSecond(t *testing.T) {
 }
 
 func TestASecondThatIsTakenIsNotUsed(t *testing.T) {
-	at := fireAt(t0, "fresh")
+	at := fireAt(t0, 0, "fresh")
 	ready := lineIn(Ready, classQ)
 	holding := func(c cloud.Commitment) Checked { return checkedAt(t0, found(c)) }
 	runSteps(t, []stepCase{
@@ -85,6 +85,18 @@ func TestASecondThatIsTakenIsNotUsed(t *testing.T) {
 	c, err := DefaultRules.Step(ready, checkedAt(t0), t0)
 	if err != nil || !c.Arm.FireAt.Equal(at) || !c.Arm.Intent.FireAt.Equal(at) {
 		t.Errorf("armed for %s, the request says %s, want %s (%v)", c.Arm.FireAt, c.Arm.Intent.FireAt, at, err)
+	}
+}
+
+// Where an account was measured to take orders only further ahead, they are placed
+// there, and never nearer than the rules have it.
+func TestAnOrderIsAsFarAheadAsTheCloudWants(t *testing.T) {
+	for least, want := range map[time.Duration]time.Duration{0: lead, time.Hour: lead, 48 * time.Hour: 48 * time.Hour} {
+		ev := checkedAt(t0, func(ev *Checked) { ev.Facts.Lead = least })
+		c, err := DefaultRules.Step(lineIn(Ready, classQ), ev, t0)
+		if err != nil || c.Arm.FireAt.Sub(t0) <= want || c.Arm.FireAt.Sub(t0) > want+time.Hour {
+			t.Errorf("at least %s ahead: armed for %s, %v", least, c.Arm.FireAt, err)
+		}
 	}
 }
 

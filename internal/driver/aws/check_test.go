@@ -247,6 +247,9 @@ func TestMeasuredConstants(t *testing.T) {
 		}
 	}
 	d := w.open(t, func(c *Config) { c.QueueLead = 24 * time.Hour })
+	if got := d.Info().Lead; got != 24*time.Hour {
+		t.Errorf("orders are %s ahead", got)
+	}
 	r := w.request(d)
 	if _, err := d.Quote(t.Context(), r); err != nil {
 		t.Fatal(err)

@@ -150,6 +150,9 @@ func (d *reserved) Info() driver.Info {
 		Lane: d.lane(), Class: d.class, Life: d.life(), Settle: max(settleTime, d.Settle), Answer: d.Answer, Lists: !d.byID(),
 		Attributes: slices.Clone(d.attributes), Guarantee: d.guarantee,
 	}
+	if d.class == cloud.ClassQueued {
+		info.Lead = d.QueueLead
+	}
 	if d.class == cloud.ClassToken || d.class == cloud.ClassUnlisted {
 		info.Window = d.TokenWindow
 	}
