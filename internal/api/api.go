@@ -75,6 +75,10 @@ type Line struct {
 	Price      Price             `json:"price"`
 	Class      string            `json:"identity_class"`
 	Note       string            `json:"note,omitempty"`
+	Purpose    string            `json:"purpose,omitempty"`
+	// Tags are what its purchase is tagged with, where the service takes tags. Until
+	// the plan is approved {approvers} stays.
+	Tags       map[string]string `json:"tags"`
 	Simulated  bool              `json:"simulated"`
 	Generation int               `json:"generation"`
 	Attempts   int               `json:"attempts"`
@@ -109,17 +113,19 @@ type LineHistory struct {
 
 // Attempt is one right to send one request.
 type Attempt struct {
-	N          int        `json:"n"`
-	Generation int        `json:"generation"`
-	Identity   string     `json:"identity"`
-	Credential string     `json:"credential,omitempty"` // masked
-	State      string     `json:"state"`
-	Outcome    string     `json:"outcome"`
-	Code       string     `json:"code,omitempty"`
-	ArmedAt    time.Time  `json:"armed_at"`
-	Deadline   time.Time  `json:"deadline"`
-	SettledAt  time.Time  `json:"settled_at"`
-	EndedAt    *time.Time `json:"ended_at,omitempty"`
+	N          int    `json:"n"`
+	Generation int    `json:"generation"`
+	Identity   string `json:"identity"`
+	Credential string `json:"credential,omitempty"` // masked
+	// Tags are those of the stored request.
+	Tags      map[string]string `json:"tags"`
+	State     string            `json:"state"`
+	Outcome   string            `json:"outcome"`
+	Code      string            `json:"code,omitempty"`
+	ArmedAt   time.Time         `json:"armed_at"`
+	Deadline  time.Time         `json:"deadline"`
+	SettledAt time.Time         `json:"settled_at"`
+	EndedAt   *time.Time        `json:"ended_at,omitempty"`
 }
 
 // Evidence is one fact from the cloud about a line.
@@ -155,6 +161,7 @@ type PlanRequest struct {
 	Coverage   int    // per cent of each count; 0 and 100 take all
 	MaxTotal   string // "25000 USD"; "" is no cap
 	MaxMonthly string
+	Purpose    string // of lines that say none
 	Supersedes string // id of the plan that the new version replaces; "" begins a new plan
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/engine"
+	"bursar/internal/purchase"
 	"bursar/internal/store"
 )
 
@@ -35,6 +36,7 @@ type App struct {
 	clouds *clouds
 	engine *engine.Engine
 	rules  engine.ApprovalRules // for plans that are made from now on
+	tags   purchase.Tags        // likewise, as templates
 	stdin  io.Reader
 }
 
@@ -138,7 +140,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
+	return &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
 }
 
 func (o Options) config() (Config, error) {

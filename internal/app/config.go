@@ -38,9 +38,12 @@ import (
 //	  needed: 2                     # how many different people approve a plan; default 1
 //	  approvers: [ada, grace]       # who they are; default anybody
 //	  requester_may_approve: false  # default: where every line is simulated
+//	tags:                           # frozen into every plan that is made from now on
+//	  cost-center: "{purpose}"      # what purchases are tagged with besides bursar:plan and bursar:line
 type Config struct {
-	Accounts  []Account `yaml:"accounts"`
-	Approvals Approvals `yaml:"approvals"`
+	Accounts  []Account     `yaml:"accounts"`
+	Approvals Approvals     `yaml:"approvals"`
+	Tags      purchase.Tags `yaml:"tags"`
 }
 
 // Approvals is the rule by which plans are approved.
@@ -156,7 +159,7 @@ func yamlProblem(err error) string {
 	}
 	first := wrong.Errors[0]
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
-		keys := "accounts, approvals"
+		keys := "accounts, approvals, tags"
 		if strings.HasSuffix(m[3], "Account") {
 			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans"
 		}
@@ -166,7 +169,7 @@ func yamlProblem(err error) string {
 		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
 	}
 	if m := wrongKind.FindStringSubmatch(first); m != nil {
-		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live, opensearch_names_unique and queue_savings_plans are true or false, regions, services and exclusive are lists of names, approvals has needed, approvers and requester_may_approve",
+		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live, opensearch_names_unique and queue_savings_plans are true or false, regions, services and exclusive are lists of names, approvals has needed, approvers and requester_may_approve, tags is a list of keys with texts",
 			m[1], strings.TrimPrefix(m[2], "!!"))
 	}
 	return first
@@ -197,7 +200,13 @@ func (c Config) validate() error {
 		}
 		seen[a.ID] = true
 	}
-	return c.Approvals.validate()
+	if err := c.Approvals.validate(); err != nil {
+		return err
+	}
+	if err := c.Tags.CheckTemplates(); err != nil {
+		return fmt.Errorf("tags: %w", err)
+	}
+	return nil
 }
 
 func (a Approvals) validate() error {

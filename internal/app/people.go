@@ -24,7 +24,7 @@ func (a *App) ContinuePlan(ctx context.Context, id, requester string) (api.PlanC
 	if err := plain("the requester's name", requester); err != nil {
 		return api.PlanCreated{}, err
 	}
-	next, left, err := a.engine.Continue(ctx, p, engine.PlanOptions{Requester: requester, Approvals: a.rules})
+	next, left, err := a.engine.Continue(ctx, p, engine.PlanOptions{Requester: requester, Approvals: a.rules, Tags: a.tags})
 	if err != nil {
 		return api.PlanCreated{}, err
 	}

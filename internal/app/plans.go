@@ -38,6 +38,13 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	if err != nil {
 		return api.PlanCreated{}, err
 	}
+	if r.Purpose != "" {
+		purpose, err := recommend.Purpose(r.Purpose)
+		if err != nil {
+			return api.PlanCreated{}, fmt.Errorf("--purpose: %w", err)
+		}
+		in.SetPurpose(purpose)
+	}
 	created := api.PlanCreated{Format: string(in.Format)}
 	if r.Coverage != 0 {
 		var rounded []recommend.Rounded
@@ -68,7 +75,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	if err := errors.Join(plain("the plan's name", name), plain("the requester's name", requester)); err != nil {
 		return api.PlanCreated{}, err
 	}
-	o := engine.PlanOptions{Name: name, Requester: requester, Caps: caps, Approvals: a.rules}
+	o := engine.PlanOptions{Name: name, Requester: requester, Caps: caps, Approvals: a.rules, Tags: a.tags}
 	if r.Supersedes != "" {
 		if o.Replaces, err = a.db.Plan(ctx, r.Supersedes); err != nil {
 			return api.PlanCreated{}, planHint(err)

@@ -25,6 +25,7 @@ type PlanOptions struct {
 	Requester string
 	Caps      recommend.Caps
 	Approvals ApprovalRules
+	Tags      purchase.Tags // templates, checked
 	// Replaces is a version of the plan that the new one takes the place of, once it
 	// is approved; nil begins a new plan. The new version is all or nothing as it is,
 	// unless the input says otherwise.
@@ -75,10 +76,14 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 		if err := countable(svc, offerings[i], d); err != nil {
 			return nil, err
 		}
+		tags, err := fillTags(p, d, o.Tags)
+		if err != nil {
+			return nil, err
+		}
 		p.Lines[i] = purchase.Line{
 			ID: purchase.LineID(newID(now)), Class: svc.Info().Class, State: purchase.Draft, Generation: 1,
 			Spec: purchase.Spec{
-				Account: d.Account, Offering: offerings[i], Quantity: d.Quantity, Note: d.Note,
+				Account: d.Account, Offering: offerings[i], Quantity: d.Quantity, Note: d.Note, Purpose: d.Purpose, Tags: tags,
 				Simulated: e.Clouds.Simulated(lane),
 			},
 		}
@@ -90,6 +95,9 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 		return nil, err
 	}
 	if p.Approvals, err = o.Approvals.freeze(p); err != nil {
+		return nil, err
+	}
+	if err := nameApprovers(p, in.Drafts); err != nil {
 		return nil, err
 	}
 	base, err := e.base(ctx, p)

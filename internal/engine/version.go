@@ -40,7 +40,7 @@ func (e *Engine) Continue(ctx context.Context, p *purchase.Plan, o PlanOptions) 
 		in.Drafts = append(in.Drafts, recommend.Draft{
 			At: at, Provider: offering.Provider, Service: offering.Service, Account: l.Spec.Account, Region: offering.Region,
 			Attributes: offering.Attributes, Term: offering.Term, Payment: offering.Payment, Quantity: l.Spec.Quantity, Unit: unitOf(offering),
-			OfferingID: offering.ID, Currency: l.Spec.Price.Total.Currency(), Note: l.Spec.Note,
+			OfferingID: offering.ID, Currency: l.Spec.Price.Total.Currency(), Note: l.Spec.Note, Purpose: l.Spec.Purpose,
 		})
 	}
 	if len(in.Drafts) == 0 {

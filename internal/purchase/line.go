@@ -88,16 +88,16 @@ const ProtocolVersion = 1
 
 // Intent is the exact request of an attempt, stored before it is sent.
 type Intent struct {
-	Account    cloud.Account     `json:"account"`
-	Offering   cloud.Offering    `json:"offering"`
-	Quantity   int64             `json:"quantity"`
-	Identity   string            `json:"identity"`
-	Identities []string          `json:"-"`               // of all generations; derived, not part of the request
-	Order      string            `json:"order,omitempty"` // what the cloud named it when it was priced
-	Attempt    string            `json:"attempt"`
-	Deadline   time.Time         `json:"deadline"`
-	FireAt     time.Time         `json:"fire_at,omitzero"` // class Q: buy at this second
-	Tags       map[string]string `json:"tags"`
+	Account    cloud.Account  `json:"account"`
+	Offering   cloud.Offering `json:"offering"`
+	Quantity   int64          `json:"quantity"`
+	Identity   string         `json:"identity"`
+	Identities []string       `json:"-"`               // of all generations; derived, not part of the request
+	Order      string         `json:"order,omitempty"` // what the cloud named it when it was priced
+	Attempt    string         `json:"attempt"`
+	Deadline   time.Time      `json:"deadline"`
+	FireAt     time.Time      `json:"fire_at,omitzero"` // class Q: buy at this second
+	Tags       Tags           `json:"tags"`
 }
 
 // Bytes returns the stored form of the intent.
@@ -161,7 +161,9 @@ type Row struct {
 	// Restored is when the ledger was last found to have gone back, and Backup the
 	// moment that it went back to; zero if it never did.
 	Restored, Backup time.Time
-	Install          string // four characters that tell this installation's identities from others'
+	// Approvers are those who said yes to the plan, where a tag of the line names them.
+	Approvers []string
+	Install   string // four characters that tell this installation's identities from others'
 }
 
 // Open yields the attempts whose effect is not known, by N. They must not be
@@ -269,9 +271,6 @@ func (r *Row) Intent(deadline time.Time) Intent {
 		Identities: identities,
 		Attempt:    identity + "-a" + strconv.Itoa(r.Line.Armed+1),
 		Deadline:   deadline,
-		Tags: map[string]string{
-			"bursar:plan": string(r.Line.Plan),
-			"bursar:line": string(r.Line.ID),
-		},
+		Tags:       r.Line.Tagged(r.Approvers),
 	}
 }

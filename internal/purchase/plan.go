@@ -95,6 +95,8 @@ type Spec struct {
 	Quantity int64
 	Price    cloud.Price // of the whole quantity; what people approve
 	Note     string
+	Purpose  string // what it is bought for, in the words of whoever asked; "" if they did not say
+	Tags     Tags   // besides those that every purchase carries; nil without any
 	// Simulated lines are priced on a simulated cloud and can only be bought
 	// there.
 	Simulated bool
@@ -171,6 +173,9 @@ type digestLine struct {
 	Quantity int64          `json:"quantity"`
 	Price    cloud.Price    `json:"price"`
 	Note     string         `json:"note"`
+	// Present only where there are any, so that the digests of all other plans stay.
+	Purpose string `json:"purpose,omitempty"`
+	Tags    Tags   `json:"tags,omitempty"`
 	// Present only when true, so that the digest of a real plan does not depend
 	// on there being a simulator.
 	Simulated bool `json:"simulated,omitempty"`
@@ -183,7 +188,7 @@ func (p *Plan) Canonical() ([]byte, error) {
 	for _, l := range p.Lines {
 		doc.Lines = append(doc.Lines, digestLine{
 			Number: l.Number, Account: l.Spec.Account, Offering: l.Spec.Offering,
-			Quantity: l.Spec.Quantity, Price: l.Spec.Price, Note: l.Spec.Note, Simulated: l.Spec.Simulated,
+			Quantity: l.Spec.Quantity, Price: l.Spec.Price, Note: l.Spec.Note, Purpose: l.Spec.Purpose, Tags: l.Spec.Tags, Simulated: l.Spec.Simulated,
 		})
 	}
 	raw, err := json.Marshal(doc)

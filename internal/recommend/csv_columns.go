@@ -47,6 +47,7 @@ var columns = []column{
 	{name: "offering id", aliases: []string{"offering", "reservedinstanceofferingid"}},
 	{name: "database edition", aliases: []string{"edition"}},
 	{name: "license model", aliases: []string{"license"}},
+	{name: "purpose"},
 	{name: "note", aliases: []string{"notes", "comment", "description"}},
 }
 

@@ -75,6 +75,11 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 	if d.Currency, err = r.currency(cells); err != nil {
 		return d, "", err
 	}
+	if r.cell(cells, "purpose") != "" {
+		if err := take(r, cells, &d.Purpose, "purpose", Purpose); err != nil {
+			return d, "", err
+		}
+	}
 	d.Note = r.note(cells, s)
 	return d, "", nil
 }

@@ -46,6 +46,8 @@ func TestCSVSpellings(t *testing.T) {
 		{"edition column", goodHeader + ",edition,license\n" + strings.Replace(goodRow, "mysql", "SQL Server", 1) + ",Standard,License included", 2, func(d *Draft) { d.Attributes["engine"] = "sqlserver-se(li)" }},
 		{"extra columns", goodHeader + ",Team,Ticket\n" + goodRow + ",shop,OPS-1", 2, func(d *Draft) { d.Note = "team=shop; ticket=OPS-1" }},
 		{"escape in note", goodHeader + ",note\n" + goodRow + ",a\x1b[2Jb", 2, func(d *Draft) { d.Note = "a [2Jb" }},
+		{"purpose", goodHeader + ",Purpose\n" + goodRow + ",orders and stock", 2, func(d *Draft) { d.Purpose = "orders and stock" }},
+		{"no purpose", goodHeader + ",purpose\n" + goodRow + ",", 2, nil},
 		{"currency column", goodHeader + ",currency\n" + goodRow + ",EUR", 2, func(d *Draft) { d.Currency = "EUR" }},
 		{"currency sign", goodHeader + ",total\n" + goodRow + `,"$1,234.50"`, 2, func(d *Draft) { d.Currency, d.Note = "USD", "total=$1,234.50" }},
 		{"currency code", goodHeader + ",total\n" + goodRow + ",12.00 EUR", 2, func(d *Draft) { d.Currency, d.Note = "EUR", "total=12.00 EUR" }},

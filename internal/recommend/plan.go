@@ -13,12 +13,14 @@ import (
 const (
 	maxName = 120
 	maxNote = 1000
+	// MaxPurpose is as long as a tag's value.
+	MaxPurpose = 256
 )
 
 var (
-	planKeys = []string{"version", "name", "tolerance", "all_or_nothing", "lines"}
+	planKeys = []string{"version", "name", "purpose", "tolerance", "all_or_nothing", "lines"}
 	// lineKeys are the keys of a line of most services; those of its own come on top.
-	lineKeys = []string{"account", "region", "service", "term", "payment", "quantity", "provider", "offering", "currency", "note"}
+	lineKeys = []string{"account", "region", "service", "term", "payment", "quantity", "provider", "offering", "currency", "note", "purpose"}
 	// examples follow "is missing: write for example".
 	examples = map[string]string{
 		"version": "version: 1", "lines": "lines: and a list below it", "account": `account: "111122223333"`, "region": "region: eu-west-1",
@@ -50,6 +52,10 @@ func readPlan(file, text string) (Input, error) {
 	if in.Name, err = optional(p, top, "name", func(s string) (string, error) { return freeText(s, maxName) }); err != nil {
 		return Input{}, err
 	}
+	purpose, err := optional(p, top, "purpose", Purpose)
+	if err != nil {
+		return Input{}, err
+	}
 	if n := top.values["tolerance"]; n != nil && (n.ShortTag() == "!!int" || n.ShortTag() == "!!float") {
 		return Input{}, p.errorf(n.Line, "tolerance", "%s lacks the per cent sign: write %s%%", n.Value, n.Value)
 	}
@@ -77,6 +83,7 @@ func readPlan(file, text string) (Input, error) {
 		}
 		in.Drafts = append(in.Drafts, d)
 	}
+	in.SetPurpose(purpose)
 	return in, nil
 }
 
@@ -149,7 +156,10 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 	if d.Currency, err = optional(p, fields, "currency", currencyCode); err != nil {
 		return Draft{}, err
 	}
-	d.Note, err = optional(p, fields, "note", func(t string) (string, error) { return freeText(t, maxNote) })
+	if d.Note, err = optional(p, fields, "note", func(t string) (string, error) { return freeText(t, maxNote) }); err != nil {
+		return Draft{}, err
+	}
+	d.Purpose, err = optional(p, fields, "purpose", Purpose)
 	return d, err
 }
 

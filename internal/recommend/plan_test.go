@@ -81,7 +81,7 @@ var planCases = []planCase{
 	{name: "line null", text: "version: 1\nlines:\n  -\n", want: "p.yaml:3: a line must be keys with values, but here is nothing"},
 	{name: "list", text: "- a\n", want: "p.yaml:1: the plan must be keys with values, but here is a list"},
 	{name: "unknown top key", text: plan() + "owner: me\n", want: "p.yaml:12: owner: is not a key of the plan: the keys are version, name, tolerance, all_or_nothing, lines"},
-	{name: "unknown line key", text: plan("owner", "me"), want: "p.yaml:12: owner: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, engine, class, multi_az"},
+	{name: "unknown line key", text: plan("owner", "me"), want: "p.yaml:12: owner: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, purpose, engine, class, multi_az"},
 	{name: "key in capitals", text: plan("Note", "x"), want: "p.yaml:12: Note: is not a key of a line: did you mean note?"},
 	{name: "name blank", text: "name: ' '\n" + plan(), want: "p.yaml:1: name: is empty: write something or remove it"},
 	{name: "name null", text: "name:\n" + plan(), want: "p.yaml:1: name: is empty: write a value or remove the key"},
@@ -98,7 +98,7 @@ var planCases = []planCase{
 	{name: "all or nothing null", text: "all_or_nothing:\n" + plan(), want: "p.yaml:1: all_or_nothing: is empty: write a value or remove the key"},
 	{name: "all or nothing list", text: "all_or_nothing: [true]\n" + plan(), want: "p.yaml:1: all_or_nothing: must be a single value, but here is a list"},
 	{name: "all or nothing in capitals", text: "all_or_nothing: True\n" + plan(), want: `p.yaml:1: all_or_nothing: "True" is not true or false`, onlyDecoder: true},
-	{name: "all or nothing in a line", text: plan("all_or_nothing", "true"), want: "p.yaml:12: all_or_nothing: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, engine, class, multi_az"},
+	{name: "all or nothing in a line", text: plan("all_or_nothing", "true"), want: "p.yaml:12: all_or_nothing: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, purpose, engine, class, multi_az"},
 	{name: "no account", text: plan("account", "-"), want: `p.yaml:3: account: is missing: write for example account: "111122223333"`},
 	{name: "account short", text: plan("account", `"1234"`), want: "p.yaml:3: account: 1234 has 4 digits and an AWS account id has 12: if zeros in front were lost, write them, in quotes"},
 	{name: "account words", text: plan("account", "production"), want: `p.yaml:3: account: "production" is not an AWS account id of 12 digits`},
@@ -132,6 +132,10 @@ var planCases = []planCase{
 	{name: "quantity null", text: plan("quantity", ""), want: "p.yaml:11: quantity: must be a whole number of at least 1"},
 	{name: "offering", text: plan("offering", "'a b'"), want: `p.yaml:12: offering: "a b" is not an offering id: letters, digits and hyphens, at most 64`},
 	{name: "currency", text: plan("currency", "usd"), want: `p.yaml:12: currency: "usd" is not a currency code of three capitals such as USD`},
+	{name: "purpose", text: "purpose: all of it\n" + plan("purpose", "orders")},
+	{name: "purpose number", text: plan("purpose", "7"), want: "p.yaml:12: purpose: must be text: put 7 in quotes"},
+	{name: "purpose long", text: plan("purpose", strings.Repeat("x", 257)), want: "p.yaml:12: purpose: is longer than 256 characters"},
+	{name: "purpose of the plan empty", text: "purpose: \"\"\n" + plan(), want: "p.yaml:1: purpose: is empty: write something or remove it"},
 	{name: "note list", text: plan("note", "[a]"), want: "p.yaml:12: note: must be a single value, but here is a list"},
 	{name: "note long", text: plan("note", strings.Repeat("x", 1001)), want: "p.yaml:12: note: is longer than 1000 characters"},
 
@@ -140,7 +144,7 @@ var planCases = []planCase{
 	{name: "quantity octal", text: plan("quantity", "010"), want: "p.yaml:11: quantity: 010 is not a whole number of at least 1", onlyDecoder: true},
 	{name: "quantity exponent", text: plan("quantity", "1e3"), want: "p.yaml:11: quantity: 1e3 is not a whole number of at least 1", onlyDecoder: true},
 	{name: "key twice", text: plan() + "    term: 3y\n", want: "p.yaml:12: term: stands here a second time, after line 9", onlyDecoder: true},
-	{name: "merge key", text: plan("<<", "{note: x}"), want: "p.yaml:12: <<: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, engine, class, multi_az", onlyDecoder: true},
+	{name: "merge key", text: plan("<<", "{note: x}"), want: "p.yaml:12: <<: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, purpose, engine, class, multi_az", onlyDecoder: true},
 	{name: "anchor", text: plan("note", "&n x"), want: "p.yaml:12: uses the anchor &n: a plan file has none", onlyDecoder: true},
 	{name: "alias", text: plan("note", "*n"), want: "p.yaml:12: uses the alias *n: write the value out", onlyDecoder: true},
 	{name: "two documents", text: plan() + "---\n" + plan(), want: "p.yaml:12: begins a second document: one file holds one plan", onlyDecoder: true},
@@ -190,6 +194,18 @@ func TestPlanSaysWhetherItIsAllOrNothing(t *testing.T) {
 	for text, want := range map[string]*bool{"": nil, "all_or_nothing: true\n": new(true), "all_or_nothing: false\n": new(false)} {
 		if diff := cmp.Diff(want, accepted(t, "p.yaml", text+plan()).AllOrNothing); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestThePurposeOfALineWins(t *testing.T) {
+	const line = "  - {account: \"111122223333\", region: us-east-1, service: redshift-serverless, term: 1y, payment: no-upfront, quantity: 1"
+	for _, c := range []struct{ plan, line, want string }{
+		{"", "", ""}, {"purpose: all\n", "", "all"}, {"", ", purpose: orders", "orders"}, {"purpose: all\n", ", purpose: orders", "orders"},
+	} {
+		in := accepted(t, "p.yaml", "version: 1\n"+c.plan+"lines:\n"+line+c.line+"}\n")
+		if got := in.Drafts[0].Purpose; got != c.want {
+			t.Errorf("%q and %q: purpose %q, want %q", c.plan, c.line, got, c.want)
 		}
 	}
 }

@@ -90,6 +90,7 @@ type Draft struct {
 	OfferingID string // only when the file names one
 	Currency   string // expected currency; "" when the file names none
 	Note       string // one line of text without control characters
+	Purpose    string // likewise; what it is bought for
 }
 
 // Left is something in a file that did not become a draft.
@@ -111,6 +112,15 @@ type Input struct {
 	AllOrNothing *bool
 	Drafts       []Draft // no two of the same goods on the same terms for the same account
 	Left         []Left
+}
+
+// SetPurpose gives a purpose to the drafts that have none of their own.
+func (in Input) SetPurpose(purpose string) {
+	for i := range in.Drafts {
+		if in.Drafts[i].Purpose == "" {
+			in.Drafts[i].Purpose = purpose
+		}
+	}
 }
 
 // Read reads one file to its end. The name is used in messages, and as a hint

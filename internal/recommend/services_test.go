@@ -177,7 +177,7 @@ var serviceCases = func() []planCase {
 		{name: "no zone", text: line("ec2-zonal", ec2("m6i.large", linux...)...), want: "p.yaml:3: zone: is missing: write for example zone: eu-west-1a"},
 		{name: "zone id", text: line("ec2-zonal", append([]string{"zone: use1-az1"}, ec2("m6i.large", linux...)...)...), want: `p.yaml:6: zone: "use1-az1" does not look like eu-west-1a`},
 		{name: "zone elsewhere", text: line("ec2-zonal", append([]string{"zone: eu-west-1a"}, ec2("m6i.large", linux...)...)...), want: `p.yaml:6: zone: "eu-west-1a" is not a zone of us-east-1`, onlyDecoder: true},
-		{name: "unknown key of redshift", text: line("redshift", "node_type: ra3.xlplus", "offering_type: Regular", "owner: me"), want: "p.yaml:8: owner: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, node_type, offering_type"},
+		{name: "unknown key of redshift", text: line("redshift", "node_type: ra3.xlplus", "offering_type: Regular", "owner: me"), want: "p.yaml:8: owner: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, purpose, node_type, offering_type"},
 	}
 }()
 

@@ -126,6 +126,9 @@ func freeText(text string, most int) (string, error) {
 	return text, nil
 }
 
+// Purpose reads what something is bought for.
+func Purpose(text string) (string, error) { return freeText(text, MaxPurpose) }
+
 // looseText is freeText for text that is not ours to correct: what cannot be
 // shown becomes a space, and what is too long is cut.
 func looseText(text string, most int) string {

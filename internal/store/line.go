@@ -48,6 +48,13 @@ func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, erro
 		row.PlanState, row.ApprovalExpires = purchase.PlanState(p.State), fromMicros(p.ApprovalExpiresAt)
 		row.Tolerance, row.Install = purchase.Tolerance(p.ToleranceBp), in.Install
 		row.Purchasing = in.State == "purchasing"
+		if row.Line.Spec.Tags.NameApprovers() {
+			ds, err := q.ListDecisions(ctx, r.PlanID)
+			if err != nil {
+				return err
+			}
+			row.Approvers = purchase.ApprovedBy(toDecisions(ds))
+		}
 		row.Restored, row.Backup = fromMicros(in.RestoredAt), fromMicros(in.BackupAt)
 		if !row.Line.Class.Named() {
 			lane := row.Line.Spec.Lane()

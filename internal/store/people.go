@@ -43,7 +43,8 @@ func (e *InDoubtError) Error() string {
 // needs makes it approved until expires and its lines ready, and supersedes the
 // earlier versions of the plan. The plan must be proposed and have exactly this
 // digest, else ErrDigest; and what its lines may cost must fit every budget, else
-// purchase.ErrBudget. On any error nothing is changed.
+// purchase.ErrBudget; and where tags name the approvers, the names must fit, else
+// a *purchase.TagError. On any error nothing is changed.
 func (db *DB) Decide(ctx context.Context, d purchase.Decision, expires time.Time) error {
 	err := db.write(ctx, func(q *rows.Queries) error {
 		n, err := q.HoldPlan(ctx, rows.HoldPlanParams{ID: string(d.Plan), Digest: d.Digest})
@@ -76,6 +77,9 @@ func (db *DB) Decide(ctx context.Context, d purchase.Decision, expires time.Time
 		case !d.Approve:
 			return reject(ctx, q, d)
 		}
+		if err := nameApprovers(ctx, q, p.ID); err != nil {
+			return err
+		}
 		yes, err := q.CountApprovals(ctx, rows.CountApprovalsParams{PlanID: string(d.Plan), Digest: d.Digest})
 		if err != nil || yes < int64(p.Approvals.Needed) {
 			return err
@@ -107,6 +111,30 @@ func mayDecide(ctx context.Context, q *rows.Queries, p *purchase.Plan, d purchas
 		err = ErrNotNewest
 	}
 	return err
+}
+
+// nameApprovers tests that the tags of the lines can name those who have approved
+// so far: an armed line cannot ask anybody for another name.
+func nameApprovers(ctx context.Context, q *rows.Queries, plan purchase.PlanID) error {
+	rs, err := q.ListLines(ctx, string(plan))
+	if err != nil {
+		return err
+	}
+	lines, err := toLines(rs)
+	if err != nil {
+		return err
+	}
+	ds, err := q.ListDecisions(ctx, string(plan))
+	if err != nil {
+		return err
+	}
+	names := purchase.ApprovedBy(toDecisions(ds))
+	for _, l := range lines {
+		if err := l.CheckApprovers(names); err != nil {
+			return fmt.Errorf("line %d: %w", l.Number, err)
+		}
+	}
+	return nil
 }
 
 func reject(ctx context.Context, q *rows.Queries, d purchase.Decision) error {

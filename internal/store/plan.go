@@ -192,6 +192,8 @@ type specDoc struct {
 	Quantity  int64          `json:"quantity"`
 	Price     cloud.Price    `json:"price"`
 	Note      string         `json:"note"`
+	Purpose   string         `json:"purpose,omitempty"`
+	Tags      purchase.Tags  `json:"tags,omitempty"`
 	Simulated bool           `json:"simulated"`
 }
 
