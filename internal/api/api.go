@@ -76,9 +76,9 @@ type Line struct {
 	Class      string            `json:"identity_class"`
 	Note       string            `json:"note,omitempty"`
 	Purpose    string            `json:"purpose,omitempty"`
-	// Tags are what its purchase is tagged with, where the service takes tags. Until
-	// the plan is approved {approvers} stays.
-	Tags       map[string]string `json:"tags"`
+	// Tags are what its purchase is tagged with, where the service takes tags; in a
+	// plan and in the history of one line. Until somebody approves {approvers} stays.
+	Tags       map[string]string `json:"tags,omitempty"`
 	Simulated  bool              `json:"simulated"`
 	Generation int               `json:"generation"`
 	Attempts   int               `json:"attempts"`

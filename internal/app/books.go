@@ -82,7 +82,9 @@ func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
 	if err != nil {
 		return api.LineHistory{}, err
 	}
-	h := api.LineHistory{Line: lineView(row.Line, receipts), Undos: undoViews(undos), Tries: []api.Attempt{}, Evidence: []api.Evidence{}, Facts: factViews(after)}
+	line := lineView(row.Line, receipts)
+	line.Tags = row.Line.Tagged(row.Approvers)
+	h := api.LineHistory{Line: line, Undos: undoViews(undos), Tries: []api.Attempt{}, Evidence: []api.Evidence{}, Facts: factViews(after)}
 	for _, t := range row.Attempts {
 		h.Tries = append(h.Tries, attemptView(t))
 	}

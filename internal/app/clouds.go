@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ type clouds struct {
 	configured map[cloud.Account]Account // of the configuration; the live ones only when live
 	simulator  *simulator                // nil when live
 	now        func() time.Time
+	tagKeys    []string // of the configuration
 	// constants follow from what was measured in each account.
 	constants map[cloud.Account]calibration
 
@@ -101,7 +103,7 @@ func (c *clouds) config(account cloud.Account, region cloud.Region) (aws.Config,
 	a, ok := c.configured[account]
 	k := c.constants[account]
 	cfg := aws.Config{
-		Account: account, Region: region, Now: c.now, QueueSavingsPlans: a.QueueSavingsPlans,
+		Account: account, Region: region, Now: c.now, QueueSavingsPlans: a.QueueSavingsPlans, TagKeys: c.tagKeys,
 		Settle: k.settle, TokenWindow: k.window, QueueLead: k.queueLead,
 	}
 	if c.simulator != nil {
@@ -135,7 +137,9 @@ func (c *clouds) config(account cloud.Account, region cloud.Region) (aws.Config,
 }
 
 func openClouds(ctx context.Context, cfg Config, endpoint, statePath string) (*clouds, error) {
-	c := &clouds{configured: map[cloud.Account]Account{}, services: map[cloud.Lane]driver.Service{}}
+	c := &clouds{
+		configured: map[cloud.Account]Account{}, tagKeys: slices.Sorted(maps.Keys(cfg.Tags)), services: map[cloud.Lane]driver.Service{},
+	}
 	for _, a := range cfg.Accounts {
 		if a.Live || !cfg.live() {
 			c.configured[cloud.Account(a.ID)] = a

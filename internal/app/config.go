@@ -203,10 +203,7 @@ func (c Config) validate() error {
 	if err := c.Approvals.validate(); err != nil {
 		return err
 	}
-	if err := c.Tags.CheckTemplates(); err != nil {
-		return fmt.Errorf("tags: %w", err)
-	}
-	return nil
+	return c.Tags.CheckTemplates()
 }
 
 func (a Approvals) validate() error {

@@ -299,7 +299,7 @@ func Policies(ctx context.Context, o Options, f DoctorFilter) ([]api.AccountPoli
 		}
 		v, err := policyView(p, aws.Access{
 			Account: p.id, Regions: p.regions, Services: p.services, IDPrefix: prefixOf(install),
-			RoleARN: dc.RoleARN, ExternalID: dc.ExternalID,
+			TagKeys: dc.TagKeys, RoleARN: dc.RoleARN, ExternalID: dc.ExternalID,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", p.id, err)

@@ -191,6 +191,7 @@ func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (
 		Plan: p.ID, Digest: d.Digest, By: by, Approve: d.Approve, At: now, Comment: d.Comment,
 	}, now.Add(valid))
 	var doubt *store.InDoubtError
+	var tag *purchase.TagError
 	switch {
 	case errors.Is(err, store.ErrRequester):
 		return api.Plan{}, fmt.Errorf("%s requested plan %s and may not approve it: somebody else has to", by, p.ID)
@@ -207,6 +208,8 @@ func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (
 		return api.Plan{}, fmt.Errorf("plan %s is %s already: see bursar plan show %s", p.ID, p.State, p.ID)
 	case errors.Is(err, store.ErrDigest):
 		return api.Plan{}, fmt.Errorf("plan %s does not have the digest you saw: look again with bursar plan show %s", p.ID, p.ID)
+	case errors.As(err, &tag):
+		return api.Plan{}, fmt.Errorf("%w; approve under another name with --as; nothing was approved", tag)
 	case errors.Is(err, purchase.ErrBudget):
 		return api.Plan{}, budgetHint(err)
 	case err != nil:

@@ -34,7 +34,9 @@ func (a *App) planView(ctx context.Context, p *purchase.Plan) (api.Plan, error) 
 	}
 	bound := cloud.Price{Upfront: zero, Hourly: zero, Total: zero}
 	for _, l := range p.Lines {
-		v.Lines = append(v.Lines, lineView(l, receipts))
+		line := lineView(l, receipts)
+		line.Tags = l.Tagged(purchase.ApprovedBy(decisions))
+		v.Lines = append(v.Lines, line)
 		v.Simulated = v.Simulated || l.Spec.Simulated
 		if l.State == purchase.Purchased {
 			if bound, err = bound.Add(l.Spec.Price); err != nil {
@@ -66,7 +68,7 @@ func lineView(l purchase.Line, receipts map[purchase.LineID]purchase.Receipt) ap
 		ID: string(l.ID), Plan: string(l.Plan), Number: l.Number, State: string(l.State), Reason: l.Reason,
 		Provider: string(o.Provider), Account: string(l.Spec.Account), Region: string(o.Region), Service: string(o.Service),
 		Offering: o.ID, Attributes: o.Attributes, TermMonths: int(o.Term), Payment: string(o.Payment),
-		Quantity: l.Spec.Quantity, Measure: o.Measure(l.Spec.Quantity), PerHour: amount(o.PerHour(l.Spec.Quantity)), Price: priceView(l.Spec.Price), Class: string(l.Class), Note: l.Spec.Note,
+		Quantity: l.Spec.Quantity, Measure: o.Measure(l.Spec.Quantity), PerHour: amount(o.PerHour(l.Spec.Quantity)), Price: priceView(l.Spec.Price), Class: string(l.Class), Note: l.Spec.Note, Purpose: l.Spec.Purpose,
 		Simulated: l.Spec.Simulated, Generation: l.Generation, Attempts: l.Armed, UpdatedAt: l.UpdatedAt,
 		CancelRequested: l.CancelRequested, DecidedBy: l.DecidedBy,
 	}
@@ -84,7 +86,7 @@ func lineView(l purchase.Line, receipts map[purchase.LineID]purchase.Receipt) ap
 
 func attemptView(t purchase.Attempt) api.Attempt {
 	return api.Attempt{
-		N: t.N, Generation: t.Generation, Identity: t.Intent.Identity, Credential: mask(t.Credential),
+		N: t.N, Generation: t.Generation, Identity: t.Intent.Identity, Tags: t.Intent.Tags, Credential: mask(t.Credential),
 		State: string(t.State), Outcome: t.Outcome.String(), Code: t.Code, ArmedAt: t.ArmedAt,
 		Deadline: t.Intent.Deadline, SettledAt: t.SettledAt, EndedAt: optional(t.EndedAt),
 	}

@@ -254,6 +254,12 @@ func (sh *shell) showLine(h api.LineHistory) error {
 	if h.DecidedBy != "" {
 		fmt.Fprintf(sh.out, "decided by %s, not proven: the books go on comparing it with the cloud\n", h.DecidedBy)
 	}
+	if h.Purpose != "" {
+		fmt.Fprintf(sh.out, "purpose: %s\n", h.Purpose)
+	}
+	for _, key := range slices.Sorted(maps.Keys(h.Tags)) {
+		fmt.Fprintf(sh.out, "tag: %s: %s\n", key, h.Tags[key])
+	}
 	if len(h.Tries) > 0 {
 		g := &grid{head: []string{">attempt", "name", "armed", "deadline", "settled", "state", "answer", "signed with"}}
 		for _, t := range h.Tries {

@@ -111,7 +111,7 @@ func writeCSV(w io.Writer, head []string, rows [][]string) error {
 // can be edited and read back by plan create.
 var lineColumns = []string{
 	"timestamp", "status", "service", "provider", "account", "region", "resource type", "engine", "multi az", "count",
-	"term", "payment option", "currency", "upfront", "recurring hourly", "total", "purchase id", "line", "plan", "reason",
+	"term", "payment option", "currency", "upfront", "recurring hourly", "total", "purchase id", "line", "plan", "reason", "purpose",
 	"platform", "tenancy", "offering class", "zone", "node offering type", "plan type", "family", "ec2 region", "hourly commitment",
 }
 
@@ -127,7 +127,7 @@ func linesCSV(w io.Writer, lines []api.Line) error {
 			l.UpdatedAt.Format(time.RFC3339), l.State, l.Service, l.Provider, l.Account, l.Region, size(l.Attributes),
 			l.Attributes["engine"], l.Attributes["multi_az"], count, term12(l.TermMonths),
 			l.Payment, l.Price.Total.Currency(), l.Price.Upfront.Canonical(), l.Price.Hourly.Canonical(),
-			l.Price.Total.Canonical(), purchase, l.ID, l.Plan, l.Reason,
+			l.Price.Total.Canonical(), purchase, l.ID, l.Plan, l.Reason, l.Purpose,
 			l.Attributes["platform"], l.Attributes["tenancy"], l.Attributes["offering_class"], l.Attributes["zone"],
 			l.Attributes["offering_type"], l.Attributes["plan_type"], l.Attributes["family"], l.Attributes["ec2_region"], commitment,
 		}

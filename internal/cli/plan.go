@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,6 +63,7 @@ The file is one of
 	f.StringVarP(&r.File, "file", "f", "", "input `file`, or - for standard input")
 	f.StringVar(&r.Name, "name", "", "`name` of the plan; default is the file's")
 	f.IntVar(&r.Coverage, "coverage", 0, "buy this `percent` of each count, rounded down")
+	f.StringVar(&r.Purpose, "purpose", "", "`text` saying what the lines are bought for that do not say it, for {purpose} in tags")
 	f.StringVar(&r.MaxTotal, "max-total", "", "refuse a plan that costs more over its term, an `amount` such as \"25000 USD\"")
 	f.StringVar(&r.MaxMonthly, "max-monthly", "", "refuse a plan that costs more each month, an `amount` such as \"900 USD\"")
 	f.StringVar(&r.Supersedes, "supersedes", "", "make the next version of this `plan`; approving it supersedes the earlier ones")
@@ -178,6 +181,7 @@ func printPlan(w io.Writer, p api.Plan) {
 	if p.AllOrNothing {
 		fmt.Fprintln(w, "all or nothing: every line is bought, or none")
 	}
+	printTags(w, p.Lines)
 	printBudgets(w, p.Budgets)
 	fmt.Fprintf(w, "digest     %s\n", p.Digest)
 	if p.Version > 1 {
@@ -200,6 +204,26 @@ func printPlan(w io.Writer, p api.Plan) {
 	}
 	if p.Stopped != nil {
 		fmt.Fprintf(w, "stopped    %s: bursar start\n", stopped(p.Stopped))
+	}
+}
+
+// printTags writes what the configuration tags purchases with, where the lines
+// agree.
+func printTags(w io.Writer, lines []api.Line) {
+	keys := map[string]bool{}
+	for _, l := range lines {
+		for key := range l.Tags {
+			keys[key] = !strings.HasPrefix(key, "bursar:")
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		text := lines[0].Tags[key]
+		if slices.ContainsFunc(lines, func(l api.Line) bool { return l.Tags[key] != text }) {
+			text = "differs by line; -o json shows it"
+		}
+		if keys[key] {
+			fmt.Fprintf(w, "tag        %s: %s\n", key, text)
+		}
 	}
 }
 

@@ -104,9 +104,9 @@ func keyProblem(key string) string {
 	case key == "":
 		return "has no name: write a key before the colon"
 	case strings.HasPrefix(lower, "bursar:"):
-		return "keys that begin with bursar: are Bursar's own: use another key"
+		return "is one of Bursar's own keys: use one that does not begin with \"bursar:\""
 	case hasReserved(lower):
-		return fmt.Sprintf("keys that begin with %s are the cloud's own: use another key", lower[:4])
+		return fmt.Sprintf("is one of the cloud's own keys: use one that does not begin with %q", lower[:4])
 	case utf8.RuneCountInString(key) > maxTagKey:
 		return fmt.Sprintf("the key has %d characters: use %d at most", utf8.RuneCountInString(key), maxTagKey)
 	}
@@ -123,7 +123,7 @@ func textProblem(text string) string {
 	case n > maxTagValue:
 		return fmt.Sprintf("the text has %d characters: use %d at most", n, maxTagValue)
 	case hasReserved(strings.ToLower(text)):
-		return fmt.Sprintf("texts that begin with %s are the cloud's own: begin with something else", strings.ToLower(text)[:4])
+		return fmt.Sprintf("the text begins with %q, which only the cloud's own do: begin with something else", text[:4])
 	}
 	return characterProblem(text)
 }

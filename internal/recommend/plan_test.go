@@ -80,7 +80,7 @@ var planCases = []planCase{
 	{name: "lines null", text: "version: 1\nlines:\n", want: "p.yaml:2: lines: must be a list of at least one line, each beginning with a hyphen"},
 	{name: "line null", text: "version: 1\nlines:\n  -\n", want: "p.yaml:3: a line must be keys with values, but here is nothing"},
 	{name: "list", text: "- a\n", want: "p.yaml:1: the plan must be keys with values, but here is a list"},
-	{name: "unknown top key", text: plan() + "owner: me\n", want: "p.yaml:12: owner: is not a key of the plan: the keys are version, name, tolerance, all_or_nothing, lines"},
+	{name: "unknown top key", text: plan() + "owner: me\n", want: "p.yaml:12: owner: is not a key of the plan: the keys are version, name, purpose, tolerance, all_or_nothing, lines"},
 	{name: "unknown line key", text: plan("owner", "me"), want: "p.yaml:12: owner: is not a key of a line: the keys are account, region, service, term, payment, quantity, provider, offering, currency, note, purpose, engine, class, multi_az"},
 	{name: "key in capitals", text: plan("Note", "x"), want: "p.yaml:12: Note: is not a key of a line: did you mean note?"},
 	{name: "name blank", text: "name: ' '\n" + plan(), want: "p.yaml:1: name: is empty: write something or remove it"},

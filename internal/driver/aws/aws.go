@@ -82,6 +82,9 @@ type Config struct {
 	// name that was used in the account and region. AWS does not document it: it is
 	// for those who have seen it.
 	OpenSearchNamesUnique bool
+	// TagKeys are the keys that purchases are tagged with besides ours: the doctor asks
+	// with them.
+	TagKeys []string
 	// Transport is where proxy, dialer and certificate authorities come from; nil
 	// means a direct connection, whatever the environment says of proxies. It is
 	// copied, and its connections are never used for spending.

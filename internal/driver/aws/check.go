@@ -142,6 +142,9 @@ func (d *reserved) buyNothing(ctx context.Context, creds aws.Credentials, identi
 		Account: d.Account, Identity: identity, Attempt: identity, Quantity: 1, Tags: map[string]string{"bursar:line": "doctor"},
 		Offering: cloud.Offering{Provider: cloud.AWS, Service: d.service, Region: d.Region, ID: noOffering},
 	}
+	for _, key := range d.TagKeys {
+		r.Tags[key] = "doctor"
+	}
 	if d.measured != nil {
 		d.measured(&r)
 	}

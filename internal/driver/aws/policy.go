@@ -51,7 +51,8 @@ type Access struct {
 	// IDPrefix is how the identities of the installation begin; where IAM can tell,
 	// nothing else can be bought.
 	IDPrefix   string
-	RoleARN    string // empty: the base credentials buy
+	TagKeys    []string // keys that purchases are tagged with besides bursar:
+	RoleARN    string   // empty: the base credentials buy
 	ExternalID string
 }
 
@@ -152,7 +153,7 @@ func (a Access) statements(partition string, p product) []Statement {
 	}
 	if tags := p.grant.spends[1:]; len(tags) > 0 {
 		ours := maps.Clone(where)
-		ours["ForAllValues:StringLike"] = map[string]texts{"aws:TagKeys": {"bursar:*"}}
+		ours["ForAllValues:StringLike"] = map[string]texts{"aws:TagKeys": append(texts{"bursar:*"}, a.TagKeys...)}
 		list = append(list, Statement{Sid: name + "Tag", Effect: allow, Action: tags, Resource: resources, Condition: ours})
 	}
 	if len(p.grant.releases) > 0 {
