@@ -3,11 +3,14 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"bursar/internal/cloud"
 	"bursar/internal/purchase"
@@ -354,4 +357,41 @@ func testDecidedLine(t *testing.T, e *engine) {
 	e.refuses("UPDATE line SET decided_by = 'bob' WHERE id = $1", line)
 	e.refuses("UPDATE line SET decided_by = '' WHERE id = $1", line)
 	e.refuses("UPDATE line SET decided_by = 'bob' WHERE id = $1", p.Lines[1].ID)
+}
+
+func testTagsNameApprovers(t *testing.T, e *engine) {
+	p := newPlan(t, 1, 2)
+	p.Approvals.Needed = 2
+	p.Lines[0].Spec.Purpose, p.Lines[0].Spec.Tags = "orders", purchase.Tags{"team": "shop"}
+	p.Lines[1].Spec.Tags = purchase.Tags{"who": "{approvers}"}
+	e.ok(p.Freeze())
+	e.ok(e.SavePlan(t.Context(), p))
+	got := e.plan(p)
+	if diff := cmp.Diff(p.Lines, got.Lines, cmpopts.IgnoreFields(purchase.Line{}, "UpdatedAt")); diff != "" {
+		t.Errorf("lines (-saved +read):\n%s", diff)
+	}
+	if digest, err := got.ComputeDigest(); err != nil || digest != p.Digest {
+		t.Errorf("digest %s, %v, want %s", digest, err, p.Digest)
+	}
+
+	e.ok(e.Decide(t.Context(), by(p, "eve", true), t0.Add(time.Hour)))
+	before := e.everything()
+	for _, name := range []string{"O!Neil", strings.Repeat("x", 253)} {
+		var wrong *purchase.TagError
+		if err := e.Decide(t.Context(), by(p, name, true), t0.Add(time.Hour)); !errors.As(err, &wrong) || wrong.Key != "who" {
+			t.Errorf("%s: %v, want an error about the tag", name, err)
+		}
+		e.unchanged(before)
+	}
+	e.ok(e.Decide(t.Context(), by(p, "bob", true), t0.Add(time.Hour)))
+	if got := e.row(p.Lines[1].ID); !slices.Equal(got.Approvers, []string{"eve", "bob"}) || got.Intent(t0).Tags["who"] != "bob+eve" {
+		t.Errorf("approvers %v, tags %v", got.Approvers, got.Intent(t0).Tags)
+	}
+	if got := e.row(p.Lines[0].ID); got.Approvers != nil {
+		t.Errorf("no tag names them: %v", got.Approvers)
+	}
+	a := e.armed(p.Lines[1].ID, t0, "nonce-tags")
+	if got := e.row(p.Lines[1].ID).Attempts[0].Intent.Tags; got["who"] != "bob+eve" || a.Intent.Tags["who"] != "bob+eve" {
+		t.Errorf("stored request: %v", got)
+	}
 }

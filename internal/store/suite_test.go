@@ -27,6 +27,7 @@ func testLedger(t *testing.T, open func(*testing.T) *engine) {
 		"as many people as the plan needs":    testApprovals,
 		"two people decide at once":           testApprovalsAtOnce,
 		"who may decide":                      testApprovers,
+		"tags name those who approved":        testTagsNameApprovers,
 		"a new version supersedes":            testSupersede,
 		"what is in doubt is not superseded":  testSupersedeInDoubt,
 		"purchasing is stopped and started":   testStop,

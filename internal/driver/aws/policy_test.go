@@ -317,6 +317,30 @@ func TestPolicyIsWhatIsNeeded(t *testing.T) {
 	}
 }
 
+// A policy allows the keys that purchases are tagged with, and no other.
+func TestPolicyAllowsTagKeys(t *testing.T) {
+	for _, s := range []cloud.Service{RDS, ElastiCache, MemoryDB} {
+		for _, tc := range []struct {
+			keys []string // of the policy
+			want driver.CheckState
+		}{{[]string{"owner", "team"}, driver.CheckUnproven}, {[]string{"team"}, driver.CheckFailed}, {nil, driver.CheckFailed}} {
+			access := testAccess(s)
+			access.TagKeys = tc.keys
+			role, err := access.Policy()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := limited(t, way(s), role, access.Base())
+			list := check(t, w, func(c *Config) { c.ExternalID, c.TagKeys = "tenant-7", []string{"owner", "team"} })
+			tag := w.open(t, nil).(*reserved).product.grant.spends[1]
+			at := slices.IndexFunc(list, func(c driver.Check) bool { return c.Of == tag })
+			if at < 0 || list[at].State != tc.want {
+				t.Errorf("%s: a policy of %v: %+v, want %s %s", s, tc.keys, list, tag, tc.want)
+			}
+		}
+	}
+}
+
 // IAM itself refuses purchases outside our ids, regions and tags.
 func TestPolicyLimitsPurchases(t *testing.T) {
 	for _, s := range ways() {
