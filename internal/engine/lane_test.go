@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -235,5 +236,23 @@ func TestNewsMayBeAnOpenPurchase(t *testing.T) {
 	}
 	if n := w.spent(); n != 1 {
 		t.Errorf("%d purchases were sent", n)
+	}
+}
+
+// TestDoubtIsLookedForByName: what one line bought is asked for by its name, and
+// not by a listing of all that the lane holds.
+func TestDoubtIsLookedForByName(t *testing.T) {
+	w := newWorld(t, sim.Options{PageSize: 5, FullPages: true})
+	p := w.approved(lane(1)...)
+	for i := range 40 {
+		w.intruder(fmt.Sprintf("theirs-%d", i), p.Lines[0].Spec.Offering.ID)
+	}
+	p = w.approved(lane(1)...)
+	w.fault(sim.Fault{Kind: sim.LoseReply})
+	before := w.listings()
+	p = w.settle(p)
+	// The lane is listed once, in eight pages, before anything is sent.
+	if n := w.listings() - before; p.Lines[0].State != purchase.Purchased || n > 8+3 {
+		t.Errorf("%s after %d pages", p.Lines[0].State, n)
 	}
 }
