@@ -44,6 +44,11 @@ type (
 	Releaser interface {
 		Release(ctx context.Context, r Request, order cloud.Commitment) error
 	}
+	// Tagger adds r.Tags to what is bought, where a purchase takes none. Keys that are
+	// there get the new text; nothing else is changed, and it may be done again.
+	Tagger interface {
+		Tag(ctx context.Context, r Request, c cloud.Commitment) error
+	}
 	// Checker asks the cloud what the credentials of a lane may do. The order of
 	// the checks is that of a purchase, and those that cannot be asked because an
 	// earlier one failed are left out.

@@ -56,6 +56,7 @@ func (e *Engine) Audit(ctx context.Context, all bool) (*Audit, error) {
 		if err != nil {
 			return nil, err
 		}
+		e.tag(ctx, news)
 		result.Facts, result.Closed = append(result.Facts, news...), append(result.Closed, closed...)
 		result.Equations = append(result.Equations, m.equation())
 	}

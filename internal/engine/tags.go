@@ -2,14 +2,46 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"strconv"
 	"unicode/utf8"
 
+	"bursar/internal/driver"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
+	"bursar/internal/store"
 )
+
+// tag tags what has become active of the services whose purchases take no tags.
+// It is tried once: a fact is new once, and a tag is a claim that nothing rests on.
+func (e *Engine) tag(ctx context.Context, news []store.Fact) {
+	for _, f := range news {
+		if f.Kind != store.FactActive {
+			continue
+		}
+		if err := e.tagOne(ctx, f); err != nil {
+			e.Log.Warn("the commitment keeps no tags: give them to it in the console of the cloud", "line", f.Line, "commitment", f.Commitment.ID, "error", err)
+		}
+	}
+}
+
+func (e *Engine) tagOne(ctx context.Context, f store.Fact) error {
+	svc, err := e.Clouds.Service(f.Commitment.Lane)
+	if err != nil {
+		return err
+	}
+	tagger, ok := svc.(driver.Tagger)
+	if !ok {
+		return nil
+	}
+	row, err := e.DB.Row(ctx, f.Line)
+	if err != nil {
+		return err
+	}
+	return tagger.Tag(ctx, driver.Request{Account: row.Line.Spec.Account, Tags: row.Line.Tagged(row.Approvers)}, f.Commitment)
+}
 
 // fillTags freezes the tags of a draft. The error names the place in the input of
 // what does not fit.

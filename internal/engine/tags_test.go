@@ -156,3 +156,63 @@ func TestProposeTags(t *testing.T) {
 		}
 	}
 }
+
+// TestTagsAfterThePurchase: reserved instances are tagged once they are active,
+// and whether that works or not changes nothing else.
+func TestTagsAfterThePurchase(t *testing.T) {
+	for _, service := range []cloud.Service{aws.EC2, aws.EC2Zonal, aws.Redshift} {
+		for _, fault := range []string{"", sim.DenyAction} {
+			w := newWorld(t, sim.Options{Unthrottled: true})
+			d := draftOf(service)
+			d.Purpose = "orders"
+			p, err := w.engine.Propose(t.Context(), recommend.Input{Drafts: []recommend.Draft{d}},
+				engine.PlanOptions{Name: "test", Requester: "ada", Tags: purchase.Tags{"cost": "{purpose} {approvers}"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := w.sim.Now()
+			if err := w.db.Decide(t.Context(), purchase.Decision{Plan: p.ID, Digest: p.Digest, By: "grace", Approve: true, At: now}, now.Add(24*time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			if fault != "" {
+				w.fault(sim.Fault{Kind: fault, Service: "ec2", Operation: "CreateTags", Times: 1})
+			}
+			for range 300 {
+				w.run(p)
+				if w.plan(p).Lines[0].State.Terminal() {
+					break
+				}
+				w.advance(time.Minute)
+			}
+			l := w.plan(p).Lines[0]
+			for range 3 {
+				w.advance(25 * time.Hour)
+				audit, err := w.engine.Audit(t.Context(), false)
+				if err != nil || len(audit.Findings) != 0 {
+					t.Fatalf("%s: %+v, %v", service, audit, err)
+				}
+			}
+			want := map[string]string{"bursar:line": string(l.ID), "bursar:plan": string(p.ID), "cost": "orders grace"}
+			if fault != "" || service == aws.Redshift {
+				want = map[string]string{}
+			}
+			got := map[string]string{}
+			for _, tag := range w.sim.Ledger()[0].Tags {
+				got[tag.Key] = tag.Value
+			}
+			if diff := cmp.Diff(want, got); diff != "" || l.State != purchase.Purchased {
+				t.Errorf("%s, %q: %s, tags (-want +got):\n%s", service, fault, l.State, diff)
+			}
+			asked := 0
+			for _, r := range w.sim.Requests() {
+				if r.Operation == "CreateTags" {
+					asked++
+				}
+			}
+			if once := 1; service == aws.Redshift && asked != 0 || service != aws.Redshift && asked != once {
+				t.Errorf("%s, %q: asked for tags %d times", service, fault, asked)
+			}
+			w.check()
+		}
+	}
+}

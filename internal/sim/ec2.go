@@ -78,6 +78,8 @@ func init() {
 				},
 				run: ec2DeleteQueued,
 			},
+			"CreateTags":   ec2CreateTagsOp,
+			"DescribeTags": ec2DescribeTagsOp,
 		},
 		sells: &seller{
 			onDemand: ec2Prices,

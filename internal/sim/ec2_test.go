@@ -452,3 +452,104 @@ func TestEC2OnTheWire(t *testing.T) {
 		t.Errorf("%d ordered", n)
 	}
 }
+
+// Tags come after the purchase: on all of the resources or on none, and 50 at most.
+func TestEC2Tags(t *testing.T) {
+	s := newSim(t, Options{Visibility: time.Minute, Unthrottled: true})
+	url := serve(t, s)
+	c := ec2Client(url)
+	id := mustBuyEC2(t, c, anInstance(""), 1, time.Time{})
+	tag := func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} }
+	give := func(ids []string, tags ...types.Tag) string {
+		_, err := c.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: ids, Tags: tags})
+		return code(err)
+	}
+	if got := give([]string{id}, tag("a", "1")); got != "InvalidID" {
+		t.Errorf("before it is visible: %q", got)
+	}
+	advance(t, s, 2*time.Minute)
+	other := mustBuyEC2(t, c, anInstance(""), 1, time.Time{})
+	advance(t, s, 2*time.Minute)
+	for i := range 49 {
+		if got := give([]string{id}, tag(fmt.Sprintf("k%02d", i), "v")); got != "" {
+			t.Fatal(got)
+		}
+	}
+	for _, tt := range []struct {
+		ids  []string
+		tags []types.Tag
+		want string
+	}{
+		{[]string{id, other}, []types.Tag{tag("k00", "new"), tag("last", "")}, ""},
+		{[]string{id}, []types.Tag{tag("one more", "")}, "TagLimitExceeded"},
+		{[]string{other, id}, []types.Tag{tag("one more", "")}, "TagLimitExceeded"},
+		{[]string{other, "strange"}, []types.Tag{tag("x", "y")}, "InvalidID"},
+		{[]string{other}, nil, "MissingParameter"},
+		{nil, []types.Tag{tag("x", "y")}, "MissingParameter"},
+		{[]string{other}, []types.Tag{tag("aws:x", "y")}, "InvalidParameterValue"},
+		{[]string{other}, []types.Tag{tag(strings.Repeat("x", 129), "y")}, "InvalidParameterValue"},
+		{[]string{other}, []types.Tag{tag("x", strings.Repeat("y", 257))}, "InvalidParameterValue"},
+	} {
+		if tt.ids == nil {
+			tt.ids = []string{} // the SDK wants the list
+		}
+		if tt.tags == nil {
+			tt.tags = []types.Tag{}
+		}
+		if got := give(tt.ids, tt.tags...); got != tt.want {
+			t.Errorf("%v %v: %q, want %q", tt.ids, len(tt.tags), got, tt.want)
+		}
+	}
+	filter := func(name, value string) types.Filter { return types.Filter{Name: &name, Values: []string{value}} }
+	list := func(filters ...types.Filter) (got []string) {
+		pages := ec2.NewDescribeTagsPaginator(c, &ec2.DescribeTagsInput{Filters: filters, MaxResults: aws.Int32(7)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range page.Tags {
+				if d.ResourceType != types.ResourceTypeReservedInstances {
+					t.Errorf("type %s", d.ResourceType)
+				}
+				got = append(got, *d.ResourceId+" "+*d.Key+"="+*d.Value)
+			}
+		}
+		slices.Sort(got)
+		return got
+	}
+	if diff := cmp.Diff([]string{other + " k00=new", other + " last="}, list(filter("resource-id", other))); diff != "" {
+		t.Errorf("of one (-want +got):\n%s", diff)
+	}
+	if n := len(list(filter("resource-type", "reserved-instances"))); n != 52 {
+		t.Errorf("%d tags in all", n)
+	}
+	both := []string{id + " k00=new", other + " k00=new"}
+	slices.Sort(both)
+	if diff := cmp.Diff(both, list(filter("tag:k00", "n*"), filter("key", "k00"), filter("value", "new"))); diff != "" {
+		t.Errorf("of both (-want +got):\n%s", diff)
+	}
+	if _, err := c.DescribeTags(t.Context(), &ec2.DescribeTagsInput{Filters: []types.Filter{filter("color", "red")}}); code(err) != "InvalidParameterValue" {
+		t.Errorf("unknown filter: %v", err)
+	}
+	if found := ec2List(t, c, &ec2.DescribeReservedInstancesInput{ReservedInstancesIds: []string{other}}); len(found[0].Tags) != 2 {
+		t.Errorf("the listing has the tags %v", found[0].Tags)
+	}
+	dry, err := c.CreateTags(t.Context(), &ec2.CreateTagsInput{DryRun: aws.Bool(true), Resources: []string{"x"}, Tags: []types.Tag{tag("a", "b")}})
+	if code(err) != "DryRunOperation" {
+		t.Errorf("%v, %v", dry, err)
+	}
+	// IAM sees the keys and the resource.
+	owner := assume(t, url, "")
+	mine := mustBuyEC2(t, ec2.NewFromConfig(config(url, owner)), anInstance(""), 1, time.Time{})
+	advance(t, s, 2*time.Minute)
+	for _, tt := range []struct{ resource, key, want string }{
+		{"reserved-instances/" + mine, "bursar:*", ""}, {"reserved-instances/other", "bursar:*", "UnauthorizedOperation"}, {"reserved-instances/*", "team", "UnauthorizedOperation"},
+	} {
+		limited := ec2.NewFromConfig(config(url, assume(t, url, `{"Statement":{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"arn:aws:ec2:us-east-1:444455556666:`+
+			tt.resource+`","Condition":{"ForAllValues:StringLike":{"aws:TagKeys":"`+tt.key+`"}}}}`)))
+		if _, err := limited.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{mine}, Tags: []types.Tag{tag("bursar:line", "x")}}); code(err) != tt.want {
+			t.Errorf("%s, %s: %v, want %q", tt.resource, tt.key, err, tt.want)
+		}
+	}
+}

@@ -177,7 +177,7 @@ func (c *call) facts() facts {
 	f := facts{requestedRegion: {c.region}, c.service.name + ":region": {c.region}}
 	for name, key := range c.in {
 		prefix, ok := strings.CutSuffix(name, ".Key")
-		if ok && strings.HasPrefix(name, "Tags.") {
+		if ok && (strings.HasPrefix(name, "Tags.") || strings.HasPrefix(name, "Tag.")) {
 			f[tagKeys] = append(f[tagKeys], key)
 			f[requestTag+strings.ToLower(key)] = []string{c.in[prefix+".Value"]}
 		}

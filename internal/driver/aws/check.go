@@ -42,6 +42,9 @@ type (
 	releaseAsker interface {
 		askToRelease(ctx context.Context, creds aws.Credentials) error
 	}
+	tagAsker interface {
+		askToTag(ctx context.Context, creds aws.Credentials, keys []string) error
+	}
 	returnAsker interface {
 		askToReturn(ctx context.Context, creds aws.Credentials) error
 	}
@@ -51,6 +54,7 @@ var (
 	_ driver.Checker = (*reserved)(nil)
 	_ buyAsker       = ec2API{}
 	_ releaseAsker   = ec2API{}
+	_ tagAsker       = ec2API{}
 	_ releaseAsker   = savingsPlansAPI{}
 	_ returnAsker    = savingsPlansAPI{}
 )
@@ -62,7 +66,7 @@ var (
 // offering if the caller may buy, and before that if not.
 func (d *reserved) Check(ctx context.Context, identity string) []driver.Check {
 	k := &checks{}
-	rights := grant{reads: slices.Concat(d.grant.reads, d.grant.releases, d.grant.returns, []string{actionQuotas}), spends: d.grant.spends}
+	rights := grant{reads: slices.Concat(d.grant.reads, d.grant.releases, d.grant.returns, d.grant.tags, []string{actionQuotas}), spends: d.grant.spends}
 	creds, ok := d.enter(ctx, k, rights)
 	if !ok {
 		return k.list
@@ -86,6 +90,15 @@ func (d *reserved) Check(ctx context.Context, identity string) []driver.Check {
 		if a, ok := d.api.(returnAsker); ok {
 			call, cancel := context.WithTimeout(ctx, readTimeout)
 			err = a.askToReturn(call, creds)
+			cancel()
+		}
+		d.judgeCheck(k, action, err, creds)
+	}
+	for _, action := range d.grant.tags {
+		var err error = errNoQuestion
+		if a, ok := d.api.(tagAsker); ok {
+			call, cancel := context.WithTimeout(ctx, readTimeout)
+			err = a.askToTag(call, creds, d.TagKeys)
 			cancel()
 		}
 		d.judgeCheck(k, action, err, creds)

@@ -63,6 +63,9 @@ func want(t *testing.T, s way) (list []asked) {
 	for _, a := range product.grant.returns {
 		list = append(list, asked{a, driver.CheckOK})
 	}
+	for _, a := range product.grant.tags {
+		list = append(list, asked{a, driver.CheckOK})
+	}
 	list = append(list, asked{product.grant.spends[0], driver.CheckOK})
 	for _, a := range product.grant.spends[1:] {
 		list = append(list, asked{a, driver.CheckUnproven})
@@ -98,7 +101,7 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 	for _, s := range ways() {
 		product := s.product(t)
 		role, base := s.policy(t)
-		actions := slices.Concat(product.grant.reads, product.grant.spends, product.grant.releases, product.grant.returns)
+		actions := slices.Concat(product.grant.reads, product.grant.spends, product.grant.releases, product.grant.returns, product.grant.tags)
 		for _, action := range actions {
 			w := limited(t, s, without(role, action), base)
 			list := check(t, w, func(c *Config) { c.ExternalID = "tenant-7" })

@@ -57,6 +57,7 @@ var ec2Product = func() product {
 		reads:    []string{"ec2:DescribeReservedInstancesOfferings", "ec2:DescribeReservedInstances"},
 		spends:   []string{"ec2:PurchaseReservedInstancesOffering"},
 		releases: []string{"ec2:DeleteQueuedReservedInstances"},
+		tags:     []string{"ec2:CreateTags"},
 	}
 	return p
 }()
@@ -71,6 +72,7 @@ var ec2ZonalProduct = func() product {
 	p.grant = grant{
 		reads:  []string{"ec2:DescribeReservedInstancesOfferings", "ec2:DescribeReservedInstances", lookupEvents},
 		spends: []string{"ec2:PurchaseReservedInstancesOffering"},
+		tags:   []string{"ec2:CreateTags"},
 	}
 	return p
 }()

@@ -157,6 +157,50 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// A reservation is tagged with a session that can do nothing else.
+func TestTag(t *testing.T) {
+	for _, service := range []cloud.Service{EC2, EC2Zonal} {
+		for name, row := range map[string]struct {
+			body   string
+			change func(*cloud.Commitment)
+			ok     bool
+		}{
+			"tagged":     {body: ec2Wrap(opTag, "<return>true</return>"), ok: true},
+			"denied":     {body: "403!" + ec2Error("UnauthorizedOperation")},
+			"too many":   {body: "400!" + ec2Error("TagLimitExceeded")},
+			"of another": {body: ec2Wrap(opTag, "<return>true</return>"), change: func(c *cloud.Commitment) { c.Service = RDS }},
+			"foreign":    {body: ec2Wrap(opTag, "<return>true</return>"), change: func(c *cloud.Commitment) { c.Account = "444455556666" }},
+		} {
+			w, _, r := ec2Wire(t, service)
+			d := w.open(t, service, func(c *Config) { c.RoleARN = testRole })
+			w.bodies[opTag] = row.body
+			bought := cloud.Commitment{Lane: d.Info().Lane, ID: wireEC2ID, State: cloud.Active}
+			if row.change != nil {
+				row.change(&bought)
+			}
+			r.Tags = map[string]string{"team": "shop", "bursar:line": "1"}
+			err := d.(driver.Tagger).Tag(t.Context(), r, bought)
+			if (err == nil) != row.ok {
+				t.Errorf("%s: %v", name, err)
+			}
+			if row.change != nil && len(w.calls) > 0 {
+				t.Errorf("%s: AWS was asked: %v", name, w.seen())
+			}
+			if !row.ok {
+				continue
+			}
+			form := w.calls[1].form
+			if w.calls[0].form.Get("RoleSessionName") != tagSession || w.calls[0].form.Get("Policy") !=
+				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:GetCallerIdentity","ec2:CreateTags"],"Resource":"*"}]}` {
+				t.Errorf("%s: %+v", name, w.calls[0])
+			}
+			if form.Get("ResourceId.1") != wireEC2ID || form.Get("Tag.1.Key") != "bursar:line" || form.Get("Tag.2.Value") != "shop" || form.Has("Tag.3.Key") {
+				t.Errorf("%s: %v", name, form)
+			}
+		}
+	}
+}
+
 func TestPoll(t *testing.T) {
 	reserved := func(state string) string {
 		return ec2Reservations(strings.Replace(ec2Reservation("Availability Zone"), "queued", state, 1))

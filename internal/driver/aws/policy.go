@@ -76,12 +76,23 @@ func (a Access) Policy() (Policy, error) {
 		return Policy{}, errors.New("aws: the regions are of two partitions")
 	}
 	p := newPolicy()
+	var tags []string
 	for _, s := range a.Services {
 		product, err := productOf(s)
 		if err != nil {
 			return Policy{}, err
 		}
 		p.Statement = append(p.Statement, a.statements(partition, product)...)
+		if product.grant.tags != nil {
+			tags = product.grant.tags
+		}
+	}
+	if len(tags) > 0 {
+		// Of both kinds and any region, because a policy may not be long.
+		p.Statement = append(p.Statement, Statement{
+			Sid: "Ec2Tag", Effect: allow, Action: tags, Resource: texts{fmt.Sprintf("arn:%s:ec2:*:%s:reserved-instances/*", partition, a.Account)},
+			Condition: map[string]map[string]texts{forTagKeys: a.tagKeys()},
+		})
 	}
 	if slices.ContainsFunc(a.Services, HasRegions) { // Service Quotas is of a region
 		p.Statement = append(p.Statement, Statement{Sid: "Quotas", Effect: allow, Action: []string{actionQuotas}, Resource: texts{"*"}})
@@ -153,7 +164,7 @@ func (a Access) statements(partition string, p product) []Statement {
 	}
 	if tags := p.grant.spends[1:]; len(tags) > 0 {
 		ours := maps.Clone(where)
-		ours["ForAllValues:StringLike"] = map[string]texts{"aws:TagKeys": append(texts{"bursar:*"}, a.TagKeys...)}
+		ours[forTagKeys] = a.tagKeys()
 		list = append(list, Statement{Sid: name + "Tag", Effect: allow, Action: tags, Resource: resources, Condition: ours})
 	}
 	if len(p.grant.releases) > 0 {
@@ -163,6 +174,13 @@ func (a Access) statements(partition string, p product) []Statement {
 		list = append(list, Statement{Sid: name + "Return", Effect: allow, Action: p.grant.returns, Resource: resources, Condition: where})
 	}
 	return list
+}
+
+// forTagKeys wants every key of a request to be one of tagKeys.
+const forTagKeys = "ForAllValues:StringLike"
+
+func (a Access) tagKeys() map[string]texts {
+	return map[string]texts{"aws:TagKeys": append(texts{"bursar:*"}, a.TagKeys...)}
 }
 
 // productOf returns what is always true of a service.

@@ -122,7 +122,7 @@ func TestPolicyNamesWhatExists(t *testing.T) {
 	}
 	for _, s := range ways() {
 		product := s.product(t)
-		for _, action := range slices.Concat(product.grant.reads, product.grant.spends, product.grant.releases, product.grant.returns) {
+		for _, action := range slices.Concat(product.grant.reads, product.grant.spends, product.grant.releases, product.grant.returns, product.grant.tags) {
 			if !slices.Contains(named, action) {
 				t.Errorf("%s needs %s, which no policy allows", s, action)
 			}
@@ -167,6 +167,8 @@ func TestPolicyText(t *testing.T) {
 		`{"Sid":"Ec2Read","Effect":"Allow","Action":["ec2:DescribeReservedInstancesOfferings","ec2:DescribeReservedInstances"],"Resource":"*"},` +
 		`{"Sid":"Ec2Buy","Effect":"Allow","Action":["ec2:PurchaseReservedInstancesOffering"],"Resource":"*","Condition":{"StringEquals":{"ec2:Region":"eu-west-1"}}},` +
 		`{"Sid":"Ec2Release","Effect":"Allow","Action":["ec2:DeleteQueuedReservedInstances"],"Resource":"*","Condition":{"StringEquals":{"ec2:Region":"eu-west-1"}}},` +
+		`{"Sid":"Ec2Tag","Effect":"Allow","Action":["ec2:CreateTags"],"Resource":"arn:aws:ec2:*:111122223333:reserved-instances/*",` +
+		`"Condition":{"ForAllValues:StringLike":{"aws:TagKeys":"bursar:*"}}},` +
 		`{"Sid":"Quotas","Effect":"Allow","Action":["servicequotas:ListServiceQuotas"],"Resource":"*"}]}`
 	if diff := cmp.Diff(want, string(text)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -280,6 +282,11 @@ func everything(t *testing.T, w *world) error {
 			return err
 		}
 	}
+	if tagger, ok := d.(driver.Tagger); ok {
+		if err := tagger.Tag(ctx, r, *found[0].Commitment); err != nil {
+			return err
+		}
+	}
 	if releaser, ok := d.(driver.Releaser); ok && found[0].Commitment.State == cloud.Queued {
 		if err := releaser.Release(ctx, r, *found[0].Commitment); err != nil {
 			return err
@@ -319,11 +326,15 @@ func TestPolicyIsWhatIsNeeded(t *testing.T) {
 
 // A policy allows the keys that purchases are tagged with, and no other.
 func TestPolicyAllowsTagKeys(t *testing.T) {
-	for _, s := range []cloud.Service{RDS, ElastiCache, MemoryDB} {
+	for _, s := range []cloud.Service{RDS, ElastiCache, MemoryDB, EC2, EC2Zonal} {
+		proven, tag := driver.CheckOK, "ec2:CreateTags"
+		if spends := way(s).product(t).grant.spends; len(spends) > 1 {
+			proven, tag = driver.CheckUnproven, spends[1]
+		}
 		for _, tc := range []struct {
 			keys []string // of the policy
 			want driver.CheckState
-		}{{[]string{"owner", "team"}, driver.CheckUnproven}, {[]string{"team"}, driver.CheckFailed}, {nil, driver.CheckFailed}} {
+		}{{[]string{"owner", "team"}, proven}, {[]string{"team"}, driver.CheckFailed}, {nil, driver.CheckFailed}} {
 			access := testAccess(s)
 			access.TagKeys = tc.keys
 			role, err := access.Policy()
@@ -332,7 +343,6 @@ func TestPolicyAllowsTagKeys(t *testing.T) {
 			}
 			w := limited(t, way(s), role, access.Base())
 			list := check(t, w, func(c *Config) { c.ExternalID, c.TagKeys = "tenant-7", []string{"owner", "team"} })
-			tag := w.open(t, nil).(*reserved).product.grant.spends[1]
 			at := slices.IndexFunc(list, func(c driver.Check) bool { return c.Of == tag })
 			if at < 0 || list[at].State != tc.want {
 				t.Errorf("%s: a policy of %v: %+v, want %s %s", s, tc.keys, list, tag, tc.want)

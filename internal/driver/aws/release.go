@@ -22,7 +22,7 @@ func (d *reserved) release(ctx context.Context, r driver.Request, order cloud.Co
 	if order.State != cloud.Queued {
 		return fail(fmt.Errorf("order %s is %s, not queued", order.ID, order.State))
 	}
-	creds, err := d.releaseCredentials(ctx)
+	creds, err := d.credentialsFor(ctx, releaseSession, d.grant.releases)
 	if err != nil {
 		return err
 	}
@@ -31,10 +31,11 @@ func (d *reserved) release(ctx context.Context, r driver.Request, order cloud.Co
 	return send(ctx, creds)
 }
 
-func (d *reserved) releaseCredentials(ctx context.Context) (aws.Credentials, error) {
+// credentialsFor are good for these actions alone where a role is configured.
+func (d *reserved) credentialsFor(ctx context.Context, session string, actions []string) (aws.Credentials, error) {
 	if d.role == "" {
 		return d.base(ctx)
 	}
-	creds, _, err := d.assume(ctx, releaseSession, grant{reads: d.grant.releases}, time.Time{})
+	creds, _, err := d.assume(ctx, session, grant{reads: actions}, time.Time{})
 	return creds, err
 }

@@ -57,7 +57,7 @@ func Open(s cloud.Service, cfg Config) (driver.Service, error) {
 		}
 		return savingsPlans{&reserved{c, product, savingsPlansAPI{c}}}, nil
 	case EC2Zonal:
-		return followed{audited{&reserved{c, ec2ZonalProduct, ec2API{c, types.ScopeAvailabilityZone}}}}, nil
+		return ec2Zonal{followed{audited{&reserved{c, ec2ZonalProduct, ec2API{c, types.ScopeAvailabilityZone}}}}}, nil
 	case OpenSearch:
 		return followed{audited{&reserved{c, openSearchProduct(c.OpenSearchNamesUnique), openSearchAPI{c}}}}, nil
 	case RedshiftServerless:

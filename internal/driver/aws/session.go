@@ -26,6 +26,8 @@ const (
 	readSession = "bursar-read"
 	// releaseSession is the session name of deletions of queued orders.
 	releaseSession = "bursar-release"
+	// tagSession is the session name of tags that are added after a purchase.
+	tagSession = "bursar-tag"
 	// checkSession is the session name of checks, which can buy nothing.
 	checkSession = "bursar-check"
 	// maxSessions bounds the attempts between Quote and Purchase. The oldest is
@@ -113,6 +115,7 @@ type grant struct {
 	spends   []string // allowed before the deadline of the attempt only; the first is the purchase
 	releases []string // deletions of orders that have not fired, in sessions of their own
 	returns  []string // of what was bought, in sessions of their own
+	tags     []string // of what was bought, in sessions of their own
 }
 
 // policy writes the session policy. A session can do what both its role and
