@@ -185,8 +185,8 @@ func TestTagsAfterThePurchase(t *testing.T) {
 				w.advance(time.Minute)
 			}
 			l := w.plan(p).Lines[0]
-			for range 3 {
-				w.advance(25 * time.Hour)
+			for _, after := range []time.Duration{25 * time.Hour, 25 * time.Hour, 367 * 24 * time.Hour} { // active, and at last retired
+				w.advance(after)
 				audit, err := w.engine.Audit(t.Context(), false)
 				if err != nil || len(audit.Findings) != 0 {
 					t.Fatalf("%s: %+v, %v", service, audit, err)
