@@ -31,6 +31,7 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/driver/oneshot"
 )
 
 const (
@@ -174,7 +175,7 @@ func newCore(cfg Config, global bool) (*core, error) {
 		c.Transport = &http.Transport{DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext}
 	}
 	c.Transport = c.Transport.Clone()
-	c.client = &http.Client{Transport: plainBody{c.Transport}, CheckRedirect: noRedirect}
+	c.client = &http.Client{Transport: plainBody{c.Transport}, CheckRedirect: oneshot.NoRedirect}
 	return c, nil
 }
 
@@ -192,9 +193,6 @@ func (p plainBody) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return p.next.RoundTrip(r)
 }
-
-// noRedirect hands a redirect to the caller instead of following it.
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Partition returns the partition a region is in, such as "aws" or "aws-cn". The prefixes are those of
 // the SDK's own partition table.

@@ -17,6 +17,7 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/driver/oneshot"
 )
 
 const (
@@ -146,10 +147,10 @@ func (d *reserved) checkRead(ctx context.Context, creds aws.Credentials, action,
 func (d *reserved) buyNothing(ctx context.Context, creds aws.Credentials, identity string) (*item, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Answer)
 	defer cancel()
-	g := newGuard(d.Transport, d.now, d.Now().Add(checkGate))
-	defer g.close()
+	g := oneshot.New(d.Transport, d.now, d.Now().Add(checkGate))
+	defer g.Close()
 	if a, ok := d.api.(buyAsker); ok {
-		return nil, a.askToBuy(ctx, g.client(), creds)
+		return nil, a.askToBuy(ctx, g.Client(), creds)
 	}
 	r := driver.Request{
 		Account: d.Account, Identity: identity, Attempt: identity, Quantity: 1, Tags: map[string]string{"bursar:line": "doctor"},
@@ -164,7 +165,7 @@ func (d *reserved) buyNothing(ctx context.Context, creds aws.Credentials, identi
 	if d.class == cloud.ClassQueued {
 		r.FireAt = d.now().Add(checkAhead).Truncate(time.Second)
 	}
-	return d.api.buy(ctx, g.client(), creds, r)
+	return d.api.buy(ctx, g.Client(), creds, r)
 }
 
 // checkPurchase asks to buy what does not exist. What tags need is asked with it.

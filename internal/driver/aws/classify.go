@@ -18,6 +18,7 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/driver/oneshot"
 )
 
 // verdict says what an error code of AWS proves about one spending request.
@@ -141,8 +142,8 @@ func classify(operation, code string, status int) cloud.Outcome {
 
 // requestID returns the id AWS gave to a request, from the header or, in the
 // Query protocol, from the body.
-func requestID(r *reply) string {
-	id := r.header.Get("X-Amzn-Requestid")
+func requestID(r *oneshot.Reply) string {
+	id := r.Header.Get("X-Amzn-Requestid")
 	if id == "" {
 		var doc struct {
 			Failure    string `xml:"RequestId"`
@@ -150,7 +151,7 @@ func requestID(r *reply) string {
 			EC2Failure string `xml:"RequestID"`
 			EC2Success string `xml:"requestId"`
 		}
-		if xml.Unmarshal(r.body, &doc) == nil {
+		if xml.Unmarshal(r.Body, &doc) == nil {
 			id = doc.Failure + doc.Success + doc.EC2Failure + doc.EC2Success
 		}
 	}
@@ -164,7 +165,7 @@ func requestID(r *reply) string {
 type form struct {
 	// code reads the error code out of an answer, and returns "" unless it is a
 	// whole error document.
-	code func(*reply) string
+	code func(*oneshot.Reply) string
 	// whole checks that the body of a success is a whole answer to the operation.
 	whole func(body []byte, operation string) error
 }
@@ -182,14 +183,14 @@ func wholeResponse(body []byte, operation string) error { return wholeXML(body, 
 // queryCode returns the code of an error document of the Query protocol, and ""
 // for anything else: the page of a proxy that happens to hold a code, or a
 // document that broke off, proves nothing.
-func queryCode(r *reply) (code string) {
-	if r.err != nil || wholeXML(r.body, "ErrorResponse") != nil {
+func queryCode(r *oneshot.Reply) (code string) {
+	if r.Err != nil || wholeXML(r.Body, "ErrorResponse") != nil {
 		return ""
 	}
 	var doc struct {
 		Code string `xml:"Error>Code"`
 	}
-	if xml.Unmarshal(r.body, &doc) != nil {
+	if xml.Unmarshal(r.Body, &doc) != nil {
 		return ""
 	}
 	return doc.Code
@@ -197,14 +198,14 @@ func queryCode(r *reply) (code string) {
 
 // ec2Code is queryCode for EC2, whose error document has another shape. It may
 // hold a list of errors; more than one prove nothing.
-func ec2Code(r *reply) string {
-	if r.err != nil || wholeXML(r.body, "Response") != nil {
+func ec2Code(r *oneshot.Reply) string {
+	if r.Err != nil || wholeXML(r.Body, "Response") != nil {
 		return ""
 	}
 	var doc struct {
 		Codes []string `xml:"Errors>Error>Code"`
 	}
-	if xml.Unmarshal(r.body, &doc) != nil || len(doc.Codes) != 1 {
+	if xml.Unmarshal(r.Body, &doc) != nil || len(doc.Codes) != 1 {
 		return ""
 	}
 	return doc.Codes[0]
@@ -213,15 +214,15 @@ func ec2Code(r *reply) string {
 // jsonCode is queryCode for JSON: the code stands in the body or in a header, and
 // where it stands in both they agree. It may be dressed up as a name in a
 // namespace, "com.amazonaws.memorydb#Code", and with an address behind a colon.
-func jsonCode(r *reply) string {
-	if r.err != nil {
+func jsonCode(r *oneshot.Reply) string {
+	if r.Err != nil {
 		return ""
 	}
-	doc, err := wholeJSON(r.body)
+	doc, err := wholeJSON(r.Body)
 	if err != nil {
 		return ""
 	}
-	code := bareCode(r.header.Get("X-Amzn-Errortype"))
+	code := bareCode(r.Header.Get("X-Amzn-Errortype"))
 	for _, name := range []string{"__type", "code"} {
 		value, there := doc[name]
 		if !there {

@@ -14,12 +14,13 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/driver/oneshot"
 )
 
 // sample reads testdata/errors/PROTOCOL/CODE.http: an answer of AWS as it stands
 // on the wire. Codes, statuses and shapes are those of the service models and the
 // API references; no account of AWS was used to get them.
-func sample(t *testing.T, name string) *reply {
+func sample(t *testing.T, name string) *oneshot.Reply {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "errors", name))
 	if err != nil {
@@ -33,7 +34,7 @@ func sample(t *testing.T, name string) *reply {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &reply{status: resp.StatusCode, header: resp.Header, body: text}
+	return &oneshot.Reply{Status: resp.StatusCode, Header: resp.Header, Body: text}
 }
 
 // TestVerdicts runs the samples of each entry of the table through the SDK, as
@@ -57,7 +58,7 @@ func TestVerdicts(t *testing.T) {
 			used[name] = true
 			recorded := sample(t, name)
 			wants := map[int]cloud.Outcome{
-				recorded.status: v.outcome, 400: v.outcome, 403: v.outcome,
+				recorded.Status: v.outcome, 400: v.outcome, 403: v.outcome,
 				408: cloud.InDoubt, 500: cloud.InDoubt, 503: cloud.InDoubt,
 			}
 			if v.code == busy.code && service == EC2 {
@@ -68,10 +69,10 @@ func TestVerdicts(t *testing.T) {
 				shape := shapes[service]
 				w.bodies = shape.bodies()
 				w.buy = func(rw http.ResponseWriter, r *http.Request) {
-					if code := recorded.header.Get("X-Amzn-Errortype"); code != "" {
+					if code := recorded.Header.Get("X-Amzn-Errortype"); code != "" {
 						rw.Header().Set("X-Amzn-Errortype", code)
 					}
-					answer(status, string(recorded.body))(rw, r)
+					answer(status, string(recorded.Body))(rw, r)
 				}
 				d := w.open(t, service, nil)
 				send := w.send

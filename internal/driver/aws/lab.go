@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/driver/oneshot"
 )
 
 // A Lab measures what AWS does not publish, with orders that cost nothing: each is
@@ -234,13 +235,13 @@ func (l *Lab) order(ctx context.Context, d *reserved, t *Trial, creds aws.Creden
 	}
 	call, cancel := context.WithTimeout(ctx, d.Answer)
 	defer cancel()
-	g := newGuard(d.Transport, l.ec2.now, l.ec2.Now().Add(checkGate))
+	g := oneshot.New(d.Transport, l.ec2.now, l.ec2.Now().Add(checkGate))
 	identity := "bursar-trial-" + t.ID
-	got, err := d.api.buy(call, g.client(), creds, driver.Request{
+	got, err := d.api.buy(call, g.Client(), creds, driver.Request{
 		Account: d.Account, Offering: o, Quantity: quantity, FireAt: t.FireAt, Identity: identity, Attempt: cmp.Or(t.Token, identity),
 		Tags: map[string]string{"bursar:line": "calibration"},
 	})
-	rec := g.close()
+	rec := g.Close()
 	a := placed{outcome: cloud.InDoubt, err: quiet(orElse(err, "an answer without an order"), creds)}
 	switch {
 	case err == nil && got != nil && got.id != "":
@@ -249,11 +250,11 @@ func (l *Lab) order(ctx context.Context, d *reserved, t *Trial, creds aws.Creden
 			t.Order = got.id
 			return a, l.Book.Ordered(ctx, t.ID, got.id)
 		}
-	case !rec.wrote:
+	case !rec.Wrote:
 		a.outcome = cloud.Unsent
-	case rec.reply != nil:
-		a.code = d.form.code(rec.reply)
-		a.outcome = classify(d.opBuy, a.code, rec.reply.status)
+	case rec.Reply != nil:
+		a.code = d.form.code(rec.Reply)
+		a.outcome = classify(d.opBuy, a.code, rec.Reply.Status)
 	}
 	return a, nil
 }

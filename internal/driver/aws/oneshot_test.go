@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/driver/oneshot"
 	"bursar/internal/money"
 )
 
@@ -118,7 +119,7 @@ func TestOneRequestInDoubt(t *testing.T) {
 		"cut short":       answer(200, strings.TrimSuffix(good, "</"+rdsProduct.opBuy+"Response>")),
 		"two documents":   answer(200, good+good),
 		"another root":    answer(200, strings.ReplaceAll(good, rdsProduct.opBuy+"Response", "CachedResponse")),
-		"endless":         answer(200, strings.TrimSuffix(good, "</"+rdsProduct.opBuy+"Response>")+strings.Repeat(" ", maxReply)+"</"+rdsProduct.opBuy+"Response>"),
+		"endless":         answer(200, strings.TrimSuffix(good, "</"+rdsProduct.opBuy+"Response>")+strings.Repeat(" ", oneshot.MaxReply)+"</"+rdsProduct.opBuy+"Response>"),
 
 		"definite code 500":        answer(500, refused),
 		"definite code 503":        answer(503, errorBody("Throttling", "x")),

@@ -14,6 +14,7 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/driver/oneshot"
 	"bursar/internal/money"
 )
 
@@ -590,14 +591,14 @@ func TestJSONCode(t *testing.T) {
 		"not a text":        {"", `{"__type":{"x":"` + code + `"}}`, ""},
 		"nothing":           {"", `{}`, ""},
 	} {
-		r := &reply{status: 400, header: http.Header{}, body: []byte(row.body)}
+		r := &oneshot.Reply{Status: 400, Header: http.Header{}, Body: []byte(row.body)}
 		if row.header != "" {
-			r.header.Set("X-Amzn-ErrorType", row.header)
+			r.Header.Set("X-Amzn-ErrorType", row.header)
 		}
 		if got := jsonCode(r); got != row.want {
 			t.Errorf("%s: code %q, want %q", name, got, row.want)
 		}
-		r.err = io.ErrUnexpectedEOF
+		r.Err = io.ErrUnexpectedEOF
 		if got := jsonCode(r); got != "" {
 			t.Errorf("%s: code %q of a body that broke off", name, got)
 		}
@@ -613,11 +614,11 @@ func TestEC2Code(t *testing.T) {
 		"cut short":     {strings.TrimSuffix(ec2Error("AuthFailure"), "</Response>"), ""},
 		"more behind":   {ec2Error("AuthFailure") + "x", ""},
 	} {
-		if got := ec2Code(&reply{body: []byte(row.body)}); got != row.want {
+		if got := ec2Code(&oneshot.Reply{Body: []byte(row.body)}); got != row.want {
 			t.Errorf("%s: code %q, want %q", name, got, row.want)
 		}
 	}
-	if got := ec2Code(&reply{body: []byte(ec2Error("AuthFailure")), err: io.ErrUnexpectedEOF}); got != "" {
+	if got := ec2Code(&oneshot.Reply{Body: []byte(ec2Error("AuthFailure")), Err: io.ErrUnexpectedEOF}); got != "" {
 		t.Errorf("code %q of a body that broke off", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/driver/oneshot"
 )
 
 // order is one spending request of a service, ready to be sent.
@@ -51,10 +52,10 @@ func (c *core) spend(ctx context.Context, r driver.Request, o order) (cloud.Evid
 		return unsent(ev, err)
 	}
 
-	g := newGuard(c.Transport, c.now, r.SendBy)
+	g := oneshot.New(c.Transport, c.now, r.SendBy)
 	ev.Started = c.now()
-	bought, err := o.send(ctx, g.client(), s.creds)
-	return judge(ev, o, g.close(), bought, err, s.creds)
+	bought, err := o.send(ctx, g.Client(), s.creds)
+	return judge(ev, o, g.Close(), bought, err, s.creds)
 }
 
 // timely checks that the cloud refuses the request from r.Deadline on, if it is
@@ -87,34 +88,34 @@ func unsent(ev cloud.Evidence, err error) (cloud.Evidence, error) {
 
 // judge says what the record of an attempt proves. Doubt is the default: each
 // other outcome needs its own complete proof.
-func judge(ev cloud.Evidence, o order, rec record, bought receipt, err error, creds aws.Credentials) (cloud.Evidence, error) {
-	if rec.reply != nil {
-		ev.Status = rec.reply.status
-		ev.RequestID = requestID(rec.reply)
-		if at, dateErr := http.ParseTime(rec.reply.header.Get("Date")); dateErr == nil {
+func judge(ev cloud.Evidence, o order, rec oneshot.Record, bought receipt, err error, creds aws.Credentials) (cloud.Evidence, error) {
+	if rec.Reply != nil {
+		ev.Status = rec.Reply.Status
+		ev.RequestID = requestID(rec.Reply)
+		if at, dateErr := http.ParseTime(rec.Reply.Header.Get("Date")); dateErr == nil {
 			ev.CloudTime = at.UTC()
 		}
 	}
 	ev.Commitment = bought.commitment
 	switch {
-	case rec.asked > 1:
+	case rec.Asked > 1:
 		err = cause{driver.ErrSecondRequest.Error(), errors.Join(driver.ErrSecondRequest, err)}
-	case !rec.wrote && err != nil:
-		if rec.refused != nil {
-			err = rec.refused
+	case !rec.Wrote && err != nil:
+		if rec.Refused != nil {
+			err = rec.Refused
 		}
 		return unsent(ev, quiet(err, creds))
-	case rec.reply == nil:
+	case rec.Reply == nil:
 		err = orElse(err, "no answer")
-	case rec.reply.err != nil:
-		err = fmt.Errorf("the answer broke off: %w", rec.reply.err)
-	case rec.reply.status != http.StatusOK:
+	case rec.Reply.Err != nil:
+		err = fmt.Errorf("the answer broke off: %w", rec.Reply.Err)
+	case rec.Reply.Status != http.StatusOK:
 		// A status without a code of the table stays in doubt.
-		ev.Code = o.form.code(rec.reply)
+		ev.Code = o.form.code(rec.Reply)
 		ev.Outcome = classify(o.operation, ev.Code, ev.Status)
 		err = orElse(err, "an answer with status "+http.StatusText(ev.Status))
 	case err == nil && (bought.commitment != nil || bought.handle != ""):
-		if err = o.form.whole(rec.reply.body, o.operation); err != nil {
+		if err = o.form.whole(rec.Reply.Body, o.operation); err != nil {
 			break
 		}
 		if c := bought.commitment; c != nil {

@@ -1,4 +1,8 @@
-package aws
+// Package oneshot sends one HTTP request or none. It is the transport of a request
+// that spends: however many times a layer above it wants to send, one request
+// leaves, on a connection of its own, not a byte of it too late, and afterwards it
+// is known whether any byte left and what came back.
+package oneshot
 
 import (
 	"bytes"
@@ -14,10 +18,14 @@ import (
 	"bursar/internal/driver"
 )
 
-// maxReply bounds the answer to a purchase; a real one has a few kilobytes.
-const maxReply = 1 << 20
+const (
+	// MaxReply bounds an answer; a real one to a purchase has a few kilobytes.
+	MaxReply = 1 << 20
+	// dialTime bounds the opening of the connection.
+	dialTime = 30 * time.Second
+)
 
-// guard is the transport of one attempt. It lets one request through and it
+// Guard is the transport of one attempt. It lets one request through and it
 // knows whether a byte of it may have left.
 //
 // It watches the connection and not the trace hooks of net/http: a hook fires
@@ -28,7 +36,7 @@ const maxReply = 1 << 20
 //
 // net/http itself cannot send a second time: it replays only on a reused
 // connection, and there is none; the guard also refuses a second connection.
-type guard struct {
+type Guard struct {
 	now    func() time.Time
 	sendBy time.Time
 	next   *http.Transport
@@ -39,22 +47,22 @@ type guard struct {
 	wrote   bool // a byte may have left
 	closed  bool
 	refused error // why the first byte was held back
-	reply   *reply
+	reply   *Reply
 }
 
-// reply is the answer as it came over the wire.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
-	err    error // the body broke off
+// Reply is the answer as it came over the wire.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	Err    error // the body broke off
 }
 
-// newGuard makes the transport of one attempt. Of base it takes the proxy, the
+// New makes the transport of one attempt. Of base it takes the proxy, the
 // dialer and the TLS configuration, never a connection. Behind a proxy the
 // first byte is the one of CONNECT, which errs towards doubt.
-func newGuard(base *http.Transport, now func() time.Time, sendBy time.Time) *guard {
-	g := &guard{now: now, sendBy: sendBy}
+func New(base *http.Transport, now func() time.Time, sendBy time.Time) *Guard {
+	g := &Guard{now: now, sendBy: sendBy}
 	dial := base.DialContext
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
@@ -84,15 +92,18 @@ func newGuard(base *http.Transport, now func() time.Time, sendBy time.Time) *gua
 	return g
 }
 
-// client returns the HTTP client of the attempt. It has no timeout, which the
+// Client returns the HTTP client of the attempt. It has no timeout, which the
 // SDK would take for a reason to retry: the context of the call is the bound.
-func (g *guard) client() *http.Client {
-	return &http.Client{Transport: g, CheckRedirect: noRedirect}
+func (g *Guard) Client() *http.Client {
+	return &http.Client{Transport: g, CheckRedirect: NoRedirect}
 }
+
+// NoRedirect hands a redirect to the caller instead of following it.
+func NoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // RoundTrip sends the first request and refuses every other. It reads the whole
 // answer, within the deadline of the request's context.
-func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+func (g *Guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	g.mu.Lock()
 	g.asked++
 	second := g.asked > 1
@@ -113,13 +124,13 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer g.next.CloseIdleConnections()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply+1))
 	_ = resp.Body.Close()
-	if err == nil && len(body) > maxReply {
+	if err == nil && len(body) > MaxReply {
 		err = errors.New("the answer is too long")
 	}
 	g.mu.Lock()
-	g.reply = &reply{status: resp.StatusCode, header: resp.Header, body: body, err: err}
+	g.reply = &Reply{Status: resp.StatusCode, Header: resp.Header, Body: body, Err: err}
 	g.mu.Unlock()
 	rest := io.Reader(bytes.NewReader(body))
 	if err != nil {
@@ -132,37 +143,37 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 // late compares both the monotonic readings and the wall clocks: the first see
 // a wall clock that was set back, the second a machine that was suspended,
 // during which Linux stops the monotonic clock.
-func (g *guard) late() bool {
+func (g *Guard) late() bool {
 	now := g.now()
 	return now.After(g.sendBy) || now.Round(0).After(g.sendBy.Round(0))
 }
 
-func (g *guard) refuse(why error) error {
+func (g *Guard) refuse(why error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.refused = why
 	return why
 }
 
-// record is what a guard saw of its attempt.
-type record struct {
-	asked   int
-	wrote   bool // a byte may have left
-	refused error
-	reply   *reply // nil without an answer
+// Record is what a guard saw of its attempt.
+type Record struct {
+	Asked   int    // requests that layers above wanted to send
+	Wrote   bool   // a byte may have left
+	Refused error  // why the first byte was held back
+	Reply   *Reply // nil without an answer
 }
 
-// close ends the attempt: from now on no first byte can leave, so what it
+// Close ends the attempt: from now on no first byte can leave, so what it
 // returns is final.
-func (g *guard) close() record {
+func (g *Guard) Close() Record {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
-	return record{asked: g.asked, wrote: g.wrote || g.reply != nil, refused: g.refused, reply: g.reply}
+	return Record{Asked: g.asked, Wrote: g.wrote || g.reply != nil, Refused: g.refused, Reply: g.reply}
 }
 
 // dial opens the one connection of the attempt, with TLS if conf is not nil.
-func (g *guard) dial(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error),
+func (g *Guard) dial(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error),
 	network, addr string, conf *tls.Config) (net.Conn, error) {
 	g.mu.Lock()
 	g.dialed++
@@ -175,7 +186,7 @@ func (g *guard) dial(ctx context.Context, dial func(context.Context, string, str
 		return nil, net.ErrClosed
 	}
 	// net/http detaches a dial from the request, so it needs its own end.
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	conn, err := dial(ctx, network, addr)
 	if err != nil {
@@ -205,7 +216,7 @@ func (g *guard) dial(ctx context.Context, dial func(context.Context, string, str
 // where there is any, is below.
 type gate struct {
 	net.Conn
-	guard *guard
+	guard *Guard
 }
 
 // Write lets the first byte pass if it is not too late and the attempt is open.
@@ -216,7 +227,7 @@ func (c *gate) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-func (g *guard) admit() error {
+func (g *Guard) admit() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
