@@ -8,29 +8,48 @@ import (
 
 // Account is an account of the simulated clouds.
 type Account struct {
-	ID         string `json:"id"` // 12 digits
+	Provider   string `json:"provider"`         // "aws", "azure"
+	ID         string `json:"id"`               // 12 digits, or the GUID of a subscription
+	Tenant     string `json:"tenant,omitempty"` // GUID, of Azure
 	Name       string `json:"name"`
 	Management bool   `json:"management"` // of the organization all others belong to
-	// Regions are those with something to buy, the same for every account.
+	// Regions are those with something to buy, the same for every account of a cloud.
 	Regions []string `json:"regions"`
 }
 
 // The accounts are the same in every world, so that plans and tests can name
 // them.
 var accounts = []Account{
-	{ID: "111122223333", Name: "Example Corp Management", Management: true},
-	{ID: "444455556666", Name: "Example Corp Production"},
-	{ID: "777788889999", Name: "Example Corp Data Platform"},
-	{ID: "123456789012", Name: "Example Corp Sandbox"},
+	{Provider: onAWS, ID: "111122223333", Name: "Example Corp Management", Management: true},
+	{Provider: onAWS, ID: "444455556666", Name: "Example Corp Production"},
+	{Provider: onAWS, ID: "777788889999", Name: "Example Corp Data Platform"},
+	{Provider: onAWS, ID: "123456789012", Name: "Example Corp Sandbox"},
+	{Provider: onAzure, ID: "40000000-0000-4000-8000-000000000001", Tenant: simTenant, Name: "Example Corp Platform"},
+	{Provider: onAzure, ID: "40000000-0000-4000-8000-000000000002", Tenant: simTenant, Name: "Example Corp Analytics"},
 }
 
-// Accounts returns the accounts of the world. The id is also the access key id
-// that acts as its user "operator", with the secret "test".
+// The clouds.
+const (
+	onAWS   = "aws"
+	onAzure = "azure"
+)
+
+// cloud is the provider of a service.
+func (s *service) cloud() string {
+	if s == nil || s.provider == "" {
+		return onAWS
+	}
+	return s.provider
+}
+
+// Accounts returns the accounts of the world. The id of one of AWS is also the
+// access key id that acts as its user "operator", with the secret "test"; the token
+// of one of Azure is "sim-" and the id.
 func (s *Sim) Accounts() []Account {
-	regions := slices.Sorted(maps.Keys(s.catalog.regions))
+	regions := map[string][]string{onAWS: slices.Sorted(maps.Keys(s.catalog.regions)), onAzure: azureLocations()}
 	list := slices.Clone(accounts)
 	for i := range list {
-		list[i].Regions = regions
+		list[i].Regions = regions[list[i].Provider]
 	}
 	return list
 }
@@ -50,7 +69,8 @@ func accountOfKey(accessKey string) (Account, bool) {
 	if accessKey == "test" {
 		return accounts[0], true
 	}
-	return accountByID(accessKey)
+	a, ok := accountByID(accessKey)
+	return a, ok && a.Provider == onAWS
 }
 
 // staticSecret is the secret of every static access key.

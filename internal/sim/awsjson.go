@@ -64,19 +64,26 @@ func parseJSON(s *service, r *http.Request, body []byte) (*operation, params, *a
 	return op, in, in.check(op)
 }
 
-// decodeObject reads a body that is one JSON object, and nothing behind it, into
-// members named as in the query protocol: "Tags.1.Key". Numbers keep their text. A
-// member that is a map with free keys stays one text, its JSON with sorted keys.
-func decodeObject(in params, op *operation, body []byte) *apiError {
+// oneObject reads a body that is one JSON object and nothing behind it. Numbers keep
+// their text.
+func oneObject(body []byte) (map[string]any, *apiError) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	var object map[string]any
 	err := dec.Decode(&object)
-	if err == nil && object == nil {
-		err = errors.New("null")
+	if _, more := dec.Token(); err != nil || object == nil || !errors.Is(more, io.EOF) {
+		return nil, fail("MalformedInput", "The body is not one JSON object")
 	}
-	if _, more := dec.Token(); err != nil || !errors.Is(more, io.EOF) {
-		return fail("MalformedInput", "The body is not one JSON object")
+	return object, nil
+}
+
+// decodeObject reads a body that is one JSON object, and nothing behind it, into
+// members named as in the query protocol: "Tags.1.Key". Numbers keep their text. A
+// member that is a map with free keys stays one text, its JSON with sorted keys.
+func decodeObject(in params, op *operation, body []byte) *apiError {
+	object, err := oneObject(body)
+	if err != nil {
+		return err
 	}
 	for _, name := range op.maps {
 		if value := object[name]; value != nil {

@@ -24,6 +24,7 @@ type reply struct {
 	contentType string
 	codeHeader  bool // the code stands in a header
 	body        []byte
+	header      map[string]string // besides those that every answer has; may be nil
 }
 
 // awsQuery is the query protocol of RDS, ElastiCache, Redshift and STS: a form

@@ -19,6 +19,9 @@
 // key id is the 12-digit account id (or "test" for the first account) and the
 // secret is always "test".
 //
+// Azure is on the same port: paths under /subscriptions and /providers are those of
+// Azure Resource Manager (arm.go), with bearer tokens.
+//
 // The simulator is hostile unless told otherwise: pages are small and of
 // unpredictable size, lists are shuffled, a new commitment is hidden from
 // listings for a while, CloudTrail is late, rates are limited, and request members

@@ -106,6 +106,33 @@ var vendorErrors = map[string]int{
 	"ServiceQuotaExceededException": 400,
 	"ValidationException":           400,
 
+	// Azure Resource Manager, and the codes of Microsoft.Capacity that are used here.
+	// The statuses of most are not published.
+	"AuthenticationFailed":            401,
+	"AuthorizationFailed":             403,
+	"BadRequest":                      400,
+	"ExpiredAuthenticationToken":      401,
+	"FulfillmentOutOfStockError":      400,
+	"InternalServerError":             500,
+	"InvalidAuthenticationToken":      401,
+	"InvalidRefundQuantity":           400,
+	"InvalidRequestContent":           400,
+	"InvalidReservationOrderId":       400,
+	"InvalidResourceType":             400,
+	"InvalidSingleAppliedScopesCount": 400,
+	"InvalidTenantId":                 400,
+	"MissingApiVersionParameter":      400,
+	"MissingAppliedScopesForSingle":   400,
+	"MissingTenantId":                 400,
+	"RefundLimitExceeded":             400,
+	"ReservationOrderIdAlreadyExists": 409,
+	"ReservationOrderNotFound":        404,
+	"ResourceNotFound":                404,
+	"RiskCheckFailed":                 400,
+	"SubscriptionNotFound":            404,
+	"TooManyRequests":                 429,
+	"UnsupportedReservationTerm":      400,
+
 	// STS
 	"MalformedPolicyDocument": 400,
 	"ValidationError":         400,

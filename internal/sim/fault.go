@@ -28,7 +28,7 @@ const (
 	StrangeState  = "strange-state"  // a listing shows every state as a word that nobody knows
 	Duplicate     = "duplicate"      // applied; the same bytes arrive once more, in a request of their own, right after
 	NoTrail       = "no-trail"       // applied; CloudTrail never shows the call
-	WrongCaller   = "wrong-caller"   // GetCallerIdentity answers for another account
+	WrongCaller   = "wrong-caller"   // GetCallerIdentity, or Subscriptions.get of Azure, answers for another account
 
 	// These last until they are removed, unless Times says otherwise.
 	DenyAction        = "deny-action"        // not applied; the caller has no permission for it
@@ -60,7 +60,7 @@ var kindTable = map[string]struct {
 	StrangeState:  {duration: -1, matches: func(op *operation) bool { return op.lists }},
 	Duplicate:     {duration: -1, matches: func(op *operation) bool { return op.spends }},
 	NoTrail:       {duration: -1},
-	WrongCaller:   {duration: -1, matches: func(op *operation) bool { return op.name == "GetCallerIdentity" }},
+	WrongCaller:   {duration: -1, matches: func(op *operation) bool { return op.name == "GetCallerIdentity" || op.name == opSubscription }},
 
 	DenyAction:        {lasts: true, duration: -1, matches: func(op *operation) bool { return !op.public }},
 	RegionDisabled:    {reply: true, lasts: true, duration: -1},

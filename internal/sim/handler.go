@@ -61,6 +61,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *http.Request, body []byte) (answer, error) {
 	log := Request{
 		Seq:          len(w.requests) + 1,
+		Provider:     onAWS,
 		Time:         now,
 		ID:           w.nextRequestID(),
 		InvocationID: r.Header.Get("Amz-Sdk-Invocation-Id"),
@@ -126,6 +127,9 @@ func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *ht
 
 // admit turns a request into a call, and fills in what the log may know of it.
 func (s *Sim) admit(w *world, now time.Time, r *http.Request, body []byte, log *Request) (c *call, until time.Time, err *apiError) {
+	if isARM(r) {
+		return s.admitARM(w, now, r, body, log)
+	}
 	sig, err := parseSignature(r)
 	if err != nil {
 		return nil, until, err
@@ -170,7 +174,7 @@ func (s *Sim) call(w *world, now time.Time, who caller, service *service, op *op
 func (s *Sim) carryOut(c *call) (r reply, applied bool) {
 	out, err := c.execute()
 	if err != nil {
-		c.out.Bought, c.out.Deleted, c.out.Returned, c.out.Tagged, c.out.Session = nil, nil, nil, nil, nil
+		c.out.Bought, c.out.Deleted, c.out.Returned, c.out.Tagged, c.out.Session, c.out.Minted = nil, nil, nil, nil, nil, nil
 		c.record(node{}, err)
 		return s.failure(c, err), false
 	}
@@ -178,7 +182,14 @@ func (s *Sim) carryOut(c *call) (r reply, applied bool) {
 		out = out.inState("on-hold")
 	}
 	c.record(out, nil)
-	return c.service.protocol.result(c.service, c.op, c.requestID, out), true
+	r = c.service.protocol.result(c.service, c.op, c.requestID, out)
+	if c.status != 0 {
+		r.status = c.status
+	}
+	for name, value := range c.header {
+		r.header[name] = value
+	}
+	return r, true
 }
 
 func (s *Sim) failure(c *call, err *apiError) reply {
@@ -206,6 +217,9 @@ func (s *Sim) breakdown(c *call, status int) reply {
 func (s *Sim) refuse(r *http.Request, log Request, err *apiError) reply {
 	if service := services[log.Service]; service != nil {
 		return service.protocol.failure(service, log.ID, service.code(err))
+	}
+	if isARM(r) {
+		return armFailure(nil, log.ID, err)
 	}
 	if t := r.Header.Get("Content-Type"); r.Header.Get("X-Amz-Target") != "" || strings.Contains(t, "json") {
 		return jsonFailure(nil, log.ID, err)

@@ -18,6 +18,12 @@ const Help = `The simulator answers for these services on this one port:
   ce                   recommendations of Cost Explorer
   sts                  who am I, and sessions of a role
 
+and, as Azure Resource Manager under /subscriptions and /providers, for
+
+  microsoft.capacity         reservations: catalogs, prices, orders
+  microsoft.billingbenefits  savings plans
+  microsoft.resources        the subscription of the caller
+
   export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test
   aws rds describe-reserved-db-instances-offerings
@@ -31,6 +37,12 @@ The access key id is an account id of GET /_sim/accounts, or "test" for the
 first one; the secret is always "test". AssumeRole works for any role of these
 accounts. Regions: us-east-1, us-west-2, eu-west-1, eu-central-1,
 ap-southeast-2.
+
+A token of Azure is "sim-" and the id of a subscription: Authorization: Bearer
+sim-40000000-0000-4000-8000-000000000001; "-" and a Unix second behind it end it.
+Locations: eastus, northeurope, uksouth, westeurope. What an order or an alias
+that was used once answers to a second request, and how long a price is good for,
+are options of the simulator.
 
 Control surface, JSON, no credentials:
 
@@ -60,7 +72,7 @@ a chance of "permille" in 1000 (always if left out). The kinds, each with an exa
 Not applied:
   {"kind":"lose-request","service":"rds"}         the connection is cut
   {"kind":"error-before","status":503}            500, 502, 503 or 504
-  {"kind":"throttle","times":3}                   Throttling 400
+  {"kind":"throttle","times":3}                   Throttling 400, of Azure 429
   {"kind":"redirect","service":"rds"}             307 to the same address
 
 Applied, and then:
@@ -90,7 +102,8 @@ Wrong answers:
                                                   nobody knows
   {"kind":"truncated-page"}                       a listing ends early
   {"kind":"wrong-caller"}                         GetCallerIdentity names another
-                                                  account
+                                                  account, Subscriptions.get of
+                                                  Azure another tenant
 
 Not applied, until removed (unless "times" is given):
   {"kind":"deny-action","service":"rds","account":"444455556666"}

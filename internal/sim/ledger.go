@@ -23,11 +23,16 @@ type Tag struct {
 //	redshift     pending_word (how its first state is spelled on the wire)
 //	savingsplans family and region (type EC2Instance only), upfront (of the whole)
 //
+//	microsoft.capacity         type, scope, renew, instance_flexibility, failed_word (its
+//	                           state on the wire if it fails)
+//	microsoft.billingbenefits  alias, scope
+//
 // A Savings Plan is in the region "global", its class is its type, and it counts
 // hundred-thousandths of a dollar of commitment per hour: a count of 150000 is 1.5
 // USD/h. Where more than half of it was paid upfront, its attribute says how much,
 // and the prices are those of half.
 type Entry struct {
+	Provider   string            `json:"provider"` // "aws", "azure"
 	Service    string            `json:"service"`
 	Account    string            `json:"account"`
 	Region     string            `json:"region"`
@@ -60,6 +65,7 @@ type Entry struct {
 // Request is one line of the request log.
 type Request struct {
 	Seq          int       `json:"seq"` // from 1
+	Provider     string    `json:"provider"`
 	Time         time.Time `json:"time"`
 	ID           string    `json:"id"`
 	Service      string    `json:"service"`

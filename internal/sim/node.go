@@ -39,7 +39,7 @@ func (n node) maybe(name, text string) node {
 
 // inState is the node with another word for every state in it.
 func (n node) inState(word string) node {
-	if n.kind == isText && slices.Contains([]string{"State", "state", "status"}, n.name) {
+	if n.kind == isText && slices.Contains([]string{"State", "state", "status", "provisioningState"}, n.name) {
 		n.text = word
 	}
 	n.kids = slices.Clone(n.kids)

@@ -27,6 +27,8 @@ type seller struct {
 	ids    *regexp.Regexp
 	idsMax int
 	named  bool // the buyer gives a name beside the id
+	// labels: a buyer may name a reservation as it likes.
+	labels bool
 	// newID names a reservation whose buyer did not.
 	newID func(*call) string
 	// arn is the resource of a reservation; nil if the service has no such type.
@@ -122,7 +124,8 @@ func (r *reservation) entry(now time.Time) Entry {
 	attributes := map[string]string{} // {} and not null
 	maps.Copy(attributes, r.Attributes)
 	return Entry{
-		Service: r.Service, Account: r.Account, Region: r.Region, ID: r.ID, SentID: r.SentID, Name: r.Name, Token: r.Token, ARN: r.arn(),
+		Provider: services[r.Service].cloud(),
+		Service:  r.Service, Account: r.Account, Region: r.Region, ID: r.ID, SentID: r.SentID, Name: r.Name, Token: r.Token, ARN: r.arn(),
 		OfferingID: r.OfferingID, Class: r.Class, Attributes: attributes, Payment: r.Payment,
 		Seconds: r.Seconds, Count: r.Count, Fixed: r.Fixed, Hourly: r.Hourly, Tags: append([]Tag{}, r.Tags...), State: r.state(now),
 		BoughtAt: r.BoughtAt, StartsAt: r.StartsAt, VisibleAt: r.VisibleAt, SettlesAt: r.SettlesAt, EndsAt: r.endsAt(),
@@ -203,7 +206,7 @@ func (s *Sim) existing(w *world, now time.Time, n int, e Existing) (reservation,
 		e.Name = "reservation-" + e.ID[:8]
 	}
 	switch {
-	case sells.named && !validName(e.Name) || !sells.named && e.Name != "":
+	case sells.named && !validName(e.Name) || !sells.named && !sells.labels && e.Name != "":
 		return reservation{}, fail("InvalidParameterValue", "name %q: want 5 to 64 characters, and none where the service has only ids", e.Name)
 	case sells.named && s.opts.OpenSearchNames == NamesUnique && w.takenName(scope{o.service, e.Account, e.Region}, e.Name):
 		return reservation{}, fail("InvalidParameterValue", "the name %q is taken", e.Name)

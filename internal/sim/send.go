@@ -46,7 +46,12 @@ func (s *Sim) send(w http.ResponseWriter, r *http.Request, a answer) {
 	}
 	h := w.Header()
 	h.Set("Date", a.at.Format(http.TimeFormat))
-	h.Set("X-Amzn-Requestid", a.requestID)
+	if a.header == nil {
+		h.Set("X-Amzn-Requestid", a.requestID)
+	}
+	for name, value := range a.header {
+		h.Set(name, value)
+	}
 	if a.contentType != "" {
 		h.Set("Content-Type", a.contentType)
 	}

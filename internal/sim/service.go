@@ -12,6 +12,7 @@ import (
 // service is one cloud service: a name in credential scopes and operations.
 type service struct {
 	name       string
+	provider   string // cloud; "" is aws
 	version    string // of its API, in the query protocols
 	xmlns      string
 	targets    []string // prefixes of X-Amz-Target, in the JSON protocol
@@ -40,7 +41,7 @@ func (s *service) code(err *apiError) *apiError {
 // operation is a function over the world. It knows nothing of HTTP.
 type operation struct {
 	name    string
-	route   route // in the rest-json protocol; without one it is POST /<name>
+	route   route // in the REST protocols; in rest-json, without one it is POST /<name>
 	spends  bool  // a success is a commitment that cannot be undone
 	changes bool  // a success changes something all the same
 	rate    rate
@@ -49,6 +50,10 @@ type operation struct {
 	members []string
 	numbers []string // members that are numbers, in the JSON protocols
 	maps    []string // members that are maps with free keys, in the rest-json protocol
+	// Of Azure Resource Manager: the API version if it is not the service's, and members
+	// that are booleans.
+	version  string
+	booleans []string
 	// unserved are members the real operation has and this one refuses, with
 	// the reason.
 	unserved map[string]string
@@ -105,6 +110,12 @@ type call struct {
 	userAgent string
 	hits      map[string]Fault // by kind
 	out       change           // what the call does to the world
+
+	// Of Azure Resource Manager: the address that the request came to, and what the
+	// answer has besides its body.
+	base   string
+	status int // 0 is 200
+	header map[string]string
 }
 
 func (c *call) scope() scope { return scope{c.service.name, c.who.account, c.place()} }

@@ -102,6 +102,13 @@ type Options struct {
 	UserPolicy, RolePolicy map[string]string
 	// ExternalID is what AssumeRole must name, by account id.
 	ExternalID map[string]string
+	// QuoteLife is how long an order that Azure's calculatePrice has named may be bought,
+	// which is not published. 0 means 15m.
+	QuoteLife time.Duration
+	// SecondPut says what a second request for an Azure reservation order does.
+	SecondPut SecondPut
+	// SecondAlias says what a second request for a savings plan under one alias does.
+	SecondAlias SecondAlias
 	// Unthrottled lifts the rates of the services, for a clock that stands still.
 	Unthrottled bool
 }
@@ -118,6 +125,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TokenLife == 0 {
 		o.TokenLife = 24 * time.Hour
+	}
+	if o.QuoteLife == 0 {
+		o.QuoteLife = 15 * time.Minute
 	}
 	if o.PageSize <= 0 {
 		o.PageSize = 20
@@ -324,7 +334,7 @@ type Existing struct {
 	Account    string    `json:"account"`
 	Region     string    `json:"region"`
 	ID         string    `json:"id"`   // "" for a service that names what it sells
-	Name       string    `json:"name"` // beside the id, of OpenSearch; "" makes one up
+	Name       string    `json:"name"` // beside the id, of OpenSearch and Azure; "" makes one up for OpenSearch
 	OfferingID string    `json:"offering_id"`
 	Count      int       `json:"count"`
 	BoughtAt   time.Time `json:"bought_at"` // zero: an hour ago
@@ -361,8 +371,8 @@ func (s *Sim) SetPrice(offeringID string, fixed, hourly money.Amount) error {
 	switch o := s.catalog.byID[offeringID]; {
 	case o == nil:
 		return fmt.Errorf("no offering %q in the catalog", offeringID)
-	case o.service == savingsPlans:
-		return fmt.Errorf("offering %q has no price: a Savings Plan costs what is committed to", offeringID)
+	case o.service == savingsPlans || o.service == benefitsService:
+		return fmt.Errorf("offering %q has no price: a savings plan costs what is committed to", offeringID)
 	}
 	for _, a := range []money.Amount{fixed, hourly} {
 		if a.Currency() != currency || a.Sign() < 0 {

@@ -28,6 +28,7 @@ type change struct {
 	Returned []returned    `json:"returned,omitempty"`
 	Tagged   []tagged      `json:"tagged,omitempty"`
 	Fired    *fired        `json:"fired,omitempty"`
+	Minted   *minted       `json:"minted,omitempty"`
 	Hold     *held         `json:"hold,omitempty"`
 	Release  *release      `json:"release,omitempty"`
 }
@@ -78,6 +79,7 @@ type world struct {
 	byScope      map[scope][]*reservation
 	queued       map[*reservation]bool // orders that will fire
 	tokens       map[tokenKey]*reservation
+	minted       map[string]minted // by order id
 	buckets      map[bucketKey]bucket
 	events       []*event
 	sessions     map[string]*session // by access key id
@@ -105,6 +107,7 @@ func (w *world) clear() {
 	w.byScope = map[scope][]*reservation{}
 	w.queued = map[*reservation]bool{}
 	w.tokens = map[tokenKey]*reservation{}
+	w.minted = map[string]minted{}
 	w.events = nil
 	w.buckets = map[bucketKey]bucket{}
 	w.sessions, w.issued = map[string]*session{}, 0
@@ -160,6 +163,9 @@ func (w *world) fold(c change) {
 		}
 		w.issued++
 		w.sessions[s.AccessKey] = &s
+	}
+	if c.Minted != nil {
+		w.minted[c.Minted.Order] = *c.Minted
 	}
 	if c.Price != nil {
 		w.prices[c.Price.OfferingID] = *c.Price
