@@ -105,15 +105,19 @@ type Harness struct {
 }
 
 // named reports whether the cloud knows a purchase by an identity of ours, so that
-// buying again under it is harmless.
+// buying again under it is harmless. Of class H that is not said: what was sent once
+// is followed and never sent again.
 func (h Harness) named() bool {
 	c := h.Service.Info().Class
-	return c != cloud.ClassNone && c != cloud.ClassQueued
+	return c != cloud.ClassNone && c != cloud.ClassQueued && c != cloud.ClassHandle
 }
 
 // listed reports whether a listing tells by our identity what is ours. In class C
 // some services show a name, but what is under it need not be one commitment.
-func (h Harness) listed() bool { return h.named() && h.Service.Info().Class != cloud.ClassUnlisted }
+func (h Harness) listed() bool {
+	c := h.Service.Info().Class
+	return c == cloud.ClassHandle || h.named() && c != cloud.ClassUnlisted
+}
 
 // queued reports whether a purchase is an order for a later second.
 func (h Harness) queued() bool { return h.Service.Info().Class == cloud.ClassQueued }
