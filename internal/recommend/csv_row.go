@@ -52,8 +52,8 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 		count, read = "hourly commitment", commitment
 	}
 	err = errors.Join(
-		take(r, cells, &d.Account, "account", looseAccount),
-		take(r, cells, &d.Region, "region", func(t string) (cloud.Region, error) { return s.region(t, looseRegion) }),
+		take(r, cells, &d.Account, "account", dialects[d.Provider].looseAccount),
+		take(r, cells, &d.Region, "region", func(t string) (cloud.Region, error) { return s.region(t, dialects[d.Provider].looseRegion) }),
 		take(r, cells, &d.Quantity, count, read),
 		take(r, cells, &d.Term, "term", looseTerm),
 		take(r, cells, &d.Payment, "payment option", func(t string) (cloud.Payment, error) { return loosePayment(s, t) }),

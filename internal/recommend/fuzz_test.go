@@ -26,7 +26,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	}
-	for _, c := range slices.Concat(planCases, serviceCases) {
+	for _, c := range slices.Concat(planCases, serviceCases, azureCases) {
 		f.Add([]byte(c.text))
 	}
 	f.Add([]byte(goodHeader + "\n" + goodRow + "\n"))

@@ -122,10 +122,10 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 		return Draft{}, err
 	}
 	d.Service = s.name
-	if d.Account, err = p.account(fields); err != nil {
+	if d.Account, err = p.account(fields, d.Provider); err != nil {
 		return Draft{}, err
 	}
-	if d.Region, err = required(p, fields, "region", func(t string) (cloud.Region, error) { return s.region(t, region) }); err != nil {
+	if d.Region, err = required(p, fields, "region", func(t string) (cloud.Region, error) { return s.region(t, dialects[d.Provider].region) }); err != nil {
 		return Draft{}, err
 	}
 	if d.Attributes, err = p.attributes(fields, s); err != nil {
@@ -241,7 +241,7 @@ func (p planReader) attributes(m mapping, s service) (cloud.Attributes, error) {
 
 // account takes the digits as they stand in the file: as a YAML number they
 // would lose zeros in front, or be read as octal.
-func (p planReader) account(m mapping) (cloud.Account, error) {
+func (p planReader) account(m mapping, provider cloud.Provider) (cloud.Account, error) {
 	n, err := p.need(m, "account")
 	if err != nil {
 		return "", err
@@ -249,7 +249,7 @@ func (p planReader) account(m mapping) (cloud.Account, error) {
 	if n.Kind != yaml.ScalarNode || !slices.Contains([]string{"!!str", "!!int", "!!float"}, n.ShortTag()) {
 		return "", p.errorf(n.Line, "account", "must be 12 digits in quotes")
 	}
-	a, err := account(n.Value)
+	a, err := dialects[provider].account(n.Value)
 	if err != nil {
 		return "", p.errorf(n.Line, "account", "%v", err)
 	}

@@ -108,9 +108,10 @@ var planCases = []planCase{
 	{name: "region zone", text: plan("region", "us-east-1a"), want: `p.yaml:4: region: "us-east-1a" is not a region code such as eu-west-1`},
 	{name: "service later", text: plan("service", "dynamodb"), want: `p.yaml:5: service: "dynamodb" is a service that cannot be bought yet: use rds, elasticache, memorydb, redshift, ec2, ec2-zonal, opensearch, redshift-serverless or savingsplans`},
 	{name: "service unknown", text: plan("service", "RDS"), want: `p.yaml:5: service: "RDS" is not a known service of aws: use rds, elasticache, memorydb, redshift, ec2, ec2-zonal, opensearch, redshift-serverless or savingsplans`},
-	{name: "provider later", text: plan("provider", "azure"), want: "p.yaml:12: provider: azure is a cloud that cannot be bought from yet: use aws"},
+	{name: "provider later", text: plan("provider", "gcp"), want: "p.yaml:12: provider: gcp is a cloud that cannot be bought from yet: use aws or azure"},
+	{name: "provider of another service", text: plan("provider", "azure"), want: `p.yaml:5: service: "rds" is a service of aws, not of azure: make the provider aws`},
 	{name: "provider spelled", text: plan("provider", "AWS"), want: `p.yaml:12: provider: "AWS" is not a provider: use aws`},
-	{name: "provider empty", text: plan("provider", `""`), want: `p.yaml:12: provider: "" is not a known cloud: use aws`},
+	{name: "provider empty", text: plan("provider", `""`), want: `p.yaml:12: provider: "" is not a known cloud: use aws or azure`},
 	{name: "engine near", text: plan("engine", "postgres"), want: `p.yaml:6: engine: "postgres" is not known for rds: did you mean postgresql?`},
 	{name: "no engine", text: plan("engine", "-"), want: "p.yaml:3: engine: is missing: write for example engine: postgresql"},
 	{name: "class", text: plan("class", "r6g.large"), want: `p.yaml:7: class: "r6g.large" does not look like db.r6g.large`},
@@ -130,7 +131,7 @@ var planCases = []planCase{
 	{name: "quantity text", text: plan("quantity", `"3"`), want: `p.yaml:11: quantity: "3" is text: write the number without quotes`},
 	{name: "quantity word", text: plan("quantity", "three"), want: `p.yaml:11: quantity: "three" is not a whole number of at least 1`},
 	{name: "quantity null", text: plan("quantity", ""), want: "p.yaml:11: quantity: must be a whole number of at least 1"},
-	{name: "offering", text: plan("offering", "'a b'"), want: `p.yaml:12: offering: "a b" is not an offering id: letters, digits and hyphens, at most 64`},
+	{name: "offering", text: plan("offering", "'a b'"), want: `p.yaml:12: offering: "a b" is not an offering id: letters, digits, points, hyphens and underscores, at most 128`},
 	{name: "currency", text: plan("currency", "usd"), want: `p.yaml:12: currency: "usd" is not a currency code of three capitals such as USD`},
 	{name: "purpose", text: "purpose: all of it\n" + plan("purpose", "orders")},
 	{name: "purpose number", text: plan("purpose", "7"), want: "p.yaml:12: purpose: must be text: put 7 in quotes"},
@@ -161,7 +162,7 @@ var planCases = []planCase{
 }
 
 func TestPlan(t *testing.T) {
-	for _, c := range slices.Concat(planCases, serviceCases) {
+	for _, c := range slices.Concat(planCases, serviceCases, azureCases) {
 		t.Run(c.name, func(t *testing.T) {
 			if c.want != "" {
 				refused(t, "p.yaml", c.text, c.want)

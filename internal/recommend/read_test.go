@@ -75,6 +75,13 @@ var attributesOf = map[cloud.Service]string{
 // checkDraft recomputes what Draft promises, without the package's parsers.
 func checkDraft(t *testing.T, d Draft) {
 	t.Helper()
+	if d.Provider == cloud.Azure {
+		if !subscriptionID.MatchString(string(d.Account)) || !azureLocation.MatchString(string(d.Region)) || d.Attributes["sku"] == "" ||
+			d.Attributes["scope"] == "" || d.Quantity < 1 || d.Payment != cloud.AllUpfront && d.Payment != cloud.Monthly {
+			t.Errorf("%v: %+v", d.At, d)
+		}
+		return
+	}
 	keys, most := attributesOf[d.Service], int64(10_000)
 	if d.Attributes["plan_type"] == "EC2Instance" {
 		keys = "ec2_region family plan_type"

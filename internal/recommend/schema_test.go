@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"bursar/internal/cloud"
 )
 
 const schemaFile = "../../docs/plan.schema.json"
@@ -54,7 +56,7 @@ func asJSON(t *testing.T, text string) any {
 
 func TestSchemaAndDecoderAgree(t *testing.T) {
 	schema := loadSchema(t)
-	for _, c := range slices.Concat(planCases, serviceCases) {
+	for _, c := range slices.Concat(planCases, serviceCases, azureCases) {
 		if c.onlyDecoder {
 			continue
 		}
@@ -65,7 +67,7 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"plan-rds.yaml", "plan-services.yaml"} {
+	for _, name := range []string{"plan-rds.yaml", "plan-services.yaml", "plan-azure.yaml"} {
 		example, err := os.ReadFile(filepath.Join(testdata, name))
 		if err != nil {
 			t.Fatal(err)
@@ -106,6 +108,9 @@ func TestSchemaKnowsTheTables(t *testing.T) {
 		names = append(names, string(s.name))
 		d := schema.Definitions[string(s.name)]
 		var required []string
+		if s.provider != cloud.AWS {
+			required = append(required, "provider")
+		}
 		for _, a := range s.attributes {
 			if !a.optional {
 				required = append(required, a.key)

@@ -1,6 +1,7 @@
 package recommend
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,6 +50,8 @@ type attribute struct {
 	boolean  bool           // true or false; else one of values; else what pattern matches
 	values   []string       // all legal values
 	pattern  *regexp.Regexp // shape of free text
+	cased    bool           // free text whose capitals count
+	most     int            // length of free text; 0 means 64
 	// loose reads spellings of others beyond those that only fold differently; it
 	// may be nil. Its helpers are columns by name.
 	loose   func(text string, helper func(column string) string) (string, bool)
@@ -67,9 +70,20 @@ type attribute struct {
 // Cost Explorer that says the same.
 type helper struct{ column, member string }
 
-var services = []service{
+var services = slices.Concat([]service{
 	rdsService, elastiCacheService, memoryDBService, redshiftService, ec2Service, ec2ZonalService,
 	openSearchService, redshiftServerlessService, savingsPlansService,
+}, azureServices)
+
+// dialect is how a cloud names accounts and regions, in plan files and loosely.
+type dialect struct {
+	account, looseAccount func(string) (cloud.Account, error)
+	region, looseRegion   func(string) (cloud.Region, error)
+}
+
+var dialects = map[cloud.Provider]dialect{
+	cloud.AWS:   {account, looseAccount, region, looseRegion},
+	cloud.Azure: {subscription, looseSubscription, location, looseLocation},
 }
 
 var awsPayments = []cloud.Payment{cloud.AllUpfront, cloud.PartialUpfront, cloud.NoUpfront}
@@ -120,7 +134,7 @@ func (s service) strict(a attribute, text string) (string, error) {
 		}
 		return "", problemf("%s is not known for %s: use one of %s", show(text), s.name, strings.Join(a.values, ", "))
 	}
-	if a.pattern.MatchString(text) && len(text) <= 64 {
+	if a.pattern.MatchString(text) && len(text) <= cmp.Or(a.most, 64) {
 		return text, nil
 	}
 	return "", problemf("%s does not look like %s", show(text), a.example)
@@ -131,7 +145,7 @@ func (s service) looseOr(a attribute, text string, helper func(string) string) (
 	if i := slices.IndexFunc(a.values, func(v string) bool { return fold(v) == fold(text) }); i >= 0 {
 		return a.values[i], nil
 	}
-	if a.pattern != nil {
+	if a.pattern != nil && !a.cased {
 		text = strings.ToLower(text)
 	}
 	if a.loose != nil {
@@ -170,7 +184,7 @@ var (
 	}
 	laterServices = []string{
 		"dynamodb", "amazondynamodb", "sagemaker",
-		"compute", "vm", "virtualmachines", "sql", "sqldatabase", "cosmosdb", "cloudsql", "computeengine", "memorystore", "cache", "search",
+		"cloudsql", "computeengine", "memorystore", "search",
 	}
 )
 
@@ -178,12 +192,23 @@ var (
 func providerNamed(text string) (cloud.Provider, error) {
 	p, ok := providers[fold(text)]
 	if !ok {
-		return "", problemf("%s is not a known cloud: use aws", show(text))
+		return "", problemf("%s is not a known cloud: use %s", show(text), oneOf(sold()))
 	}
 	if !slices.ContainsFunc(services, func(s service) bool { return s.provider == p }) {
-		return "", problemf("%s is a cloud that cannot be bought from yet: use aws", p)
+		return "", problemf("%s is a cloud that cannot be bought from yet: use %s", p, oneOf(sold()))
 	}
 	return p, nil
+}
+
+// sold are the clouds of which something can be bought.
+func sold() []string {
+	var names []string
+	for _, s := range services {
+		if !slices.Contains(names, string(s.provider)) {
+			names = append(names, string(s.provider))
+		}
+	}
+	return names
 }
 
 // serviceNamed reads a service in any of its names.
@@ -206,6 +231,9 @@ func findService(p cloud.Provider, text string, match func(service) bool) (servi
 			return s, nil
 		}
 		names = append(names, string(s.name))
+	}
+	if i := slices.IndexFunc(services, func(s service) bool { return match(s) }); i >= 0 {
+		return service{}, problemf("%s is a service of %s, not of %s: make the provider %s", show(text), services[i].provider, p, services[i].provider)
 	}
 	if slices.Contains(laterServices, fold(text)) {
 		return service{}, problemf("%s is a service that cannot be bought yet: use %s", show(text), oneOf(names))
