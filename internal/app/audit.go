@@ -27,7 +27,7 @@ func (a *App) Audit(ctx context.Context, all bool) (api.Audit, error) {
 func (c Config) exclusive() []cloud.Lane {
 	var lanes []cloud.Lane
 	for _, a := range c.Accounts {
-		lanes = append(lanes, lanesOf(a.ID, a.Regions, named(a.Exclusive))...)
+		lanes = append(lanes, lanesOf(a.provider(), a.ID, a.Regions, named(a.Exclusive))...)
 	}
 	return lanes
 }

@@ -13,6 +13,7 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/azure"
 	"bursar/internal/engine"
 )
 
@@ -42,27 +43,29 @@ func (c *clouds) Lanes() []cloud.Lane {
 	var lanes []cloud.Lane
 	if c.simulator != nil {
 		for _, a := range c.simulator.accounts {
-			lanes = append(lanes, lanesOf(a.ID, a.Regions, c.configured[cloud.Account(a.ID)].watched())...)
+			configured := c.configured[cloud.Account(a.ID)]
+			configured.Provider = a.Provider
+			lanes = append(lanes, lanesOf(a.provider(), a.ID, a.Regions, configured.watched())...)
 		}
 		return lanes
 	}
 	for _, a := range c.configured {
-		lanes = append(lanes, lanesOf(a.ID, a.Regions, a.watched())...)
+		lanes = append(lanes, lanesOf(a.provider(), a.ID, a.Regions, a.watched())...)
 	}
 	return lanes
 }
 
 // lanesOf are the lanes of services in the regions of an account; those of a service
 // without regions are one.
-func lanesOf(account string, regions []string, services []cloud.Service) []cloud.Lane {
+func lanesOf(provider cloud.Provider, account string, regions []string, services []cloud.Service) []cloud.Lane {
 	var lanes []cloud.Lane
 	for _, s := range services {
 		in := regions
-		if !aws.HasRegions(s) {
+		if !hasRegions(provider, s) {
 			in = []string{string(aws.Global)}
 		}
 		for _, r := range in {
-			lanes = append(lanes, cloud.Lane{Provider: cloud.AWS, Account: cloud.Account(account), Region: cloud.Region(r), Service: s})
+			lanes = append(lanes, cloud.Lane{Provider: provider, Account: cloud.Account(account), Region: cloud.Region(r), Service: s})
 		}
 	}
 	return lanes
@@ -84,12 +87,11 @@ func (c *clouds) Service(lane cloud.Lane) (driver.Service, error) {
 }
 
 func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
-	if lane.Provider != cloud.AWS || !slices.Contains(aws.Services, lane.Service) {
-		names := make([]string, len(aws.Services))
-		for i, s := range aws.Services {
-			names[i] = "aws " + string(s)
-		}
-		return nil, fmt.Errorf("%s %s cannot be bought yet: use %s", lane.Provider, lane.Service, strings.Join(names, ", "))
+	if !slices.Contains(bought[lane.Provider], lane.Service) {
+		return nil, fmt.Errorf("%s %s cannot be bought yet: use %s", lane.Provider, lane.Service, strings.Join(everything(), ", "))
+	}
+	if lane.Provider == cloud.Azure {
+		return c.openAzure(lane)
 	}
 	cfg, err := c.config(lane.Account, lane.Region)
 	if err != nil {
@@ -107,17 +109,8 @@ func (c *clouds) config(account cloud.Account, region cloud.Region) (aws.Config,
 		Settle: k.settle, TokenWindow: k.window, QueueLead: k.queueLead,
 	}
 	if c.simulator != nil {
-		known := slices.IndexFunc(c.simulator.accounts, func(a simAccount) bool { return a.ID == string(account) })
-		if known < 0 {
-			ids := make([]string, len(c.simulator.accounts))
-			for i, a := range c.simulator.accounts {
-				ids[i] = a.ID
-			}
-			return cfg, fmt.Errorf("account %s is neither configured with live: true nor simulated: the simulator has %s",
-				account, strings.Join(ids, ", "))
-		}
-		if regions := c.simulator.accounts[known].Regions; region != aws.Global && !slices.Contains(regions, string(region)) {
-			return cfg, fmt.Errorf("region %s is not simulated: the simulator has %s", region, strings.Join(regions, ", "))
+		if _, err := c.simulator.account(cloud.Lane{Provider: cloud.AWS, Account: account, Region: region}, region != aws.Global); err != nil {
+			return cfg, err
 		}
 		cfg.Endpoint = c.simulator.url
 		cfg.Credentials = aws.StaticKeys(string(account), simSecret)
@@ -125,7 +118,7 @@ func (c *clouds) config(account cloud.Account, region cloud.Region) (aws.Config,
 		return cfg, nil
 	}
 	if !ok {
-		return cfg, fmt.Errorf("account %s is not configured with live: true, and with a live account nothing is simulated", account)
+		return cfg, notLive(account)
 	}
 	base, err := aws.DefaultKeys(context.Background(), a.Profile, string(region))
 	if err != nil {
@@ -134,6 +127,28 @@ func (c *clouds) config(account cloud.Account, region cloud.Region) (aws.Config,
 	cfg.Credentials, cfg.RoleARN, cfg.ExternalID = base, a.RoleARN, a.ExternalID
 	cfg.OpenSearchNamesUnique = a.OpenSearchNamesUnique
 	return cfg, nil
+}
+
+// bought are the services that can be bought, by cloud.
+var bought = map[cloud.Provider][]cloud.Service{cloud.AWS: aws.Services, cloud.Azure: azure.Services()}
+
+// everything are those services with their clouds, for people.
+func everything() []string {
+	var names []string
+	for _, p := range slices.Sorted(maps.Keys(bought)) {
+		for _, s := range bought[p] {
+			names = append(names, string(p)+" "+string(s))
+		}
+	}
+	return names
+}
+
+// hasRegions reports whether a service is sold by region.
+func hasRegions(p cloud.Provider, s cloud.Service) bool {
+	if p == cloud.Azure {
+		return azure.HasRegions(s)
+	}
+	return aws.HasRegions(s)
 }
 
 func openClouds(ctx context.Context, cfg Config, endpoint, statePath string) (*clouds, error) {

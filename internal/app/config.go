@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"bursar/internal/cloud"
-	"bursar/internal/driver/aws"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 )
@@ -34,6 +34,13 @@ import (
 //	    exclusive: [rds]            # optional: nobody but Bursar buys these there
 //	    opensearch_names_unique: true  # optional: OpenSearch was seen to refuse a used name
 //	    queue_savings_plans: true   # optional: order Savings Plans two hours ahead, deletable until then
+//	  - provider: azure
+//	    id: 00000000-0000-0000-0000-000000000000      # the subscription that pays
+//	    tenant: 00000000-0000-0000-0000-000000000000  # its tenant
+//	    live: true
+//	    regions: [westeurope]
+//	    token_life: 24h             # optional: of a managed identity's tokens; default 90m
+//	    currency: EUR               # optional: that savings plans commit to; default USD
 //	approvals:                      # frozen into every plan that is made from now on
 //	  needed: 2                     # how many different people approve a plan; default 1
 //	  approvers: [ada, grace]       # who they are; default anybody
@@ -58,6 +65,9 @@ type Account struct {
 	ID         string   `yaml:"id"`
 	Provider   string   `yaml:"provider"` // "" means aws
 	Name       string   `yaml:"name"`
+	Tenant     string   `yaml:"tenant"`     // of Azure
+	TokenLife  string   `yaml:"token_life"` // of Azure
+	Currency   string   `yaml:"currency"`   // of Azure
 	Live       bool     `yaml:"live"`
 	Profile    string   `yaml:"profile"`
 	RoleARN    string   `yaml:"role_arn"`
@@ -82,10 +92,12 @@ func named(names []string) []cloud.Service {
 	return services
 }
 
+func (a Account) provider() cloud.Provider { return cmp.Or(cloud.Provider(a.Provider), cloud.AWS) }
+
 // watched are the services of the account that inventory watches.
 func (a Account) watched() []cloud.Service {
 	if len(a.Services) == 0 {
-		return aws.Services
+		return bought[a.provider()]
 	}
 	return named(a.Services)
 }
@@ -99,20 +111,20 @@ func (a Account) servicesProblem() string {
 	}{{"services", a.Services}, {"exclusive", a.Exclusive}} {
 		for _, s := range named(list.names) {
 			switch {
-			case !slices.Contains(aws.Services, s):
-				all := make([]string, len(aws.Services))
-				for i, s := range aws.Services {
+			case !slices.Contains(bought[a.provider()], s):
+				all := make([]string, len(bought[a.provider()]))
+				for i, s := range bought[a.provider()] {
 					all[i] = string(s)
 				}
 				return fmt.Sprintf("%s: %q is not a service that is bought: use %s", list.key, s, strings.Join(all, ", "))
 			case list.key == "exclusive" && !slices.Contains(a.watched(), s):
 				return fmt.Sprintf("exclusive: %s is not watched: add it to services", s)
-			case list.key == "exclusive" && aws.HasRegions(s) && len(a.Regions) == 0:
+			case list.key == "exclusive" && hasRegions(a.provider(), s) && len(a.Regions) == 0:
 				return "regions: name the regions in which these services are exclusive, such as [eu-west-1]"
 			}
 		}
 	}
-	if a.Live && len(a.Regions) == 0 && slices.ContainsFunc(a.watched(), aws.HasRegions) {
+	if a.Live && len(a.Regions) == 0 && slices.ContainsFunc(a.watched(), func(s cloud.Service) bool { return hasRegions(a.provider(), s) }) {
 		return "regions: name the regions to watch, such as [eu-west-1]"
 	}
 	return ""
@@ -161,7 +173,7 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals, tags"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans"
+			keys = "id, provider, name, tenant, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, token_life, currency"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"
@@ -183,11 +195,15 @@ func (c Config) validate() error {
 			where += " (" + a.Name + ")"
 		}
 		switch {
-		case a.Provider != "" && a.Provider != string(cloud.AWS):
-			return fmt.Errorf("%s: provider: %q is not supported: use aws", where, a.Provider)
+		case len(bought[a.provider()]) == 0:
+			return fmt.Errorf("%s: provider: %q is not supported: use aws or azure", where, a.Provider)
 		case a.ID == "" && a.Live:
 			return fmt.Errorf("%s: live: true needs the account's id: money is only spent in accounts that are named", where)
-		case !awsAccount.MatchString(a.ID):
+		case a.provider() == cloud.Azure && a.azureProblem() != "":
+			return fmt.Errorf("%s: %s", where, a.azureProblem())
+		case a.provider() == cloud.AWS && a.Tenant+a.TokenLife+a.Currency != "":
+			return fmt.Errorf("%s: tenant, token_life and currency are of Azure: remove them", where)
+		case a.provider() == cloud.AWS && !awsAccount.MatchString(a.ID):
 			return fmt.Errorf("%s: id: %q is not an AWS account id: write its 12 digits in quotes", where, a.ID)
 		case seen[a.ID]:
 			return fmt.Errorf("%s: id: account %s is named twice", where, a.ID)

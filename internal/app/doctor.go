@@ -138,8 +138,9 @@ func (c Config) summary(clouds *clouds) string {
 	return fmt.Sprintf("%d live of %d accounts", len(clouds.configured), len(c.Accounts))
 }
 
-// patients are the accounts that can be bought in, in the order of their ids, with
-// the regions that the configuration names.
+// patients are the accounts of AWS that can be bought in, in the order of their ids,
+// with the regions that the configuration names. What another cloud permits is not
+// asked.
 func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
 	var all []patient
 	add := func(id, name string, regions []string) {
@@ -155,12 +156,15 @@ func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
 	}
 	if c.simulator != nil {
 		for _, a := range c.simulator.accounts {
-			add(a.ID, a.Name, a.Regions)
+			if a.provider() == cloud.AWS {
+				add(a.ID, a.Name, a.Regions)
+			}
 		}
 	} else {
 		for _, id := range slices.Sorted(maps.Keys(c.configured)) {
-			a := c.configured[id]
-			add(a.ID, a.Name, a.Regions)
+			if a := c.configured[id]; a.provider() == cloud.AWS {
+				add(a.ID, a.Name, a.Regions)
+			}
 		}
 	}
 	if len(all) == 0 {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"bursar/internal/cloud"
 	"bursar/internal/sim"
 )
 
@@ -22,10 +24,14 @@ const simSecret = "test"
 
 // simAccount is what the simulator says of an account.
 type simAccount struct {
-	ID      string   `json:"id"`
-	Name    string   `json:"name"`
-	Regions []string `json:"regions"`
+	Provider string   `json:"provider"` // "" is aws
+	Tenant   string   `json:"tenant"`
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Regions  []string `json:"regions"`
 }
+
+func (a simAccount) provider() cloud.Provider { return cmp.Or(cloud.Provider(a.Provider), cloud.AWS) }
 
 // simulator is a set of simulated clouds, reached over HTTP like real ones: run
 // by this process over a state file, or running elsewhere.

@@ -1,0 +1,98 @@
+package app
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+	"bursar/internal/driver/azure"
+)
+
+// guid is the form of the ids of Azure.
+var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// azureProblem says what is wrong with an account of Azure; "" means nothing.
+func (a Account) azureProblem() string {
+	life, err := a.tokenLife()
+	switch {
+	case !guid.MatchString(a.ID):
+		return fmt.Sprintf("id: %q is not the id of a subscription: write the GUID in lower case", a.ID)
+	case a.Live && a.Tenant == "":
+		return "tenant: name the tenant of the subscription: money is only spent where both are as they are written here"
+	case a.Tenant != "" && !guid.MatchString(a.Tenant):
+		return fmt.Sprintf("tenant: %q is not the id of a tenant: write the GUID in lower case", a.Tenant)
+	case err != nil || life < 0 || a.TokenLife != "" && (life < time.Hour || life > 48*time.Hour):
+		return fmt.Sprintf("token_life: %q is not a duration from 1h to 48h, such as 24h", a.TokenLife)
+	case a.Currency != "" && !currencyCode.MatchString(a.Currency):
+		return fmt.Sprintf("currency: %q is not a code such as USD", a.Currency)
+	case a.Profile != "" || a.RoleARN != "" || a.ExternalID != "" || a.QueueSavingsPlans || a.OpenSearchNamesUnique:
+		return "profile, role_arn, external_id, opensearch_names_unique and queue_savings_plans are of AWS: remove them"
+	}
+	return ""
+}
+
+func (a Account) tokenLife() (time.Duration, error) {
+	if a.TokenLife == "" {
+		return 0, nil
+	}
+	return time.ParseDuration(a.TokenLife)
+}
+
+// openAzure opens a driver with the credential of the machine, or with that of a
+// simulated subscription.
+func (c *clouds) openAzure(lane cloud.Lane) (driver.Service, error) {
+	a, configured := c.configured[lane.Account]
+	life, err := a.tokenLife()
+	if err != nil {
+		return nil, err
+	}
+	cfg := azure.Config{
+		Account: lane.Account, Tenant: a.Tenant, Region: lane.Region, TokenLife: life, Currency: a.Currency, Now: c.now,
+	}
+	if c.simulator != nil {
+		known, err := c.simulator.account(lane, azure.HasRegions(lane.Service))
+		if err != nil {
+			return nil, err
+		}
+		cfg.Tenant, cfg.Endpoint = known.Tenant, c.simulator.url
+		cfg.Credential = azure.SimulatorCredential(string(lane.Account), c.now)
+		return azure.Open(lane.Service, cfg)
+	}
+	if !configured {
+		return nil, notLive(lane.Account)
+	}
+	if cfg.Credential, err = azure.DefaultCredential(a.Tenant); err != nil {
+		return nil, fmt.Errorf("credentials for subscription %s: %w", lane.Account, err)
+	}
+	return azure.Open(lane.Service, cfg)
+}
+
+// notLive is the error of an account that may not be used.
+func notLive(account cloud.Account) error {
+	return fmt.Errorf("account %s is not configured with live: true, and with a live account nothing is simulated", account)
+}
+
+// account is what a simulator says of the account of a lane, whose region it must have
+// unless the service has none.
+func (s *simulator) account(lane cloud.Lane, regional bool) (simAccount, error) {
+	var ids []string
+	for _, a := range s.accounts {
+		if a.provider() != lane.Provider {
+			continue
+		}
+		ids = append(ids, a.ID)
+		if a.ID != string(lane.Account) {
+			continue
+		}
+		if regional && !slices.Contains(a.Regions, string(lane.Region)) {
+			return a, fmt.Errorf("region %s is not simulated: the simulator has %s", lane.Region, strings.Join(a.Regions, ", "))
+		}
+		return a, nil
+	}
+	return simAccount{}, fmt.Errorf("account %s is neither configured with live: true nor simulated: the simulator has %s",
+		lane.Account, strings.Join(ids, ", "))
+}
