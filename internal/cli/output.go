@@ -112,7 +112,8 @@ func writeCSV(w io.Writer, head []string, rows [][]string) error {
 var lineColumns = []string{
 	"timestamp", "status", "service", "provider", "account", "region", "resource type", "engine", "multi az", "count",
 	"term", "payment option", "currency", "upfront", "recurring hourly", "total", "purchase id", "line", "plan", "reason", "purpose",
-	"platform", "tenancy", "offering class", "zone", "node offering type", "plan type", "family", "ec2 region", "hourly commitment",
+	"platform", "tenancy", "offering class", "zone", "node offering type", "scope", "renew", "flexible",
+	"plan type", "family", "ec2 region", "hourly commitment",
 }
 
 func linesCSV(w io.Writer, lines []api.Line) error {
@@ -129,7 +130,8 @@ func linesCSV(w io.Writer, lines []api.Line) error {
 			l.Payment, l.Price.Total.Currency(), l.Price.Upfront.Canonical(), l.Price.Hourly.Canonical(),
 			l.Price.Total.Canonical(), purchase, l.ID, l.Plan, l.Reason, l.Purpose,
 			l.Attributes["platform"], l.Attributes["tenancy"], l.Attributes["offering_class"], l.Attributes["zone"],
-			l.Attributes["offering_type"], l.Attributes["plan_type"], l.Attributes["family"], l.Attributes["ec2_region"], commitment,
+			l.Attributes["offering_type"], l.Attributes["scope"], l.Attributes["renew"], l.Attributes["flexible"],
+			l.Attributes["plan_type"], l.Attributes["family"], l.Attributes["ec2_region"], commitment,
 		}
 	}
 	return writeCSV(w, lineColumns, rows)
@@ -137,7 +139,7 @@ func linesCSV(w io.Writer, lines []api.Line) error {
 
 // size is the resource type, which each service calls otherwise.
 func size(attributes map[string]string) string {
-	return cmp.Or(attributes["class"], attributes["node_type"], attributes["instance_type"])
+	return cmp.Or(attributes["class"], attributes["node_type"], attributes["instance_type"], attributes["sku"])
 }
 
 // term12 writes months as years where they are.
@@ -168,6 +170,9 @@ func counted(n int64, perHour *money.Amount) (count, commitment string) {
 // goods says what a line or a commitment is, in a few words.
 func goods(service string, attributes map[string]string) string {
 	words := []string{service}
+	if attributes["sku"] != "" {
+		return azureGoods(service, attributes)
+	}
 	switch service {
 	case "elasticache":
 		words = append(words, attributes["engine"], attributes["node_type"])
@@ -200,6 +205,22 @@ func goods(service string, attributes map[string]string) string {
 		}
 	}
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
+}
+
+// azureGoods names the scope where it is not all subscriptions, and what is unusual.
+func azureGoods(service string, attributes map[string]string) string {
+	words := []string{service, attributes["sku"]}
+	if scope := attributes["scope"]; scope != "shared" {
+		parts := strings.Split(scope, "/")
+		words = append(words, "for "+strings.Join(parts[max(0, len(parts)-2):], "/"))
+	}
+	if attributes["flexible"] == "false" {
+		words = append(words, "of one size")
+	}
+	if attributes["renew"] == "true" {
+		words = append(words, "renewing itself")
+	}
+	return strings.Join(words, " ")
 }
 
 func terms(months int, payment string) string { return term12(months) + " " + payment }
