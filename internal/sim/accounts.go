@@ -17,13 +17,17 @@ type Account struct {
 	Regions []string `json:"regions"`
 }
 
-// The accounts are the same in every world, so that plans and tests can name
+// The accounts of AWS are the same in every world, so that plans and tests can name
 // them.
 var accounts = []Account{
 	{Provider: onAWS, ID: "111122223333", Name: "Example Corp Management", Management: true},
 	{Provider: onAWS, ID: "444455556666", Name: "Example Corp Production"},
 	{Provider: onAWS, ID: "777788889999", Name: "Example Corp Data Platform"},
 	{Provider: onAWS, ID: "123456789012", Name: "Example Corp Sandbox"},
+}
+
+// subscriptions are the accounts of Azure, the same in every world too.
+var subscriptions = []Account{
 	{Provider: onAzure, ID: "40000000-0000-4000-8000-000000000001", Tenant: simTenant, Name: "Example Corp Platform"},
 	{Provider: onAzure, ID: "40000000-0000-4000-8000-000000000002", Tenant: simTenant, Name: "Example Corp Analytics"},
 }
@@ -47,7 +51,7 @@ func (s *service) cloud() string {
 // of one of Azure is "sim-" and the id.
 func (s *Sim) Accounts() []Account {
 	regions := map[string][]string{onAWS: slices.Sorted(maps.Keys(s.catalog.regions)), onAzure: azureLocations()}
-	list := slices.Clone(accounts)
+	list := slices.Concat(accounts, subscriptions)
 	for i := range list {
 		list[i].Regions = regions[list[i].Provider]
 	}
@@ -55,7 +59,7 @@ func (s *Sim) Accounts() []Account {
 }
 
 func accountByID(id string) (Account, bool) {
-	for _, a := range accounts {
+	for _, a := range slices.Concat(accounts, subscriptions) {
 		if a.ID == id {
 			return a, true
 		}
