@@ -173,7 +173,7 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals, tags"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, tenant, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, token_life, currency"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, currency"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"
