@@ -8,11 +8,13 @@ import (
 
 // Account is an account of the simulated clouds.
 type Account struct {
-	Provider   string `json:"provider"`         // "aws", "azure"
-	ID         string `json:"id"`               // 12 digits, or the GUID of a subscription
+	Provider   string `json:"provider"`         // "aws", "azure", "gcp"
+	ID         string `json:"id"`               // 12 digits, the GUID of a subscription, or the id of a project
 	Tenant     string `json:"tenant,omitempty"` // GUID, of Azure
 	Name       string `json:"name"`
 	Management bool   `json:"management"` // of the organization all others belong to
+	// BillingAccount is that of a project.
+	BillingAccount string `json:"billing_account,omitempty"`
 	// Regions are those with something to buy, the same for every account of a cloud.
 	Regions []string `json:"regions"`
 }
@@ -36,6 +38,7 @@ var subscriptions = []Account{
 const (
 	onAWS   = "aws"
 	onAzure = "azure"
+	onGCP   = "gcp"
 )
 
 // cloud is the provider of a service.
@@ -48,12 +51,19 @@ func (s *service) cloud() string {
 
 // Accounts returns the accounts of the world. The id of one of AWS is also the
 // access key id that acts as its user "operator", with the secret "test"; the token
-// of one of Azure is "sim-" and the id.
+// of a subscription or of a project is "sim-" and its id.
 func (s *Sim) Accounts() []Account {
 	regions := map[string][]string{onAWS: slices.Sorted(maps.Keys(s.catalog.regions)), onAzure: azureLocations()}
 	list := slices.Concat(accounts, subscriptions)
 	for i := range list {
 		list[i].Regions = regions[list[i].Provider]
+	}
+	var places []string
+	for _, r := range gcpRegions {
+		places = append(places, r.name)
+	}
+	for _, p := range gcpProjects {
+		list = append(list, Account{Provider: onGCP, ID: p.id, Name: p.name, BillingAccount: p.billing, Regions: slices.Clone(places)})
 	}
 	return list
 }

@@ -76,9 +76,15 @@ func registerARM(s *service) {
 	register(s)
 }
 
+// isARM reports whether a request is meant for Azure: its path says so, or its token
+// and no path of another cloud.
 func isARM(r *http.Request) bool {
 	path := strings.ToLower(r.URL.Path)
-	return path == subscriptionsPath || strings.HasPrefix(path, subscriptionsPath+"/") || strings.HasPrefix(path, "/providers/")
+	if path == subscriptionsPath || strings.HasPrefix(path, subscriptionsPath+"/") || strings.HasPrefix(path, "/providers/") {
+		return true
+	}
+	route, _ := routeGCP(r)
+	return route == nil && armTokenForm.MatchString(r.Header.Get("Authorization"))
 }
 
 // admitARM turns a request into a call, and fills in what the log may know of it.
@@ -149,14 +155,14 @@ func armRoute(r *http.Request) (*service, *operation, params) {
 		return nil, nil, nil
 	}
 	for _, op := range s.operations {
-		if in := matchPath(strings.Split(strings.Trim(op.route.path, "/"), "/"), parts); op.route.method == r.Method && in != nil {
+		if in := armMatch(strings.Split(strings.Trim(op.route.path, "/"), "/"), parts); op.route.method == r.Method && in != nil {
 			return s, op, in
 		}
 	}
 	return s, nil, nil
 }
 
-func matchPath(pattern, parts []string) params {
+func armMatch(pattern, parts []string) params {
 	if len(pattern) != len(parts) {
 		return nil
 	}
@@ -278,8 +284,8 @@ func flag(name string, b bool) node { return number(name, boolText(b)) }
 // null is a member that is there and has nothing in it.
 func null(name string) node { return number(name, "null") }
 
-// link is the address of the next page of the call's listing; "" for no page.
-func (c *call) link(path, marker string) string {
+// nextLink is the address of the next page of the call's listing; "" for no page.
+func (c *call) nextLink(path, marker string) string {
 	if marker == "" {
 		return ""
 	}
@@ -298,14 +304,14 @@ var armPages = &pager{token: "$skiptoken", size: "take", low: 1, high: 100, inva
 // pageOf is an answer with one page of a listing.
 func pageOf(c *call, path, marker string, kids []node) node {
 	out := node{kids: []node{{name: "value", kind: isList, kids: kids}}}
-	return out.maybe("nextLink", c.link(path, marker))
+	return out.maybe("nextLink", c.nextLink(path, marker))
 }
 
 func init() {
 	registerARM(&service{
 		name: resourcesService, version: "2022-12-01",
 		operations: map[string]*operation{
-			opSubscription: {route: at("GET /subscriptions/{subscription}"), run: armSubscription},
+			opSubscription: {proves: true, route: at("GET /subscriptions/{subscription}"), run: armSubscription},
 			"Subscriptions.list": {route: at("GET /subscriptions"), run: func(c *call) (node, *apiError) {
 				a, _ := accountByID(c.who.account)
 				return pageOf(c, "", "", []node{subscriptionNode("", a, a.Tenant)}), nil

@@ -103,9 +103,9 @@ func init() {
 			"ReservationOrder.purchase": {
 				route: at("PUT " + one), spends: true, members: purchaseMembers, numbers: numbers, booleans: booleans, run: purchaseOrder,
 			},
-			"ReservationOrder.get": {route: at("GET " + one), lists: true, members: []string{"$expand"}, run: getOrder},
+			"ReservationOrder.get": {route: at("GET " + one), lists: true, members: []string{"$expand"}, run: getReservationOrder},
 			"ReservationOrder.list": {
-				route: at("GET " + orders), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listOrders,
+				route: at("GET " + orders), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listReservationOrders,
 			},
 			"Reservation.list": {
 				route: at("GET " + one + "/reservations"), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listOfOrder,
@@ -426,7 +426,7 @@ func (c *call) shown() (*reservation, *apiError) {
 	return r, nil
 }
 
-func getOrder(c *call) (node, *apiError) {
+func getReservationOrder(c *call) (node, *apiError) {
 	r, err := c.shown()
 	if err != nil {
 		return node{}, err
@@ -457,7 +457,7 @@ func listAllReservations(c *call) (node, *apiError) {
 	return c.page(c.owned(capacityService), "/providers/Microsoft.Capacity/reservations", (*reservation).reservationNodes)
 }
 
-func listOrders(c *call) (node, *apiError) {
+func listReservationOrders(c *call) (node, *apiError) {
 	return c.page(c.owned(capacityService), "/providers/Microsoft.Capacity/reservationOrders", func(r *reservation, at time.Time) []node {
 		return r.orderNodes(c, at, false)
 	})

@@ -28,7 +28,7 @@ const (
 	StrangeState  = "strange-state"  // a listing shows every state as a word that nobody knows
 	Duplicate     = "duplicate"      // applied; the same bytes arrive once more, in a request of their own, right after
 	NoTrail       = "no-trail"       // applied; CloudTrail never shows the call
-	WrongCaller   = "wrong-caller"   // GetCallerIdentity, or Subscriptions.get of Azure, answers for another account
+	WrongCaller   = "wrong-caller"   // what proves an account (GetCallerIdentity of AWS) answers for another
 
 	// These last until they are removed, unless Times says otherwise.
 	DenyAction        = "deny-action"        // not applied; the caller has no permission for it
@@ -60,7 +60,7 @@ var kindTable = map[string]struct {
 	StrangeState:  {duration: -1, matches: func(op *operation) bool { return op.lists }},
 	Duplicate:     {duration: -1, matches: func(op *operation) bool { return op.spends }},
 	NoTrail:       {duration: -1},
-	WrongCaller:   {duration: -1, matches: func(op *operation) bool { return op.name == "GetCallerIdentity" || op.name == opSubscription }},
+	WrongCaller:   {duration: -1, matches: func(op *operation) bool { return op.proves }},
 
 	DenyAction:        {lasts: true, duration: -1, matches: func(op *operation) bool { return !op.public }},
 	RegionDisabled:    {reply: true, lasts: true, duration: -1},
@@ -131,10 +131,10 @@ func (f Fault) check(c *catalog) error {
 	if _, ok := services[f.Service]; f.Service != "" && !ok {
 		return fmt.Errorf("no service %q; the services are %s", f.Service, serviceNames())
 	}
-	if _, ok := accountByID(f.Account); f.Account != "" && !ok {
+	if _, ok := accountByID(f.Account); f.Account != "" && !ok && gcpBillingOf(f.Account) == "" {
 		return fmt.Errorf("no account %q", f.Account)
 	}
-	if f.Region != "" && !c.regions[f.Region] {
+	if f.Region != "" && !c.regions[f.Region] && !isGCPRegion(f.Region) {
 		return fmt.Errorf("no region %q", f.Region)
 	}
 	found := false

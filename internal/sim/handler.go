@@ -16,6 +16,7 @@ type answer struct {
 	reply
 	requestID string
 	at        time.Time
+	provider  string
 	fault     Fault          // that shapes how it is sent; no kind for none
 	held      chan heldReply // the reply is still to come
 }
@@ -69,6 +70,7 @@ func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *ht
 	}
 	a := answer{requestID: log.ID, at: now}
 	c, until, refusal := s.admit(w, now, r, body, &log)
+	a.provider = log.Provider
 	if refusal != nil {
 		a.reply = s.refuse(r, log, refusal)
 		log.Status, log.Code = a.status, a.code
@@ -127,8 +129,11 @@ func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *ht
 
 // admit turns a request into a call, and fills in what the log may know of it.
 func (s *Sim) admit(w *world, now time.Time, r *http.Request, body []byte, log *Request) (c *call, until time.Time, err *apiError) {
-	if isARM(r) {
+	switch {
+	case isARM(r):
 		return s.admitARM(w, now, r, body, log)
+	case looksGCP(r):
+		return s.admitGCP(w, now, r, body, log)
 	}
 	sig, err := parseSignature(r)
 	if err != nil {

@@ -18,11 +18,17 @@ const Help = `The simulator answers for these services on this one port:
   ce                   recommendations of Cost Explorer
   sts                  who am I, and sessions of a role
 
-and, as Azure Resource Manager under /subscriptions and /providers, for
+as Azure Resource Manager, under /subscriptions and /providers, for
 
   microsoft.capacity         reservations: catalogs, prices, orders
   microsoft.billingbenefits  savings plans
   microsoft.resources        the subscription of the caller
+
+and as Google Cloud, with the token "sim-PROJECT", for
+
+  compute              commitments (compute v1), their operations, regions
+  consumerprocurement  orders of spend-based commitments
+  cloudbilling         the price list, and the billing account of a project
 
   export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test

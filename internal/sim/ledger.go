@@ -32,7 +32,7 @@ type Tag struct {
 // USD/h. Where more than half of it was paid upfront, its attribute says how much,
 // and the prices are those of half.
 type Entry struct {
-	Provider   string            `json:"provider"` // "aws", "azure"
+	Provider   string            `json:"provider"` // "aws", "azure", "gcp"
 	Service    string            `json:"service"`
 	Account    string            `json:"account"`
 	Region     string            `json:"region"`
@@ -65,9 +65,9 @@ type Entry struct {
 // Request is one line of the request log.
 type Request struct {
 	Seq          int       `json:"seq"` // from 1
-	Provider     string    `json:"provider"`
 	Time         time.Time `json:"time"`
 	ID           string    `json:"id"`
+	Provider     string    `json:"provider"`
 	Service      string    `json:"service"`
 	Operation    string    `json:"operation"`
 	Account      string    `json:"account"`

@@ -92,7 +92,7 @@ func (c *call) chain() (chain, *apiError) {
 	query := c.query()
 	marker, ok := c.in[c.op.pages.token]
 	if !ok {
-		ch := chain{Query: query, Nonce: c.requestID, AsOf: c.asOf(), Len: len(c.world.reservations)}
+		ch := chain{Query: query, Nonce: c.requestID, AsOf: c.asOf(), Len: c.records()}
 		if c.op.pages.events {
 			ch.Len = len(c.world.events)
 		}
@@ -108,6 +108,14 @@ func (c *call) chain() (chain, *apiError) {
 		return chain{}, fail(c.op.pages.invalid, "The parameter %s is invalid: it is not from a previous response to the same request", c.op.pages.token)
 	}
 	return ch, nil
+}
+
+// records counts what there is to list in the world.
+func (c *call) records() int {
+	if c.service.provider == onGCP {
+		return len(c.world.gcp.owned)
+	}
+	return len(c.world.reservations)
 }
 
 // seal is the marker of a chain, which a client cannot make up.

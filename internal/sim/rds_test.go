@@ -37,7 +37,7 @@ func TestPurchaseThroughSDK(t *testing.T) {
 	}
 	e := s.Ledger()[0]
 	want := Entry{
-		Provider: "aws", Service: "rds", Account: account, Region: "us-east-1", ID: "team-a", SentID: "Team-A",
+		Provider: onAWS, Service: "rds", Account: account, Region: "us-east-1", ID: "team-a", SentID: "Team-A",
 		ARN: "arn:aws:rds:us-east-1:111122223333:ri:team-a", OfferingID: o.id, Class: "db.r6g.large",
 		Attributes: map[string]string{"product": "postgresql", "multi_az": "false", "lease_id": *got.LeaseId},
 		Payment:    "Partial Upfront", Seconds: 31536000, Count: 3, Fixed: o.fixed, Hourly: o.hourly,

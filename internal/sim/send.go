@@ -46,7 +46,7 @@ func (s *Sim) send(w http.ResponseWriter, r *http.Request, a answer) {
 	}
 	h := w.Header()
 	h.Set("Date", a.at.Format(http.TimeFormat))
-	if a.header == nil {
+	if a.provider == onAWS {
 		h.Set("X-Amzn-Requestid", a.requestID)
 	}
 	for name, value := range a.header {

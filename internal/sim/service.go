@@ -46,6 +46,7 @@ type operation struct {
 	changes bool  // a success changes something all the same
 	rate    rate
 	lists   bool // answers what commitments there are
+	proves  bool // answers who the caller is
 	pages   *pager
 	members []string
 	numbers []string // members that are numbers, in the JSON protocols

@@ -109,6 +109,11 @@ type Options struct {
 	SecondPut SecondPut
 	// SecondAlias says what a second request for a savings plan under one alias does.
 	SecondAlias SecondAlias
+	// OperationTime bounds how long an operation of Google runs, in simulated time; it
+	// may outlast every deadline. 0 means 30s.
+	OperationTime time.Duration
+	// NameTaken says where Google refuses a commitment's name that is taken.
+	NameTaken NameTaken
 	// Unthrottled lifts the rates of the services, for a clock that stands still.
 	Unthrottled bool
 }
@@ -128,6 +133,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.QuoteLife == 0 {
 		o.QuoteLife = 15 * time.Minute
+	}
+	if o.OperationTime == 0 {
+		o.OperationTime = 30 * time.Second
 	}
 	if o.PageSize <= 0 {
 		o.PageSize = 20
@@ -305,6 +313,9 @@ func (s *Sim) ledger() (entries []Entry, err error) {
 		for _, r := range w.reservations {
 			entries = append(entries, r.entry(now))
 		}
+		for _, o := range w.gcp.owned {
+			entries = append(entries, o.entry(now))
+		}
 	})
 	return entries, err
 }
@@ -339,6 +350,12 @@ type Existing struct {
 	Count      int       `json:"count"`
 	BoughtAt   time.Time `json:"bought_at"` // zero: an hour ago
 	Tags       []Tag     `json:"tags,omitempty"`
+	// Of Google only. The offering of a commitment is its type, and its resources are
+	// VCPU and MEMORY (MB); an order's is its offer, counted in cents per hour, and its
+	// label the display name.
+	Resources map[string]string `json:"resources,omitempty"`
+	Months    int               `json:"months,omitempty"`
+	Label     string            `json:"label,omitempty"`
 }
 
 // Add puts reservations into the world in one transaction: all or, on an error,
@@ -349,6 +366,17 @@ func (s *Sim) Add(list ...Existing) error {
 		c := change{At: now}
 		taken := map[resourceKey]bool{}
 		for i, e := range list {
+			if gcpBillingOf(e.Account) != "" {
+				o, err := s.existingGoogle(w, now, i, e)
+				if err != nil {
+					return fmt.Errorf("commitment %d (%q): %w", i+1, e.ID, err)
+				}
+				if c.GCP == nil {
+					c.GCP = &gcpChange{}
+				}
+				c.GCP.Owned = append(c.GCP.Owned, o)
+				continue
+			}
 			r, err := s.existing(w, now, i, e)
 			if err != nil {
 				return fmt.Errorf("reservation %d (%q): %w", i+1, e.ID, err)

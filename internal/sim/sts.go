@@ -16,7 +16,7 @@ func init() {
 		name: "sts", version: "2011-06-15", xmlns: "https://sts.amazonaws.com/doc/2011-06-15/",
 		protocol: awsQuery,
 		operations: map[string]*operation{
-			"GetCallerIdentity": {public: true, run: stsCallerIdentity},
+			"GetCallerIdentity": {public: true, proves: true, run: stsCallerIdentity},
 			"AssumeRole": {
 				members: []string{"RoleArn", "RoleSessionName", "DurationSeconds", "Policy", "ExternalId", "SourceIdentity"},
 				unserved: map[string]string{

@@ -44,6 +44,9 @@ const userAgentMax = 1024
 
 // record notes the call, whose answer is out or err, for CloudTrail.
 func (c *call) record(out node, err *apiError) {
+	if c.service.provider != "" {
+		return // another cloud's
+	}
 	e := event{
 		ID: drawUUID(c.world.seed, "event", c.requestID), RequestID: c.requestID, At: c.now, VisibleAt: c.now,
 		Service: c.service.name, Name: c.op.name, Account: c.who.account, Region: c.region, AccessKey: c.who.accessKey,

@@ -31,6 +31,7 @@ type change struct {
 	Minted   *minted       `json:"minted,omitempty"`
 	Hold     *held         `json:"hold,omitempty"`
 	Release  *release      `json:"release,omitempty"`
+	GCP      *gcpChange    `json:"gcp,omitempty"`
 }
 
 // price replaces the catalog's price of an offering.
@@ -89,6 +90,7 @@ type world struct {
 	prices       map[string]price
 	held         map[string]*held     // by request id
 	released     map[string]heldReply // by request id
+	gcp          gcpWorld
 }
 
 func newWorld(seed uint64, ids IDCase) *world {
@@ -114,6 +116,7 @@ func (w *world) clear() {
 	w.faults, w.faultsAdded = nil, 0
 	w.prices = map[string]price{}
 	w.held, w.released = map[string]*held{}, map[string]heldReply{}
+	w.gcp = newGCPWorld()
 }
 
 // fold applies one change. It must be total and depend on nothing but its
@@ -148,6 +151,7 @@ func (w *world) fold(c change) {
 	}
 	w.foldQueued(c)
 	w.foldPlans(c)
+	w.gcp.fold(c.GCP)
 	if c.Event != nil {
 		c.Event.seq = len(w.events)
 		w.events = append(w.events, c.Event)
