@@ -102,6 +102,9 @@ type Harness struct {
 	Trails bool
 	// Vague: a payment that failed may be shown as something else.
 	Vague bool
+	// Composed: offerings are made of the attributes that are asked for, so there is
+	// no list of all, and it is an error to ask for one.
+	Composed bool
 }
 
 // named reports whether the cloud knows a purchase by an identity of ours, so that

@@ -169,9 +169,25 @@ func testPurchaseQuota(t *testing.T, h Harness) {
 		wantFailed(t, h, wantFound(t, h, r)[0])
 		return
 	}
+	if ev.Handle != "" { // the quota is met when the order is carried out
+		wantOutcome(t, ev, err, cloud.Bought)
+		wantRefusedLater(t, h, r, ev.Handle)
+		wantWorld(t, h, r, 0, 1)
+		return
+	}
 	wantOutcome(t, ev, err, cloud.Refused)
 	wantWorld(t, h, r, 0, 1)
 	wantFound(t, h, r)
+}
+
+// wantRefusedLater follows an order that was accepted to its end in nothing.
+func wantRefusedLater(t *testing.T, h Harness, r driver.Request, handle string) {
+	t.Helper()
+	wantFound(t, h, r)
+	end, err := h.Service.(driver.Follower).Poll(t.Context(), r, handle)
+	if err != nil || end.Outcome != cloud.Refused || end.Commitment != nil {
+		t.Errorf("followed to its end: %+v, %v: want it refused", end, err)
+	}
 }
 
 // wantFailed checks that a commitment is shown for what it is when it was never
@@ -212,6 +228,11 @@ func testPurchasePaymentFails(t *testing.T, h Harness) {
 	ev, err := h.Service.Purchase(t.Context(), r)
 	wantOutcome(t, ev, err, cloud.Bought)
 	fire(h, r)
+	if settle(h); h.World.Owned(r) == 0 { // what failed is not kept, and its request is remembered
+		wantRefusedLater(t, h, r, ev.Handle)
+		wantWorld(t, h, r, 0, 1)
+		return
+	}
 	wantFailed(t, h, wantFound(t, h, r)[0])
 	wantWorld(t, h, r, 1, 1)
 	if h.named() { // asking again buys nothing, and its answer is about what failed
