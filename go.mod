@@ -114,5 +114,4 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-
 tool honnef.co/go/tools/cmd/staticcheck
