@@ -239,12 +239,16 @@ func (c *call) order(o *gcpOwned) node {
 		parameters = append(parameters, group("", leaf("name", "region"), group("value", leaf("stringValue", o.Region))))
 	}
 	stamp := o.BoughtAt.Format(time.RFC3339Nano)
+	info := group("lineItemInfo", leaf("offer", o.Class), list("parameters", parameters...))
+	// An order has no state of its own: what is strange about one is that it does not
+	// say from when to when it is.
+	if _, strange := c.hits[StrangeState]; !strange {
+		info.kids = append(info.kids, group("subscription", leaf("startTime", o.StartsAt.Format(time.RFC3339Nano)),
+			leaf("endTime", o.endsAt().Format(time.RFC3339Nano)), number("autoRenewalEnabled", "false")))
+	}
 	return group("",
 		leaf("name", "billingAccounts/"+o.Billing+"/orders/"+o.ID), leaf("displayName", o.Label),
-		list("lineItems", group("", leaf("lineItemId", o.ID+"-1"), group("lineItemInfo",
-			leaf("offer", o.Class), list("parameters", parameters...),
-			group("subscription", leaf("startTime", o.StartsAt.Format(time.RFC3339Nano)), leaf("endTime", o.endsAt().Format(time.RFC3339Nano)),
-				number("autoRenewalEnabled", "false"))))),
+		list("lineItems", group("", leaf("lineItemId", o.ID+"-1"), info)),
 		leaf("createTime", stamp), leaf("updateTime", stamp), leaf("etag", drawUUID(c.world.seed, "etag", o.ID)),
 	)
 }

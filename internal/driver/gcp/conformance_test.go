@@ -65,6 +65,7 @@ func harness(s cloud.Service, region cloud.Region) func(t *testing.T) drivertest
 			Attempt:   w.attempt,
 			NotSold:   samples[s].notSold,
 			Composed:  s == Compute,
+			Vague:     true,
 		}
 	}
 }
@@ -163,7 +164,7 @@ func (w *world) Hold(d time.Duration) { w.fault(sim.Fault{Kind: sim.Delay, Durat
 func (w *world) fault(f sim.Fault) {
 	w.t.Helper()
 	switch f.Kind {
-	case sim.StaleListing, sim.WrongCaller:
+	case sim.StaleListing, sim.WrongCaller, sim.StrangeState:
 	default:
 		f.Operation = map[cloud.Service]string{Compute: opInsert, Spend: opPlace}[w.what]
 	}
@@ -174,6 +175,13 @@ func (w *world) fault(f sim.Fault) {
 
 func (w *world) Inject(f drivertest.Fault) {
 	w.t.Helper()
+	if f == drivertest.ListingBusy {
+		read := map[cloud.Service]string{Compute: opGet, Spend: opOrders}[w.what]
+		if _, err := w.sim.AddFault(sim.Fault{Kind: sim.Throttle, Operation: read}); err != nil {
+			w.t.Fatal(err)
+		}
+		return
+	}
 	w.fault(map[drivertest.Fault]sim.Fault{
 		drivertest.RequestLost:     {Kind: sim.LoseRequest},
 		drivertest.ReplyLost:       {Kind: sim.LoseReply},
@@ -189,6 +197,8 @@ func (w *world) Inject(f drivertest.Fault) {
 		drivertest.Redirected:      {Kind: sim.Redirect},
 		drivertest.PaymentFails:    {Kind: sim.PaymentFailed},
 		drivertest.CallerChanges:   {Kind: sim.WrongCaller},
+		drivertest.DeliveredTwice:  {Kind: sim.Duplicate},
+		drivertest.StateStrange:    {Kind: sim.StrangeState},
 		drivertest.ListingStale:    {Kind: sim.StaleListing, Duration: 24 * time.Hour},
 	}[f])
 }
