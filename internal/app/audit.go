@@ -27,7 +27,11 @@ func (a *App) Audit(ctx context.Context, all bool) (api.Audit, error) {
 func (c Config) exclusive() []cloud.Lane {
 	var lanes []cloud.Lane
 	for _, a := range c.Accounts {
-		lanes = append(lanes, lanesOf(a.provider(), a.ID, a.Regions, named(a.Exclusive))...)
+		if a.isGCP() {
+			lanes = append(lanes, a.gcpLanes(named(a.Exclusive))...)
+		} else {
+			lanes = append(lanes, lanesOf(a.provider(), a.ID, a.Regions, named(a.Exclusive))...)
+		}
 	}
 	return lanes
 }

@@ -104,11 +104,12 @@ func (c *clouds) accounts() []string {
 		for _, a := range c.simulator.accounts {
 			ids = append(ids, a.ID)
 		}
-		return ids
+		return append(ids, c.billingAccounts()...)
 	}
 	for id := range maps.Keys(c.configured) {
 		ids = append(ids, string(id))
 	}
+	ids = append(ids, c.billingAccounts()...)
 	slices.Sort(ids)
 	return ids
 }

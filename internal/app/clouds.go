@@ -14,6 +14,7 @@ import (
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
 	"bursar/internal/driver/azure"
+	"bursar/internal/driver/gcp"
 	"bursar/internal/engine"
 )
 
@@ -43,16 +44,20 @@ func (c *clouds) Lanes() []cloud.Lane {
 	var lanes []cloud.Lane
 	if c.simulator != nil {
 		for _, a := range c.simulator.accounts {
-			configured := c.configured[cloud.Account(a.ID)]
-			configured.Provider = a.Provider
-			lanes = append(lanes, lanesOf(a.provider(), a.ID, a.Regions, configured.watched())...)
+			if a.provider() != cloud.GCP {
+				configured := c.configured[cloud.Account(a.ID)]
+				configured.Provider = a.Provider
+				lanes = append(lanes, lanesOf(a.provider(), a.ID, a.Regions, configured.watched())...)
+			}
 		}
-		return lanes
+		return append(lanes, c.gcpLanes()...)
 	}
 	for _, a := range c.configured {
-		lanes = append(lanes, lanesOf(a.provider(), a.ID, a.Regions, a.watched())...)
+		if !a.isGCP() {
+			lanes = append(lanes, lanesOf(a.provider(), a.ID, a.Regions, a.watched())...)
+		}
 	}
-	return lanes
+	return append(lanes, c.gcpLanes()...)
 }
 
 // lanesOf are the lanes of services in the regions of an account; those of a service
@@ -90,8 +95,11 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 	if !slices.Contains(bought[lane.Provider], lane.Service) {
 		return nil, fmt.Errorf("%s %s cannot be bought yet: use %s", lane.Provider, lane.Service, strings.Join(everything(), ", "))
 	}
-	if lane.Provider == cloud.Azure {
+	switch lane.Provider {
+	case cloud.Azure:
 		return c.openAzure(lane)
+	case cloud.GCP:
+		return c.openGCP(lane)
 	}
 	cfg, err := c.config(lane.Account, lane.Region)
 	if err != nil {
@@ -130,7 +138,7 @@ func (c *clouds) config(account cloud.Account, region cloud.Region) (aws.Config,
 }
 
 // bought are the services that can be bought, by cloud.
-var bought = map[cloud.Provider][]cloud.Service{cloud.AWS: aws.Services, cloud.Azure: azure.Services()}
+var bought = map[cloud.Provider][]cloud.Service{cloud.AWS: aws.Services, cloud.Azure: azure.Services(), cloud.GCP: gcp.Services}
 
 // everything are those services with their clouds, for people.
 func everything() []string {
@@ -143,10 +151,13 @@ func everything() []string {
 	return names
 }
 
-// hasRegions reports whether a service is sold by region.
+// hasRegions reports whether a service is sold by region alone.
 func hasRegions(p cloud.Provider, s cloud.Service) bool {
-	if p == cloud.Azure {
+	switch p {
+	case cloud.Azure:
 		return azure.HasRegions(s)
+	case cloud.GCP:
+		return s != gcp.Spend
 	}
 	return aws.HasRegions(s)
 }

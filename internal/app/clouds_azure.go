@@ -31,6 +31,8 @@ func (a Account) azureProblem() string {
 		return fmt.Sprintf("currency: %q is not a code such as USD", a.Currency)
 	case a.Profile != "" || a.RoleARN != "" || a.ExternalID != "" || a.QueueSavingsPlans || a.OpenSearchNamesUnique:
 		return "profile, role_arn, external_id, opensearch_names_unique and queue_savings_plans are of AWS: remove them"
+	case a.BillingAccount != "" || len(a.Offers) > 0:
+		return "billing_account and offers are of Google Cloud: remove them"
 	}
 	return ""
 }

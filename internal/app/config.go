@@ -41,6 +41,15 @@ import (
 //	    regions: [westeurope]
 //	    token_life: 24h             # optional: of a managed identity's tokens; default 90m
 //	    currency: EUR               # optional: that savings plans commit to; default USD
+//	  - id: example-prod            # a project of Google Cloud
+//	    provider: gcp               # default: aws
+//	    live: true                  # with application default credentials
+//	    regions: [europe-west1]
+//	    services: [compute, spend]
+//	    billing_account: 012345-6789AB-CDEF01  # for spend
+//	    currency: EUR               # optional: that of the billing account; default USD
+//	    offers:                     # for spend: what can be bought, from Google's documents
+//	      - {id: services/compute.googleapis.com/standardOffers/ID, product: compute-flexible, term: 1y}
 //	approvals:                      # frozen into every plan that is made from now on
 //	  needed: 2                     # how many different people approve a plan; default 1
 //	  approvers: [ada, grace]       # who they are; default anybody
@@ -67,7 +76,7 @@ type Account struct {
 	Name       string   `yaml:"name"`
 	Tenant     string   `yaml:"tenant"`     // of Azure
 	TokenLife  string   `yaml:"token_life"` // of Azure
-	Currency   string   `yaml:"currency"`   // of Azure
+	Currency   string   `yaml:"currency"`   // of Azure and Google Cloud
 	Live       bool     `yaml:"live"`
 	Profile    string   `yaml:"profile"`
 	RoleARN    string   `yaml:"role_arn"`
@@ -75,6 +84,9 @@ type Account struct {
 	Regions    []string `yaml:"regions"`
 	Services   []string `yaml:"services"`
 	Exclusive  []string `yaml:"exclusive"`
+	// Of projects of Google Cloud.
+	BillingAccount string  `yaml:"billing_account"`
+	Offers         []Offer `yaml:"offers"`
 	// OpenSearchNamesUnique says that OpenSearch refuses a reservation under a used
 	// name, which AWS does not document. A line then takes its name for its identity.
 	OpenSearchNamesUnique bool `yaml:"opensearch_names_unique"`
@@ -173,7 +185,10 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals, tags"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, currency"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, currency, billing_account, offers"
+		}
+		if strings.HasSuffix(m[3], "Offer") {
+			keys = "id, product, term, regional"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"
@@ -196,13 +211,15 @@ func (c Config) validate() error {
 		}
 		switch {
 		case len(bought[a.provider()]) == 0:
-			return fmt.Errorf("%s: provider: %q is not supported: use aws or azure", where, a.Provider)
+			return fmt.Errorf("%s: provider: %q is not supported: use aws, azure or gcp", where, a.Provider)
 		case a.ID == "" && a.Live:
 			return fmt.Errorf("%s: live: true needs the account's id: money is only spent in accounts that are named", where)
 		case a.provider() == cloud.Azure && a.azureProblem() != "":
 			return fmt.Errorf("%s: %s", where, a.azureProblem())
-		case a.provider() == cloud.AWS && a.Tenant+a.TokenLife+a.Currency != "":
-			return fmt.Errorf("%s: tenant, token_life and currency are of Azure: remove them", where)
+		case a.provider() == cloud.GCP && a.gcpProblem() != "":
+			return fmt.Errorf("%s: %s", where, a.gcpProblem())
+		case a.provider() == cloud.AWS && (a.Tenant+a.TokenLife+a.Currency+a.BillingAccount != "" || len(a.Offers) > 0):
+			return fmt.Errorf("%s: tenant, token_life, currency, billing_account and offers are of other clouds: remove them, or name the provider", where)
 		case a.provider() == cloud.AWS && !awsAccount.MatchString(a.ID):
 			return fmt.Errorf("%s: id: %q is not an AWS account id: write its 12 digits in quotes", where, a.ID)
 		case seen[a.ID]:

@@ -25,10 +25,13 @@ const simSecret = "test"
 // simAccount is what the simulator says of an account.
 type simAccount struct {
 	Provider string   `json:"provider"` // "" is aws
-	Tenant   string   `json:"tenant"`
+	Tenant   string   `json:"tenant"`   // of Azure
 	ID       string   `json:"id"`
 	Name     string   `json:"name"`
 	Regions  []string `json:"regions"`
+	// Of projects of Google Cloud.
+	BillingAccount string  `json:"billing_account"`
+	Offers         []Offer `json:"offers"`
 }
 
 func (a simAccount) provider() cloud.Provider { return cmp.Or(cloud.Provider(a.Provider), cloud.AWS) }

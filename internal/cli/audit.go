@@ -177,13 +177,13 @@ func findingsCSV(w io.Writer, list []api.AuditFinding) error {
 			f.Kind, f.FirstSeen.Format(time.RFC3339), f.LastSeen.Format(time.RFC3339), f.Provider, f.Account, f.Region, f.Service,
 			f.Commitment, f.State, f.Offering, size(f.Attributes), f.Attributes["engine"], f.Attributes["multi_az"],
 			count, term12(f.TermMonths), f.Payment, f.Start.Format(time.RFC3339), f.Line, f.Detail,
-			f.Attributes["scope"], f.Attributes["renew"], f.Attributes["flexible"],
-			f.Attributes["plan_type"], f.Attributes["family"], f.Attributes["ec2_region"], commitment,
+			f.Attributes["scope"], f.Attributes["renew"], f.Attributes["flexible"], f.Attributes["vcpu"], f.Attributes["memory_gb"],
+			planType(f.Attributes), f.Attributes["family"], f.Attributes["ec2_region"], commitment,
 		}
 	}
 	return writeCSV(w, []string{
 		"finding", "first seen", "last seen", "provider", "account", "region", "service", "commitment", "status", "offering", "resource type",
 		"engine", "multi az", "count", "term", "payment option", "start", "line", "detail",
-		"scope", "renew", "flexible", "plan type", "family", "ec2 region", "hourly commitment",
+		"scope", "renew", "flexible", "vcpu", "memory gb", "plan type", "family", "ec2 region", "hourly commitment",
 	}, rows)
 }

@@ -165,14 +165,14 @@ func inventoryCSV(w io.Writer, inv api.Inventory) error {
 			i.Match, i.Provider, i.Account, i.Region, i.Service, i.Commitment, i.State, size(i.Attributes),
 			i.Attributes["engine"], i.Attributes["multi_az"], count, term12(i.TermMonths),
 			i.Payment, currency, upfront, hourly, total, i.Start.Format(time.RFC3339), i.Line, i.Problem,
-			i.Attributes["scope"], i.Attributes["renew"], i.Attributes["flexible"],
-			i.Attributes["plan_type"], i.Attributes["family"], i.Attributes["ec2_region"], commitment,
+			i.Attributes["scope"], i.Attributes["renew"], i.Attributes["flexible"], i.Attributes["vcpu"], i.Attributes["memory_gb"],
+			planType(i.Attributes), i.Attributes["family"], i.Attributes["ec2_region"], commitment,
 		}
 	}
 	return writeCSV(w, []string{
 		"match", "provider", "account", "region", "service", "commitment", "status", "resource type", "engine", "multi az",
 		"count", "term", "payment option", "currency", "upfront", "recurring hourly", "total", "start", "line", "problem",
-		"scope", "renew", "flexible", "plan type", "family", "ec2 region", "hourly commitment",
+		"scope", "renew", "flexible", "vcpu", "memory gb", "plan type", "family", "ec2 region", "hourly commitment",
 	}, rows)
 }
 

@@ -112,7 +112,7 @@ func writeCSV(w io.Writer, head []string, rows [][]string) error {
 var lineColumns = []string{
 	"timestamp", "status", "service", "provider", "account", "region", "resource type", "engine", "multi az", "count",
 	"term", "payment option", "currency", "upfront", "recurring hourly", "total", "purchase id", "line", "plan", "reason", "purpose",
-	"platform", "tenancy", "offering class", "zone", "node offering type", "scope", "renew", "flexible",
+	"platform", "tenancy", "offering class", "zone", "node offering type", "scope", "renew", "flexible", "vcpu", "memory gb",
 	"plan type", "family", "ec2 region", "hourly commitment",
 }
 
@@ -130,8 +130,8 @@ func linesCSV(w io.Writer, lines []api.Line) error {
 			l.Payment, l.Price.Total.Currency(), l.Price.Upfront.Canonical(), l.Price.Hourly.Canonical(),
 			l.Price.Total.Canonical(), purchase, l.ID, l.Plan, l.Reason, l.Purpose,
 			l.Attributes["platform"], l.Attributes["tenancy"], l.Attributes["offering_class"], l.Attributes["zone"],
-			l.Attributes["offering_type"], l.Attributes["scope"], l.Attributes["renew"], l.Attributes["flexible"],
-			l.Attributes["plan_type"], l.Attributes["family"], l.Attributes["ec2_region"], commitment,
+			l.Attributes["offering_type"], l.Attributes["scope"], l.Attributes["renew"], l.Attributes["flexible"], l.Attributes["vcpu"], l.Attributes["memory_gb"],
+			planType(l.Attributes), l.Attributes["family"], l.Attributes["ec2_region"], commitment,
 		}
 	}
 	return writeCSV(w, lineColumns, rows)
@@ -139,7 +139,12 @@ func linesCSV(w io.Writer, lines []api.Line) error {
 
 // size is the resource type, which each service calls otherwise.
 func size(attributes map[string]string) string {
-	return cmp.Or(attributes["class"], attributes["node_type"], attributes["instance_type"], attributes["sku"])
+	return cmp.Or(attributes["class"], attributes["node_type"], attributes["instance_type"], attributes["sku"], attributes["type"])
+}
+
+// planType is what a commitment to an amount of money covers.
+func planType(attributes map[string]string) string {
+	return cmp.Or(attributes["plan_type"], attributes["product"])
 }
 
 // term12 writes months as years where they are.
@@ -193,6 +198,13 @@ func goods(service string, attributes map[string]string) string {
 		if zone := attributes["zone"]; zone != "" {
 			words = append(words, "in "+zone)
 		}
+	case "compute":
+		words = append(words, attributes["type"])
+		if cpu, gb := attributes["vcpu"], attributes["memory_gb"]; cpu != "" && gb != "" {
+			words = append(words, cpu+" vCPU, "+gb+" GB")
+		}
+	case "spend":
+		words = append(words, attributes["product"], attributes["offer"])
 	case "savingsplans":
 		words = append(words, attributes["plan_type"], attributes["family"])
 		if region := attributes["ec2_region"]; region != "" {

@@ -36,6 +36,8 @@ var columns = []column{
 	{name: "plan type", aliases: []string{"savingsplantype", "savingsplanstype"}, special: true},
 	{name: "family", aliases: []string{"instancefamily", "ec2instancefamily"}, special: true},
 	{name: "ec2 region", special: true},
+	{name: "vcpu", aliases: []string{"vcpus"}, special: true},
+	{name: "memory gb", aliases: []string{"memorygib"}, special: true},
 	{name: "hourly commitment", aliases: []string{"commitmentperhour", "hourlycommitmenttopurchase"}, special: true},
 	{name: "count", aliases: []string{"quantity", "qty", "instances", "instancecount", "numberofinstances", "recommendedcount"}},
 	{name: "term", aliases: []string{"termyears", "duration"}},

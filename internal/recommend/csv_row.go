@@ -52,7 +52,7 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 		count, read = "hourly commitment", commitment
 	}
 	err = errors.Join(
-		take(r, cells, &d.Account, "account", dialects[d.Provider].looseAccount),
+		take(r, cells, &d.Account, "account", func(t string) (cloud.Account, error) { return s.account(t, dialects[d.Provider].looseAccount) }),
 		take(r, cells, &d.Region, "region", func(t string) (cloud.Region, error) { return s.region(t, dialects[d.Provider].looseRegion) }),
 		take(r, cells, &d.Quantity, count, read),
 		take(r, cells, &d.Term, "term", looseTerm),

@@ -122,7 +122,7 @@ func (p planReader) line(n *yaml.Node) (Draft, error) {
 		return Draft{}, err
 	}
 	d.Service = s.name
-	if d.Account, err = p.account(fields, d.Provider); err != nil {
+	if d.Account, err = p.account(fields, s); err != nil {
 		return Draft{}, err
 	}
 	if d.Region, err = required(p, fields, "region", func(t string) (cloud.Region, error) { return s.region(t, dialects[d.Provider].region) }); err != nil {
@@ -225,8 +225,11 @@ func (p planReader) attributes(m mapping, s service) (cloud.Attributes, error) {
 			return nil, p.errorf(m.line, a.key, "is missing: write for example %s: %s", a.key, a.example)
 		}
 		text, err := p.text(a.key, n)
-		if a.boolean {
+		switch tag := n.ShortTag(); {
+		case a.boolean:
 			text, err = p.scalar(a.key, n, "!!bool", notBoolean)
+		case a.number && (tag == "!!int" || tag == "!!float"):
+			text, err = n.Value, nil // as it is written
 		}
 		if err != nil {
 			return nil, err
@@ -241,7 +244,7 @@ func (p planReader) attributes(m mapping, s service) (cloud.Attributes, error) {
 
 // account takes the digits as they stand in the file: as a YAML number they
 // would lose zeros in front, or be read as octal.
-func (p planReader) account(m mapping, provider cloud.Provider) (cloud.Account, error) {
+func (p planReader) account(m mapping, s service) (cloud.Account, error) {
 	n, err := p.need(m, "account")
 	if err != nil {
 		return "", err
@@ -249,7 +252,7 @@ func (p planReader) account(m mapping, provider cloud.Provider) (cloud.Account, 
 	if n.Kind != yaml.ScalarNode || !slices.Contains([]string{"!!str", "!!int", "!!float"}, n.ShortTag()) {
 		return "", p.errorf(n.Line, "account", "must be 12 digits in quotes")
 	}
-	a, err := dialects[provider].account(n.Value)
+	a, err := s.account(n.Value, dialects[s.provider].account)
 	if err != nil {
 		return "", p.errorf(n.Line, "account", "%v", err)
 	}

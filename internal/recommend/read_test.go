@@ -70,6 +70,8 @@ var attributesOf = map[cloud.Service]string{
 
 	"redshift-serverless": "",
 	"savingsplans":        "plan_type",
+	"compute":             "memory_gb type vcpu",
+	"spend":               "product",
 }
 
 // checkDraft recomputes what Draft promises, without the package's parsers.
@@ -91,15 +93,21 @@ func checkDraft(t *testing.T, d Draft) {
 		most = 100_000_000_000
 	}
 	digits := strings.Trim(string(d.Account), "0123456789") == ""
+	google, spend := d.Provider == "gcp", d.Service == "spend"
+	if spend {
+		most = 100_000_000_000
+	}
 	_, known := attributesOf[d.Service]
 	switch {
-	case d.Provider != "aws" || !known:
+	case !google && d.Provider != "aws" || google != (d.Service == "compute" || spend) || !known:
 		t.Errorf("%v: %s/%s", d.At, d.Provider, d.Service)
-	case len(d.Account) != 12 || !digits:
+	case !google && (len(d.Account) != 12 || !digits) || google && (digits || len(d.Account) < 6):
 		t.Errorf("%v: account %q", d.At, d.Account)
-	case plan != (d.Region == "global") || plan != (d.Unit == "0.00001") || plan && d.Quantity < 100:
+	case plan != (d.Region == "global") && !spend || (plan || spend) != (d.Unit == "0.00001") || plan && d.Quantity < 100:
 		t.Errorf("%v: region %q, %d units of %q", d.At, d.Region, d.Quantity, d.Unit)
-	case !plan && strings.Count(string(d.Region), "-") < 2 || strings.ToLower(string(d.Region)) != string(d.Region):
+	case google && d.Region != "global" && strings.Count(string(d.Region), "-") < 1:
+		t.Errorf("%v: region %q", d.At, d.Region)
+	case !google && !plan && strings.Count(string(d.Region), "-") < 2 || strings.ToLower(string(d.Region)) != string(d.Region):
 		t.Errorf("%v: region %q", d.At, d.Region)
 	case strings.Join(slices.Sorted(maps.Keys(d.Attributes)), " ") != keys || slices.Contains(slices.Collect(maps.Values(d.Attributes)), ""):
 		t.Errorf("%v: attributes %v", d.At, d.Attributes)
@@ -109,7 +117,7 @@ func checkDraft(t *testing.T, d Draft) {
 		t.Errorf("%v: zone %q", d.At, d.Attributes["zone"])
 	case d.Term != cloud.OneYear && d.Term != cloud.ThreeYears:
 		t.Errorf("%v: term %v", d.At, d.Term)
-	case d.Payment != cloud.AllUpfront && d.Payment != cloud.PartialUpfront && d.Payment != cloud.NoUpfront:
+	case google != (d.Payment == cloud.Monthly) || !google && d.Payment != cloud.AllUpfront && d.Payment != cloud.PartialUpfront && d.Payment != cloud.NoUpfront:
 		t.Errorf("%v: payment %q", d.At, d.Payment)
 	case d.Quantity < 1 || d.Quantity > most:
 		t.Errorf("%v: quantity %d", d.At, d.Quantity)

@@ -67,7 +67,7 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"plan-rds.yaml", "plan-services.yaml", "plan-azure.yaml"} {
+	for _, name := range []string{"plan-rds.yaml", "plan-services.yaml", "plan-azure.yaml", "plan-gcp.yaml"} {
 		example, err := os.ReadFile(filepath.Join(testdata, name))
 		if err != nil {
 			t.Fatal(err)

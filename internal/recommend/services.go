@@ -24,6 +24,13 @@ type service struct {
 	// region is everywhere. "" where a quantity counts things.
 	unit string
 
+	// regional: what is to an amount of money is sold in regions too.
+	regional bool
+
+	// payer reads the account where it is not one of those that the cloud's services
+	// have otherwise; nil elsewhere.
+	payer func(string) (cloud.Account, error)
+
 	// check refuses attributes that are legal each, but not together; key is the
 	// one to mend. Nil when there is nothing to check.
 	check func(d Draft) (key string, err error)
@@ -47,6 +54,7 @@ type attribute struct {
 	key      string
 	example  string
 	optional bool
+	number   bool           // a plan file may have it without quotes
 	boolean  bool           // true or false; else one of values; else what pattern matches
 	values   []string       // all legal values
 	pattern  *regexp.Regexp // shape of free text
@@ -73,7 +81,7 @@ type helper struct{ column, member string }
 var services = slices.Concat([]service{
 	rdsService, elastiCacheService, memoryDBService, redshiftService, ec2Service, ec2ZonalService,
 	openSearchService, redshiftServerlessService, savingsPlansService,
-}, azureServices)
+}, azureServices, []service{computeService, spendService})
 
 // dialect is how a cloud names accounts and regions, in plan files and loosely.
 type dialect struct {
@@ -84,6 +92,7 @@ type dialect struct {
 var dialects = map[cloud.Provider]dialect{
 	cloud.AWS:   {account, looseAccount, region, looseRegion},
 	cloud.Azure: {subscription, looseSubscription, location, looseLocation},
+	cloud.GCP:   {project, project, googleRegion, googleRegion},
 }
 
 var awsPayments = []cloud.Payment{cloud.AllUpfront, cloud.PartialUpfront, cloud.NoUpfront}
@@ -109,12 +118,20 @@ func (s service) line() []string {
 // region reads a region in which the service is sold.
 func (s service) region(text string, parse func(string) (cloud.Region, error)) (cloud.Region, error) {
 	switch {
-	case s.unit == "":
-		return parse(text)
-	case text == string(everywhere):
+	case s.unit != "" && text == string(everywhere):
 		return everywhere, nil
+	case s.unit == "" || s.regional:
+		return parse(text)
 	}
 	return "", problemf("%s is a region, and %s are sold for all regions at once: write %s", show(text), s.title, everywhere)
+}
+
+// account reads the account that buys the service.
+func (s service) account(text string, parse func(string) (cloud.Account, error)) (cloud.Account, error) {
+	if s.payer != nil {
+		return s.payer(text)
+	}
+	return parse(text)
 }
 
 // strict returns the value of an attribute as a plan file must spell it.
@@ -184,7 +201,7 @@ var (
 	}
 	laterServices = []string{
 		"dynamodb", "amazondynamodb", "sagemaker",
-		"cloudsql", "computeengine", "memorystore", "search",
+		"cloudsql", "memorystore", "search",
 	}
 )
 
@@ -192,19 +209,16 @@ var (
 func providerNamed(text string) (cloud.Provider, error) {
 	p, ok := providers[fold(text)]
 	if !ok {
-		return "", problemf("%s is not a known cloud: use %s", show(text), oneOf(sold()))
-	}
-	if !slices.ContainsFunc(services, func(s service) bool { return s.provider == p }) {
-		return "", problemf("%s is a cloud that cannot be bought from yet: use %s", p, oneOf(sold()))
+		return "", problemf("%s is not a known cloud: use %s", show(text), oneOf(soldBy(func(service) bool { return true })))
 	}
 	return p, nil
 }
 
-// sold are the clouds of which something can be bought.
-func sold() []string {
+// soldBy are the clouds that have a service which matches.
+func soldBy(match func(service) bool) []string {
 	var names []string
 	for _, s := range services {
-		if !slices.Contains(names, string(s.provider)) {
+		if match(s) && !slices.Contains(names, string(s.provider)) {
 			names = append(names, string(s.provider))
 		}
 	}
@@ -232,8 +246,8 @@ func findService(p cloud.Provider, text string, match func(service) bool) (servi
 		}
 		names = append(names, string(s.name))
 	}
-	if i := slices.IndexFunc(services, func(s service) bool { return match(s) }); i >= 0 {
-		return service{}, problemf("%s is a service of %s, not of %s: make the provider %s", show(text), services[i].provider, p, services[i].provider)
+	if clouds := soldBy(match); len(clouds) > 0 {
+		return service{}, problemf("%s is a service of %s, not of %s: make the provider %s", show(text), oneOf(clouds), p, oneOf(clouds))
 	}
 	if slices.Contains(laterServices, fold(text)) {
 		return service{}, problemf("%s is a service that cannot be bought yet: use %s", show(text), oneOf(names))

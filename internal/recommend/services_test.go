@@ -123,7 +123,35 @@ var serviceCases = func() []planCase {
 		text := line("savingsplans", own...)
 		return strings.NewReplacer("us-east-1\n    service", "global\n    service", "    quantity: 1\n", "").Replace(text)
 	}
+	google := func(service string, own ...string) string {
+		text := line(service, append([]string{"provider: gcp"}, own...)...)
+		return strings.NewReplacer(`"111122223333"`, "example-prod", "us-east-1", "us-central1", "no-upfront", "monthly").Replace(text)
+	}
+	n2 := []string{"type: general-purpose-n2", "vcpu: 64", "memory_gb: 256"}
+	committed := func(own ...string) string {
+		return strings.NewReplacer("    quantity: 1\n", "", "example-prod", "012345-6789AB-CDEF01").Replace(google("spend", own...))
+	}
 	return []planCase{
+		{name: "commitment", text: google("compute", n2...)},
+		{name: "commitment in quotes", text: google("compute", "type: general-purpose-n2", `vcpu: "64"`, `memory_gb: "0.5"`)},
+		{name: "commitment of quarters", text: google("compute", "type: general-purpose", "vcpu: 1", "memory_gb: 0.75")},
+		{name: "commitment without memory", text: google("compute", n2[:2]...), want: "p.yaml:3: memory_gb: is missing: write for example memory_gb: 256"},
+		{name: "commitment of thirds", text: google("compute", n2[0], n2[1], "memory_gb: 0.3"), want: "p.yaml:9: memory_gb: 0.3 does not look like 256"},
+		{name: "commitment of no vcpu", text: google("compute", n2[0], "vcpu: 0", n2[2]), want: "p.yaml:8: vcpu: 0 does not look like 64"},
+		{name: "commitment of half a vcpu", text: google("compute", n2[0], "vcpu: 1.5", n2[2]), want: "p.yaml:8: vcpu: 1.5 does not look like 64"},
+		{name: "commitment of true", text: google("compute", n2[0], "vcpu: true", n2[2]), want: "p.yaml:8: vcpu: must be text: put \"true\" in quotes"},
+		{name: "type in capitals", text: google("compute", "type: GENERAL_PURPOSE_N2", n2[1], n2[2]), want: `p.yaml:7: type: "GENERAL_PURPOSE_N2" does not look like general-purpose-n2`},
+		{name: "commitment upfront", text: strings.Replace(google("compute", n2...), "monthly", "no-upfront", 1), want: "p.yaml:11: payment: no-upfront is not sold for compute: use monthly"},
+		{name: "project as digits", text: strings.Replace(google("compute", n2...), "example-prod", `"111122223333"`, 1), want: "p.yaml:3: account: 111122223333 is not a project id such as example-prod"},
+		{name: "region of aws", text: strings.Replace(google("compute", n2...), "us-central1", "us-east-1", 1), want: `p.yaml:4: region: "us-east-1" is not a region of Google Cloud such as europe-west1`},
+		{name: "commitment in no region", text: strings.Replace(google("compute", n2...), "us-central1", "global", 1), want: `p.yaml:4: region: "global" is not a region of Google Cloud such as europe-west1`},
+		{name: "monthly on aws", text: strings.Replace(line("memorydb", "node_type: db.r7g.large"), "no-upfront", "monthly", 1), want: "p.yaml:8: payment: monthly is not sold for memorydb: use all-upfront, partial-upfront or no-upfront"},
+		{name: "google on aws", text: strings.Replace(google("compute", n2...), "    provider: gcp\n", "", 1), want: `p.yaml:5: service: "compute" is a service of gcp, not of aws: make the provider gcp`},
+		{name: "spending", text: committed("product: cloud-sql", `commitment: "0.25"`)},
+		{name: "spending everywhere", text: strings.Replace(committed("product: compute-flexible", `commitment: "1.50"`), "us-central1", "global", 1)},
+		{name: "spending of a project", text: strings.Replace(committed("product: cloud-sql", `commitment: "0.25"`), "012345-6789AB-CDEF01", "example-prod", 1), want: `p.yaml:3: account: "example-prod" is not a billing account such as 012345-6789AB-CDEF01`},
+		{name: "spending by the piece", text: committed("product: cloud-sql", "quantity: 3"), want: `p.yaml:8: quantity: is not a key of a line of service spend, which commits to an amount per hour: write for example commitment: "1.50"`},
+
 		{name: "compute plan", text: sp("plan_type: Compute", `commitment: "1.50"`)},
 		{name: "least plan", text: sp("plan_type: SageMaker", `commitment: "0.001"`)},
 		{name: "largest plan", text: sp("plan_type: Database", `commitment: "1000000.00"`)},

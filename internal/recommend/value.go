@@ -18,7 +18,7 @@ var (
 	numeric     = regexp.MustCompile(`^[-+]?[0-9][0-9.,_]*([eE][-+]?[0-9]+)?$`)
 	whole       = regexp.MustCompile(`^(0|[1-9][0-9]*)(\.0+)?$`)
 	regionCode  = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$`)
-	offeringID  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	offeringID  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$`)
 	isoCurrency = regexp.MustCompile(`^[A-Z]{3}$`)
 	percentage  = regexp.MustCompile(`^([0-9]|10)(\.[0-9]{1,2})?%$`)
 )
@@ -91,7 +91,7 @@ func currencyCode(text string) (string, error) {
 
 func offering(text string) (string, error) {
 	if !offeringID.MatchString(text) {
-		return "", problemf("%s is not an offering id: letters, digits, points, hyphens and underscores, at most 128", show(text))
+		return "", problemf("%s is not an offering id: letters, digits, hyphens, and dots, slashes and underscores between them, at most 200", show(text))
 	}
 	return text, nil
 }

@@ -15,6 +15,8 @@ type Account struct {
 	Management bool   `json:"management"` // of the organization all others belong to
 	// BillingAccount is that of a project.
 	BillingAccount string `json:"billing_account,omitempty"`
+	// Offers are the spend-based offers of a project's billing account.
+	Offers []Offer `json:"offers,omitempty"`
 	// Regions are those with something to buy, the same for every account of a cloud.
 	Regions []string `json:"regions"`
 }
@@ -63,7 +65,10 @@ func (s *Sim) Accounts() []Account {
 		places = append(places, r.name)
 	}
 	for _, p := range gcpProjects {
-		list = append(list, Account{Provider: onGCP, ID: p.id, Name: p.name, BillingAccount: p.billing, Regions: slices.Clone(places)})
+		if p.billing != gcpProjects[0].billing {
+			continue // a stranger's
+		}
+		list = append(list, Account{Provider: onGCP, ID: p.id, Name: p.name, BillingAccount: p.billing, Regions: slices.Clone(places), Offers: slices.Clone(gcpOffers)})
 	}
 	return list
 }

@@ -203,6 +203,8 @@ func TestClient(t *testing.T) {
 		}
 		trip := clientTrips[name]
 		switch {
+		case services[name].provider != "": // another cloud's
+			continue
 		case trip == nil && clientLacks[name] == "":
 			t.Errorf("%s has no entry in clientTrips", name)
 			continue

@@ -409,6 +409,7 @@ func (o *gcpOwned) entry(now time.Time) Entry {
 		e.ARN = strings.TrimPrefix(gcpLink, "https://www.googleapis.com/compute/v1/") + o.Account + "/regions/" + o.Region + "/commitments/" + url.PathEscape(o.ID)
 	} else {
 		e.State = o.stateOfOrder(now)
+		e.Account = o.Billing // whoever of its projects ordered
 		e.SentID, e.ARN = "", "billingAccounts/"+o.Billing+"/orders/"+o.ID
 		e.Attributes["display_name"] = o.Label
 	}

@@ -14,17 +14,27 @@ import (
 // disappears.
 const consumerProcurement = "consumerprocurement"
 
-// gcpOffers are the offers of the simulator with what they are and their months; an
-// offer with regions is sold in one of them.
-var gcpOffers = []struct {
-	id, what string
-	months   int
-	regional bool
-}{
-	{"services/compute.googleapis.com/standardOffers/ffe0f6a3-2f98-437e-8d49-fc443a05d3c2", "compute-flexible", 12, false},
-	{"services/compute.googleapis.com/standardOffers/062a285d-8989-4ce7-8f9a-bed8d183236f", "compute-flexible", 36, false},
-	{"services/sqladmin.googleapis.com/standardOffers/5f0e7a52-7f3d-4f0a-9a4e-0c1d5a0a7b11", "cloud-sql", 12, true},
-	{"services/sqladmin.googleapis.com/standardOffers/5f0e7a52-7f3d-4f0a-9a4e-0c1d5a0a7b33", "cloud-sql", 36, true},
+// Offer is a spend-based offer.
+type Offer struct {
+	ID       string `json:"id"`
+	Product  string `json:"product"`
+	Term     string `json:"term"` // "1y" or "3y"
+	Regional bool   `json:"regional"`
+}
+
+func (o Offer) months() int {
+	if o.Term == "3y" {
+		return 36
+	}
+	return 12
+}
+
+// gcpOffers are the offers of the simulator.
+var gcpOffers = []Offer{
+	{"services/compute.googleapis.com/standardOffers/ffe0f6a3-2f98-437e-8d49-fc443a05d3c2", "compute-flexible", "1y", false},
+	{"services/compute.googleapis.com/standardOffers/062a285d-8989-4ce7-8f9a-bed8d183236f", "compute-flexible", "3y", false},
+	{"services/sqladmin.googleapis.com/standardOffers/5f0e7a52-7f3d-4f0a-9a4e-0c1d5a0a7b11", "cloud-sql", "1y", true},
+	{"services/sqladmin.googleapis.com/standardOffers/5f0e7a52-7f3d-4f0a-9a4e-0c1d5a0a7b33", "cloud-sql", "3y", true},
 }
 
 func init() {
@@ -57,7 +67,11 @@ func init() {
 // hourlyCommit is an amount in dollars with at most two decimals.
 var hourlyCommit = regexp.MustCompile(`^([0-9]{1,7})(?:\.([0-9]{1,2}))?$`)
 
-// placeOrder sells. What is committed to is counted in cents per hour.
+// centUnits is how many units a cent is: what is committed to is counted in
+// hundred-thousandths of a dollar per hour, as Savings Plans are.
+const centUnits = 1000
+
+// placeOrder sells.
 func placeOrder(c *call) (node, *apiError) {
 	if op, err := c.answered(c.in["requestId"], c.in.asked()); op != nil || err != nil {
 		if err != nil {
@@ -98,7 +112,7 @@ func (c *call) ordered() (gcpOwned, *apiError) {
 	o := gcpOwned{
 		Service: consumerProcurement, Account: c.who.account, Billing: gcpBillingOf(c.who.account), Region: "global", Label: in["displayName"],
 		ID:    drawUUID(c.world.seed, "order", c.requestID),
-		Class: in["lineItemInfo.1.offer"], Resources: map[string]string{}, Hourly: "0.01",
+		Class: in["lineItemInfo.1.offer"], Resources: map[string]string{}, Hourly: "0.00001",
 	}
 	invalid := func(format string, args ...any) (gcpOwned, *apiError) {
 		return o, fail("InvalidParameterValue", format, args...)
@@ -113,8 +127,8 @@ func (c *call) ordered() (gcpOwned, *apiError) {
 	}
 	regional := false
 	for _, offer := range gcpOffers {
-		if offer.id == o.Class {
-			o.Months, regional = offer.months, offer.regional
+		if offer.ID == o.Class {
+			o.Months, regional = offer.months(), offer.Regional
 		}
 	}
 	if o.Months == 0 {
@@ -128,7 +142,8 @@ func (c *call) ordered() (gcpOwned, *apiError) {
 			if m == nil {
 				return invalid("hourly_commit %q is not an amount", in[at+".value.doubleValue"])
 			}
-			o.Count, _ = strconv.Atoi(m[1] + (m[2] + "00")[:2])
+			cents, _ := strconv.Atoi(m[1] + (m[2] + "00")[:2])
+			o.Count = cents * centUnits
 		case "region":
 			o.Region = in[at+".value.stringValue"]
 			if !isGCPRegion(o.Region) {
@@ -160,13 +175,13 @@ func (s *Sim) existingGoogle(w *world, now time.Time, n int, e Existing) (gcpOwn
 	}
 	o.DoneAt, o.StartsAt, o.VisibleAt = o.BoughtAt, o.BoughtAt, o.BoughtAt
 	if strings.HasPrefix(e.OfferingID, "services/") {
-		o.Service, o.Hourly, o.Resources = consumerProcurement, "0.01", map[string]string{}
+		o.Service, o.Hourly, o.Resources = consumerProcurement, "0.00001", map[string]string{}
 		if o.ID == "" {
 			o.ID = drawUUID(w.seed, "existing", o.Account, strconv.Itoa(len(w.gcp.owned)+n))
 		}
 		for _, offer := range gcpOffers {
-			if offer.id == o.Class {
-				o.Months = offer.months
+			if offer.ID == o.Class {
+				o.Months = offer.months()
 			}
 		}
 		if o.Months == 0 {
@@ -234,7 +249,7 @@ func (c *call) regionOfOrder(id string) string {
 
 func (c *call) order(o *gcpOwned) node {
 	parameters := []node{group("", leaf("name", "hourly_commit"), group("value",
-		number("doubleValue", strconv.Itoa(o.Count/100)+"."+strconv.Itoa(o.Count%100 + 100)[1:])))}
+		number("doubleValue", strconv.Itoa(o.Count/centUnits/100)+"."+strconv.Itoa(o.Count/centUnits%100 + 100)[1:])))}
 	if o.Region != "global" {
 		parameters = append(parameters, group("", leaf("name", "region"), group("value", leaf("stringValue", o.Region))))
 	}

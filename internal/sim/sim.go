@@ -351,7 +351,7 @@ type Existing struct {
 	BoughtAt   time.Time `json:"bought_at"` // zero: an hour ago
 	Tags       []Tag     `json:"tags,omitempty"`
 	// Of Google only. The offering of a commitment is its type, and its resources are
-	// VCPU and MEMORY (MB); an order's is its offer, counted in cents per hour, and its
+	// VCPU and MEMORY (MB); an order's is its offer, counted in hundred-thousandths of a dollar per hour, and its
 	// label the display name.
 	Resources map[string]string `json:"resources,omitempty"`
 	Months    int               `json:"months,omitempty"`

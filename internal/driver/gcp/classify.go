@@ -122,7 +122,7 @@ func (c *core) readError(operation string, err error) error {
 	e.Status = api.Code
 	e.Code = codeOf(&oneshot.Reply{Status: api.Code, Body: []byte(api.Body)})
 	if e.Code == "forbidden" || e.Code == "PERMISSION_DENIED" {
-		e.Err = cause{"the credentials may not act for project " + string(c.Account) + ": " + quiet(err).Error(), driver.ErrWrongAccount}
+		e.Err = cause{"the credentials may not act for project " + c.Project + ": " + quiet(err).Error(), driver.ErrWrongAccount}
 	}
 	return e
 }

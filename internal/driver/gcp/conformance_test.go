@@ -41,7 +41,7 @@ var samples = map[cloud.Service]struct {
 			return cloud.Attributes{"product": "compute-flexible"}
 		}
 		return cloud.Attributes{"product": "cloud-sql"}
-	}, "services/compute.googleapis.com/standardOffers/00000000-0000-4000-8000-000000000000", 150},
+	}, "services/compute.googleapis.com/standardOffers/00000000-0000-4000-8000-000000000000", 150_000},
 }
 
 var testOffers = []Offer{
@@ -104,8 +104,11 @@ func newWorld(t *testing.T, what cloud.Service, region cloud.Region, o sim.Optio
 
 func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 	cfg := Config{
-		Account: testProject, Region: w.region, Endpoint: w.url, Now: w.sim.Now, Tokens: SimulatorTokens(testProject, w.sim.Now),
-		BillingAccount: testBilling, Offers: testOffers,
+		Account: w.account(), Region: w.region, Endpoint: w.url, Now: w.sim.Now, Tokens: SimulatorTokens(testProject, w.sim.Now),
+		Offers: testOffers,
+	}
+	if w.what == Spend {
+		cfg.Project = testProject
 	}
 	if change != nil {
 		change(&cfg)
@@ -117,12 +120,19 @@ func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 	return d
 }
 
+func (w *world) account() cloud.Account {
+	if w.what == Spend {
+		return testBilling
+	}
+	return testProject
+}
+
 func (w *world) attempt() string { return fmt.Sprintf("bu-att-%04d", w.names.Add(1)) }
 
 func (w *world) request(d driver.Service) driver.Request {
 	id := fmt.Sprintf("bu-test-%04d-1", w.names.Add(1))
 	r := driver.Request{
-		Account: testProject, Offering: w.offer, Quantity: samples[w.what].size, Identity: id, Identities: []string{id},
+		Account: w.account(), Offering: w.offer, Quantity: samples[w.what].size, Identity: id, Identities: []string{id},
 		Attempt: w.attempt(), Tags: map[string]string{"a": "b"},
 	}
 	r.SendBy, r.Deadline = drivertest.Times(w, d.Info().Life)
@@ -227,7 +237,7 @@ func (w *world) FillQuota() {
 	w.t.Helper()
 	var all []sim.Existing
 	for n := range 40 {
-		all = append(all, w.existing(fmt.Sprintf("quota-%d", n), 1))
+		all = append(all, w.existing(fmt.Sprintf("quota-%d", n), orderStep))
 	}
 	if err := w.sim.Add(all...); err != nil {
 		w.t.Fatal(err)

@@ -61,16 +61,19 @@ const (
 	userAgent = "bursar"
 )
 
-// Config binds a driver to one project and one region.
+// Config binds a driver to one account and one region.
 type Config struct {
-	Account cloud.Account // project id
-	Region  cloud.Region  // "global" for a spend-based offer without a region
+	// Account is what pays: a project for Compute, and for Spend a billing account, as
+	// 012345-6789AB-CDEF01, to which all orders belong whoever placed them.
+	Account cloud.Account
+	// Project is the project of the billing account that the requests are made for.
+	// Spend only.
+	Project string
+	Region  cloud.Region // "global" for a spend-based offer without a region
 	// Endpoint replaces the hosts of all APIs; empty means those of Google.
 	Endpoint string
 	// Tokens are the access tokens, for reading and for buying.
 	Tokens oauth2.TokenSource
-	// BillingAccount pays for the project: 012345-6789AB-CDEF01. Spend only.
-	BillingAccount string
 	// Offers are the spend-based offers that a person has looked up for this billing
 	// account. Spend only.
 	Offers []Offer
@@ -95,7 +98,7 @@ var (
 	attemptForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-// core is what all services of one project and region share.
+// core is what all services of one account and region share.
 type core struct {
 	Config
 	service cloud.Service
@@ -107,8 +110,17 @@ type core struct {
 
 func newCore(s cloud.Service, cfg Config) (*core, error) {
 	switch {
-	case !projectForm.MatchString(string(cfg.Account)):
-		return nil, fmt.Errorf("gcp: project %q: want a project id such as example-prod", cfg.Account)
+	case s == Spend && !billingForm.MatchString(string(cfg.Account)):
+		return nil, fmt.Errorf("gcp: billing account %q: want one such as 012345-6789AB-CDEF01", cfg.Account)
+	case s != Spend && cfg.Project != "":
+		return nil, errors.New("gcp: a project beside the account, which is one")
+	}
+	if s != Spend {
+		cfg.Project = string(cfg.Account)
+	}
+	switch {
+	case !projectForm.MatchString(cfg.Project):
+		return nil, fmt.Errorf("gcp: project %q: want a project id such as example-prod", cfg.Project)
 	case cfg.Tokens == nil:
 		return nil, errors.New("gcp: no credentials")
 	case cfg.Answer < 0:
@@ -162,10 +174,10 @@ func (c *core) lane() cloud.Lane {
 // token is refused from its expiry on, and nothing else ends a request.
 func (c *core) life() time.Duration { return tokenLife + sendWindow }
 
-// accepts checks that a request is for this project, region and service.
+// accepts checks that a request is for this account, region and service.
 func (c *core) accepts(r driver.Request) error {
 	if r.Account != c.Account {
-		return fmt.Errorf("request for project %s at a driver of %s: %w", r.Account, c.Account, driver.ErrWrongAccount)
+		return fmt.Errorf("request for account %s at a driver of %s: %w", r.Account, c.Account, driver.ErrWrongAccount)
 	}
 	if o := r.Offering; o.Provider != cloud.GCP || o.Service != c.service || o.Region != c.Region {
 		return fmt.Errorf("offering of %s/%s/%s at a driver of %s/%s/%s", o.Provider, o.Region, o.Service, cloud.GCP, c.Region, c.service)
@@ -316,7 +328,7 @@ func (c *core) reader(ctx context.Context, prove prover) (*oauth2.Token, error) 
 // pays for the quota.
 func (c *core) authorize(h http.Header, t *oauth2.Token) {
 	h.Set("Authorization", "Bearer "+t.AccessToken)
-	h.Set("X-Goog-User-Project", string(c.Account))
+	h.Set("X-Goog-User-Project", c.Project)
 }
 
 // attempts is how often a read is asked while Google says that it is busy.

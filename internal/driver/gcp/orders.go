@@ -43,8 +43,9 @@ const (
 	attrProduct = "product"
 	attrOffer   = "offer" // of an order whose offer is not configured
 
-	orderUnit  = "0.01"      // of the currency, per hour
-	mostHourly = 100_000_000 // units
+	orderUnit  = "0.00001" // of the currency, per hour
+	orderStep  = 1_000     // units: amounts have two decimals
+	mostHourly = 1_000_000 * 100_000
 	// tokenWindow is below the 24 hours for which a request id is remembered.
 	tokenWindow = 20 * time.Hour
 	// orderSettle is how long after an effect a list of orders may still miss it, which
@@ -80,9 +81,6 @@ var (
 )
 
 func newOrders(c *core) (*orders, error) {
-	if !billingForm.MatchString(c.BillingAccount) {
-		return nil, fmt.Errorf("gcp: billing account %q: want one such as 012345-6789AB-CDEF01: spend-based commitments belong to it", c.BillingAccount)
-	}
 	for i, o := range c.Offers {
 		switch {
 		case !offerForm.MatchString(o.ID):
@@ -97,6 +95,9 @@ func newOrders(c *core) (*orders, error) {
 	return &orders{c, unit}, err
 }
 
+// billing is the name of the billing account.
+func (d *orders) billing() string { return "billingAccounts/" + string(d.Account) }
+
 // Info implements driver.Service.
 func (d *orders) Info() driver.Info {
 	return driver.Info{
@@ -109,8 +110,8 @@ func (d *orders) Info() driver.Info {
 
 // Allows refuses an amount that is not taken as a commitment.
 func (d *orders) Allows(o cloud.Offering, quantity int64) error {
-	if quantity < 1 || quantity > mostHourly {
-		return fmt.Errorf("a commitment of %s: want 0.01 to 1000000 %s/h", o.Measure(quantity), d.Currency)
+	if quantity < orderStep || quantity > mostHourly || quantity%orderStep != 0 {
+		return fmt.Errorf("a commitment of %s: want 0.01 to 1000000 %s/h, with at most two decimals", o.Measure(quantity), d.Currency)
 	}
 	return nil
 }
@@ -126,7 +127,7 @@ func (d *orders) Offerings(_ context.Context, q driver.Query) ([]cloud.Offering,
 	}
 	if len(d.Offers) == 0 {
 		return nil, &driver.Error{Operation: opOrders, Err: fmt.Errorf("no offers are configured for billing account %s: its spend-based commitments can be "+
-			"recommended only; put the offer ids from Google's documents into the configuration to buy them", d.BillingAccount)}
+			"recommended only; put the offer ids from Google's documents into the configuration to buy them", d.Account)}
 	}
 	var list []cloud.Offering
 	for _, o := range d.Offers {
@@ -152,10 +153,10 @@ func (d *orders) prove(ctx context.Context, t *oauth2.Token) (time.Time, error) 
 		return time.Time{}, &driver.Error{Operation: opBilling, Err: fmt.Errorf("%w: %s", driver.ErrWrongAccount, what)}
 	}
 	switch {
-	case info.ProjectId != string(d.Account):
-		return wrong("the answer is about another project than " + string(d.Account))
-	case info.BillingAccountName != "billingAccounts/"+d.BillingAccount || !info.BillingEnabled:
-		return wrong("project " + string(d.Account) + " is not paid for by billing account " + d.BillingAccount)
+	case info.ProjectId != d.Project:
+		return wrong("the answer is about another project than " + d.Project)
+	case info.BillingAccountName != d.billing() || !info.BillingEnabled:
+		return wrong("project " + d.Project + " is not paid for by billing account " + string(d.Account))
 	}
 	return dateOf(header), nil
 }
@@ -268,7 +269,7 @@ func (d *orders) body(r driver.Request) ([]byte, error) {
 		return nil, err
 	}
 	item := lineItemInfo{Offer: r.Offering.ID, Parameters: []parameter{{Name: "hourly_commit"}}, Subscription: &subscription{}}
-	item.Parameters[0].Value.Double = json.Number(perHour.Decimal())
+	item.Parameters[0].Value.Double = json.Number(perHour.Canonical())
 	if d.Region != Global {
 		item.Parameters = append(item.Parameters, parameter{Name: "region"})
 		item.Parameters[1].Value.Text = string(d.Region)
@@ -278,7 +279,7 @@ func (d *orders) body(r driver.Request) ([]byte, error) {
 
 // handle reads the name of an operation: the order that it makes, and its own.
 func (d *orders) handle(name string) (order, operation string, fits bool) {
-	rest, ours := strings.CutPrefix(name, "billingAccounts/"+d.BillingAccount+"/orders/")
+	rest, ours := strings.CutPrefix(name, d.billing()+"/orders/")
 	order, operation, both := strings.Cut(rest, "/operations/")
 	return order, operation, ours && both && idForm.MatchString(order) && idForm.MatchString(operation)
 }
@@ -288,7 +289,7 @@ var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
 // call asks the API once. path is below the billing account. An error of the API is a
 // *googleapi.Error, as the SDK's are.
 func (d *orders) call(ctx context.Context, client *http.Client, t *oauth2.Token, method, path string, body []byte, into any) (http.Header, error) {
-	req, err := http.NewRequestWithContext(ctx, method, d.at(procurementHost, "/v1/billingAccounts/"+d.BillingAccount+"/"+path), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, d.at(procurementHost, "/v1/"+d.billing()+"/"+path), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -430,7 +431,7 @@ func (d *orders) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence, 
 // commitment translates an order; here is false for one that is of another region. An
 // order of several items is shown by its first.
 func (d *orders) commitment(o orderBody) (c cloud.Commitment, here bool, err error) {
-	id, ours := strings.CutPrefix(o.Name, "billingAccounts/"+d.BillingAccount+"/orders/")
+	id, ours := strings.CutPrefix(o.Name, d.billing()+"/orders/")
 	if !ours || !idForm.MatchString(id) {
 		return c, false, errors.New("an order of another billing account")
 	}

@@ -29,6 +29,9 @@ const (
 	// priceAge is how long the list serves; Google's own is up to 12 hours old.
 	priceAge = time.Hour
 	mbPerGB  = 1024 // of memory, as Compute Engine counts it
+	// priceDecimals is how exact the price of an hour of a commitment is: the list has
+	// up to nine decimals for its parts, and no bill shows them.
+	priceDecimals = 6
 )
 
 // family is a commitment type whose price is known.
@@ -175,7 +178,10 @@ func (c *core) hourly(rates map[rate]money.Amount, kind string, term cloud.Term,
 	if err != nil {
 		return price, false, err
 	}
-	price, err = cpu.Add(ram)
+	if price, err = cpu.Add(ram); err != nil {
+		return price, false, err
+	}
+	price, err = money.Parse(price.Round(priceDecimals).Canonical(), c.Currency)
 	return price, err == nil, err
 }
 
@@ -186,7 +192,7 @@ func (c *core) billingOf(ctx context.Context, t *oauth2.Token) (*cloudbilling.Pr
 		if err != nil {
 			return nil, err
 		}
-		call := api.Projects.GetBillingInfo("projects/" + string(c.Account)).Context(ctx)
+		call := api.Projects.GetBillingInfo("projects/" + c.Project).Context(ctx)
 		c.authorize(call.Header(), t)
 		return call.Do()
 	})

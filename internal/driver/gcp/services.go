@@ -25,7 +25,7 @@ const Global cloud.Region = "global"
 // Services are those that Open knows.
 var Services = []cloud.Service{Compute, Spend}
 
-// Open returns the driver of a service for one project and region. It does no IO.
+// Open returns the driver of a service for one account and region. It does no IO.
 func Open(s cloud.Service, cfg Config) (driver.Service, error) {
 	c, err := newCore(s, cfg)
 	if err != nil {

@@ -1,0 +1,219 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+	"bursar/internal/driver/gcp"
+)
+
+// Offer is a spend-based offer of Google Cloud, as a person has looked it up: its id
+// differs from account to account, and a wrong one buys something else.
+type Offer struct {
+	ID       string `yaml:"id" json:"id"`
+	Product  string `yaml:"product" json:"product"`   // as plans call it: compute-flexible
+	Term     string `yaml:"term" json:"term"`         // 1y or 3y
+	Regional bool   `yaml:"regional" json:"regional"` // sold for one region
+}
+
+// isGCP reports whether the account is a project of Google Cloud.
+func (a Account) isGCP() bool { return a.Provider == string(cloud.GCP) }
+
+// watchedGCP are the services of a project that inventory watches: spending only where
+// it is known which billing account pays.
+func (a Account) watchedGCP() []cloud.Service {
+	switch {
+	case len(a.Services) > 0:
+		return named(a.Services)
+	case a.BillingAccount == "":
+		return []cloud.Service{gcp.Compute}
+	}
+	return gcp.Services
+}
+
+// payer is the account that a service of the project is bought for.
+func (a Account) payer(s cloud.Service) string {
+	if s == gcp.Spend {
+		return a.BillingAccount
+	}
+	return a.ID
+}
+
+// gcpLanes are the lanes of services in a project. Spend-based commitments are of its
+// billing account, for all regions and, where some offer is regional, for one of them.
+func (a Account) gcpLanes(services []cloud.Service) []cloud.Lane {
+	var lanes []cloud.Lane
+	for _, s := range services {
+		var in []string
+		if s == gcp.Spend {
+			in = append(in, string(gcp.Global))
+		}
+		if s != gcp.Spend || slices.ContainsFunc(a.Offers, func(o Offer) bool { return o.Regional }) {
+			in = append(in, a.Regions...)
+		}
+		for _, r := range in {
+			lanes = append(lanes, cloud.Lane{Provider: cloud.GCP, Account: cloud.Account(a.payer(s)), Region: cloud.Region(r), Service: s})
+		}
+	}
+	return lanes
+}
+
+var (
+	gcpProject = regexp.MustCompile(`^([a-z][a-z0-9.-]{1,61}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
+	gcpBilling = regexp.MustCompile(`^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$`)
+)
+
+// gcpProblem says what is wrong with a project of the configuration; "" means nothing.
+func (a Account) gcpProblem() string {
+	switch {
+	case !gcpProject.MatchString(a.ID):
+		return fmt.Sprintf("id: %q is not a project id of Google Cloud such as example-prod", a.ID)
+	case a.Profile != "" || a.RoleARN != "" || a.ExternalID != "" || a.OpenSearchNamesUnique || a.QueueSavingsPlans:
+		return "profile, role_arn, external_id, opensearch_names_unique and queue_savings_plans are of AWS: remove them"
+	case a.Tenant+a.TokenLife != "":
+		return "tenant and token_life are of Azure: remove them"
+	case a.BillingAccount != "" && !gcpBilling.MatchString(a.BillingAccount):
+		return fmt.Sprintf("billing_account: %q is not one such as 012345-6789AB-CDEF01", a.BillingAccount)
+	case a.BillingAccount == "" && (len(a.Offers) > 0 || slices.Contains(a.Services, string(gcp.Spend))):
+		return "billing_account: spend-based commitments belong to a billing account: write for example billing_account: 012345-6789AB-CDEF01"
+	}
+	for _, o := range a.Offers {
+		if t, err := cloud.ParseTerm(o.Term); err != nil || t.String() != o.Term {
+			return fmt.Sprintf("offers: term: %q is not a term: use 1y or 3y", o.Term)
+		}
+	}
+	if problem := a.servicesProblem(); problem != "" {
+		return problem
+	}
+	// What else is wrong, the driver knows; it does no IO.
+	for _, s := range a.watchedGCP() {
+		cfg := a.gcpConfig(cloud.Lane{Account: cloud.Account(a.payer(s)), Region: "europe-west1", Service: s})
+		cfg.Tokens = gcp.SimulatorTokens(cfg.Account, nil)
+		if _, err := gcp.Open(s, cfg); err != nil {
+			return strings.TrimPrefix(err.Error(), "gcp: ")
+		}
+	}
+	return ""
+}
+
+// gcpConfig is the driver's configuration for a lane of the project, without its
+// credentials.
+func (a Account) gcpConfig(lane cloud.Lane) gcp.Config {
+	cfg := gcp.Config{Account: lane.Account, Region: lane.Region, Currency: a.Currency}
+	if lane.Service == gcp.Spend {
+		cfg.Project = a.ID
+	}
+	for _, o := range a.Offers {
+		term, _ := cloud.ParseTerm(o.Term) // checked by gcpProblem
+		cfg.Offers = append(cfg.Offers, gcp.Offer{ID: o.ID, Product: o.Product, Term: term, Regional: o.Regional})
+	}
+	return cfg
+}
+
+// openGCP opens the driver of a lane in a project.
+func (c *clouds) openGCP(lane cloud.Lane) (driver.Service, error) {
+	a, err := c.projectFor(lane)
+	if err != nil {
+		return nil, err
+	}
+	cfg := a.gcpConfig(lane)
+	cfg.Now = c.now
+	if c.simulator == nil {
+		if cfg.Tokens, err = gcp.DefaultTokens(context.Background()); err != nil {
+			return nil, err
+		}
+		return gcp.Open(lane.Service, cfg)
+	}
+	if lane.Region != gcp.Global && !slices.Contains(a.Regions, string(lane.Region)) {
+		return nil, fmt.Errorf("region %s is not simulated: the simulator has %s", lane.Region, strings.Join(a.Regions, ", "))
+	}
+	cfg.Endpoint, cfg.Tokens = c.simulator.url, gcp.SimulatorTokens(cloud.Account(a.ID), c.now)
+	return gcp.Open(lane.Service, cfg)
+}
+
+// projects are the projects that can be used, by id.
+func (c *clouds) projects() []Account {
+	var list []Account
+	if c.simulator != nil {
+		for _, a := range c.simulator.accounts {
+			if a.Provider == string(cloud.GCP) {
+				list = append(list, a.project(c.configured[cloud.Account(a.ID)]))
+			}
+		}
+		return list
+	}
+	for _, a := range c.configured {
+		if a.isGCP() {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
+	return list
+}
+
+// gcpLanes are the lanes of all projects, each once: a billing account may pay for
+// several.
+func (c *clouds) gcpLanes() []cloud.Lane {
+	var lanes []cloud.Lane
+	for _, a := range c.projects() {
+		for _, l := range a.gcpLanes(a.watchedGCP()) {
+			if !slices.Contains(lanes, l) {
+				lanes = append(lanes, l)
+			}
+		}
+	}
+	return lanes
+}
+
+// projectFor is the project in which a lane is worked on: of several with one billing
+// account the first, preferably one that knows offers.
+func (c *clouds) projectFor(lane cloud.Lane) (Account, error) {
+	var found *Account
+	var payers []string
+	for _, a := range c.projects() {
+		payer := a.payer(lane.Service)
+		if payer != "" && !slices.Contains(payers, payer) {
+			payers = append(payers, payer)
+		}
+		if payer == string(lane.Account) && (found == nil || lane.Service == gcp.Spend && len(found.Offers) == 0) {
+			found = &a
+		}
+	}
+	switch {
+	case found != nil:
+		return *found, nil
+	case c.simulator == nil:
+		return Account{}, fmt.Errorf("gcp %s is not configured with live: true, and with a live account nothing is simulated", lane.Account)
+	}
+	return Account{}, fmt.Errorf("account %s is neither configured with live: true nor simulated: the simulator has %s", lane.Account, strings.Join(payers, ", "))
+}
+
+// project is a simulated project with what the configuration says of it. Its billing
+// account and offers are the simulator's, unless the configuration has some.
+func (s simAccount) project(configured Account) Account {
+	a := configured
+	a.ID, a.Provider, a.Regions = s.ID, s.Provider, s.Regions
+	if a.BillingAccount == "" {
+		a.BillingAccount = s.BillingAccount
+	}
+	if a.Offers == nil {
+		a.Offers = s.Offers
+	}
+	return a
+}
+
+// billingAccounts are those for which spending can be committed to.
+func (c *clouds) billingAccounts() []string {
+	var ids []string
+	for _, a := range c.projects() {
+		if a.BillingAccount != "" && !slices.Contains(ids, a.BillingAccount) {
+			ids = append(ids, a.BillingAccount)
+		}
+	}
+	return ids
+}
