@@ -18,13 +18,13 @@ const Help = `The simulator answers for these services on this one port:
   ce                   recommendations of Cost Explorer
   sts                  who am I, and sessions of a role
 
-as Azure Resource Manager, under /subscriptions and /providers, for
+and, as Azure Resource Manager under /subscriptions and /providers, for
 
   microsoft.capacity         reservations: catalogs, prices, orders
   microsoft.billingbenefits  savings plans
   microsoft.resources        the subscription of the caller
 
-and as Google Cloud, with the token "sim-PROJECT", for
+and, as Google Cloud, for
 
   compute              commitments (compute v1), their operations, regions
   consumerprocurement  orders of spend-based commitments
@@ -49,6 +49,10 @@ sim-40000000-0000-4000-8000-000000000001; "-" and a Unix second behind it end it
 Locations: eastus, northeurope, uksouth, westeurope. What an order or an alias
 that was used once answers to a second request, and how long a price is good for,
 are options of the simulator.
+
+A token of Google Cloud is "sim-" and the id of a project, and may end in "." and a
+Unix second, within the hour. Regions: us-central1, us-east1, europe-west1,
+europe-west4.
 
 Control surface, JSON, no credentials:
 
@@ -78,7 +82,8 @@ a chance of "permille" in 1000 (always if left out). The kinds, each with an exa
 Not applied:
   {"kind":"lose-request","service":"rds"}         the connection is cut
   {"kind":"error-before","status":503}            500, 502, 503 or 504
-  {"kind":"throttle","times":3}                   Throttling 400, of Azure 429
+  {"kind":"throttle","times":3}                   Throttling 400, of Azure 429,
+                                                  of Google 403 or 429
   {"kind":"redirect","service":"rds"}             307 to the same address
 
 Applied, and then:
@@ -109,7 +114,8 @@ Wrong answers:
   {"kind":"truncated-page"}                       a listing ends early
   {"kind":"wrong-caller"}                         GetCallerIdentity names another
                                                   account, Subscriptions.get of
-                                                  Azure another tenant
+                                                  Azure another tenant, regions.get
+                                                  of Google another project
 
 Not applied, until removed (unless "times" is given):
   {"kind":"deny-action","service":"rds","account":"444455556666"}
