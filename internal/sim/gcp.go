@@ -123,7 +123,7 @@ func gcpCodes(compute bool) map[string]string {
 		{"InternalFailure", "internalError", "INTERNAL"},
 		{"InvalidParameterValue", "invalid", "INVALID_ARGUMENT"},
 		{"MalformedInput", "invalid", "INVALID_ARGUMENT"},
-		{"MissingAuthenticationToken", "required", "UNAUTHENTICATED"},
+		{"MissingAuthenticationToken", "authError", "UNAUTHENTICATED"},
 		{"MissingParameter", "required", "INVALID_ARGUMENT"},
 		{"NotFound", "notFound", "NOT_FOUND"},
 		{"OptInRequired", "forbidden", "PERMISSION_DENIED"},
