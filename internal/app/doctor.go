@@ -68,11 +68,11 @@ func Doctor(ctx context.Context, o Options, f DoctorFilter) (api.Doctor, error) 
 	for _, a := range cfg.Accounts {
 		if !a.Live && !out.Simulated {
 			add(api.DoctorLine{
-				Subject: "configuration", Provider: string(cloud.AWS), Account: a.ID, Name: a.Name, State: string(driver.CheckOK),
+				Subject: "configuration", Provider: string(a.provider()), Account: a.ID, Name: a.Name, State: string(driver.CheckOK),
 				Detail: "named without live: true: nothing is bought there", Next: "write live: true to buy there for real",
 			})
 		}
-		if a.Live && a.RoleARN == "" {
+		if a.Live && a.RoleARN == "" && a.provider() == cloud.AWS {
 			add(api.DoctorLine{
 				Subject: "configuration", Provider: string(cloud.AWS), Account: a.ID, Name: a.Name, State: string(driver.CheckOK),
 				Detail: "without a role, a purchase in doubt stays open until its signature is stale",

@@ -83,7 +83,7 @@ func drillEngine(db *store.DB, url string, now func() time.Time) *engine.Engine 
 // drillDrafts are lines of one service over all accounts and regions.
 func drillDrafts(s *sim.Sim, service cloud.Service, n int) []recommend.Draft {
 	list := make([]recommend.Draft, n)
-	accounts := s.Accounts()
+	accounts := slices.DeleteFunc(s.Accounts(), func(a sim.Account) bool { return a.Provider != "aws" })
 	for i := range list {
 		a := accounts[i%len(accounts)]
 		region := a.Regions[i/len(accounts)%len(a.Regions)]

@@ -187,7 +187,7 @@ func gcpMatch(pattern, path string) (params, bool) {
 // looksGCP reports whether a request is meant for Google.
 func looksGCP(r *http.Request) bool {
 	route, _ := routeGCP(r)
-	return route != nil || strings.HasPrefix(r.URL.Path, "/compute/") || strings.HasPrefix(r.Header.Get("Authorization"), "Bearer sim-")
+	return route != nil || strings.HasPrefix(r.URL.Path, "/compute/") || strings.HasPrefix(r.URL.Path, "/v1/billingAccounts/")
 }
 
 // admitGCP turns a request into a call.
