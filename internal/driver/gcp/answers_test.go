@@ -1,6 +1,7 @@
 package gcp
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -116,5 +117,27 @@ func TestLooksThatProveNothing(t *testing.T) {
 				t.Errorf("Find of everything: %+v, want an error", found)
 			}
 		})
+	}
+}
+
+// TestWhoPays: the project that asks must be paid for by the billing account, and be
+// paid for at all.
+func TestWhoPays(t *testing.T) {
+	for name, change := range map[string]*strings.Replacer{
+		"another billing account": strings.NewReplacer(testBilling, "FEDCBA-987654-321000"),
+		"another project":         strings.NewReplacer(`"projectId":"`+testProject, `"projectId":"other-corp`),
+		"nobody":                  strings.NewReplacer(`"billingEnabled":true`, `"billingEnabled":false`),
+	} {
+		w := newWorld(t, Spend, Global, sim.Options{Seed: 1})
+		url := w.rewriting(t, func(r *http.Request, status int, body string) (int, string) {
+			if strings.HasSuffix(r.URL.Path, "/billingInfo") {
+				body = change.Replace(body)
+			}
+			return status, body
+		})
+		d := w.open(t, func(c *Config) { c.Endpoint = url })
+		if _, err := d.Quote(t.Context(), w.request(d)); !errors.Is(err, driver.ErrWrongAccount) {
+			t.Errorf("%s: Quote: %v, want ErrWrongAccount", name, err)
+		}
 	}
 }
