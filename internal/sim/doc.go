@@ -19,8 +19,10 @@
 // key id is the 12-digit account id (or "test" for the first account) and the
 // secret is always "test".
 //
-// Azure is on the same port: paths under /subscriptions and /providers are those of
-// Azure Resource Manager (arm.go), with bearer tokens.
+// Azure and Google Cloud are on the same port. Paths under /subscriptions and
+// /providers are those of Azure Resource Manager (arm.go); the services of Google
+// Cloud, in the files gcp*.go, are routed by path too. Their callers are bearer tokens,
+// "sim-" and the subscription or the project, which decide where no path does.
 //
 // The simulator is hostile unless told otherwise: pages are small and of
 // unpredictable size, lists are shuffled, a new commitment is hidden from
