@@ -184,10 +184,12 @@ func gcpMatch(pattern, path string) (params, bool) {
 	return in, true
 }
 
-// looksGCP reports whether a request is meant for Google.
+// looksGCP reports whether a request that is not for Azure is meant for Google: its
+// path says so, or its token.
 func looksGCP(r *http.Request) bool {
 	route, _ := routeGCP(r)
-	return route != nil || strings.HasPrefix(r.URL.Path, "/compute/") || strings.HasPrefix(r.URL.Path, "/v1/billingAccounts/")
+	return route != nil || strings.HasPrefix(r.URL.Path, "/compute/") || strings.HasPrefix(r.URL.Path, "/v1/billingAccounts/") ||
+		strings.HasPrefix(r.Header.Get("Authorization"), "Bearer sim-")
 }
 
 // admitGCP turns a request into a call.
