@@ -235,7 +235,7 @@ func (r *reservation) aliasNodes() []node {
 
 // planState is the state of a plan and of its order.
 func (r *reservation) planState(at time.Time) string {
-	if s := r.provisioningState(at); s != "PendingCapacity" && s != "BillingFailed" {
+	if s := r.childState(at); s != "PendingCapacity" && s != "BillingFailed" {
 		return s
 	}
 	if r.failed(at) {
