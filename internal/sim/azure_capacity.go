@@ -93,38 +93,46 @@ func init() {
 		name: capacityService, version: "2022-11-01",
 		operations: map[string]*operation{
 			"AzureReservationAPI.getCatalog": {
-				route: at("GET /subscriptions/{subscription}/providers/Microsoft.Capacity/catalogs"),
-				pages: armPages, members: []string{"reservedResourceType", "location", "$filter", "$skip", "$take", "$skiptoken", "publisherId", "offerId", "planId"},
+				action: "Microsoft.Capacity/catalogs/read",
+				route:  at("GET /subscriptions/{subscription}/providers/Microsoft.Capacity/catalogs"),
+				pages:  armPages, members: []string{"reservedResourceType", "location", "$filter", "$skip", "$take", "$skiptoken", "publisherId", "offerId", "planId"},
 				unserved: map[string]string{"$filter": "the simulator has few SKUs; list them all", "$skip": "follow nextLink", "$take": "follow nextLink"},
 				run:      catalogs,
 			},
 			"ReservationOrder.calculate": {
-				route: at("POST /providers/Microsoft.Capacity/calculatePrice"), changes: true,
+				action: "Microsoft.Capacity/calculateprice/action",
+				route:  at("POST /providers/Microsoft.Capacity/calculatePrice"), changes: true,
 				members: purchaseMembers, numbers: numbers, booleans: booleans, run: calculatePrice,
 			},
 			"ReservationOrder.purchase": {
-				route: at("PUT " + one), spends: true, members: purchaseMembers, numbers: numbers, booleans: booleans, run: purchaseOrder,
+				action: "Microsoft.Capacity/reservationorders/write",
+				route:  at("PUT " + one), spends: true, members: purchaseMembers, numbers: numbers, booleans: booleans, run: purchaseOrder,
 			},
-			"ReservationOrder.get": {route: at("GET " + one), lists: true, members: []string{"$expand"}, run: getReservationOrder},
+			"ReservationOrder.get": {action: "Microsoft.Capacity/reservationorders/read", route: at("GET " + one), lists: true, members: []string{"$expand"}, run: getReservationOrder},
 			"ReservationOrder.list": {
-				route: at("GET " + orders), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listReservationOrders,
+				action: "Microsoft.Capacity/reservationorders/read",
+				route:  at("GET " + orders), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listReservationOrders,
 			},
 			"Reservation.list": {
-				route: at("GET " + one + "/reservations"), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listOfOrder,
+				action: "Microsoft.Capacity/reservationorders/reservations/read",
+				route:  at("GET " + one + "/reservations"), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listOfOrder,
 			},
-			"Reservation.get": {route: at("GET " + one + "/reservations/{reservation}"), lists: true, members: []string{"$expand"}, run: getAzureReservation},
+			"Reservation.get": {action: "Microsoft.Capacity/reservationorders/reservations/read", route: at("GET " + one + "/reservations/{reservation}"), lists: true, members: []string{"$expand"}, run: getAzureReservation},
 			"Reservation.listAll": {
-				route: at("GET /providers/Microsoft.Capacity/reservations"), lists: true, pages: armPages,
+				action: "Microsoft.Capacity/reservationorders/reservations/read",
+				route:  at("GET /providers/Microsoft.Capacity/reservations"), lists: true, pages: armPages,
 				members:  []string{"$skiptoken", "take", "refreshSummary", "selectedState", "$orderby", "$filter"},
 				unserved: map[string]string{"$filter": "the simulator has few reservations; list them all", "$orderby": "the simulator has no order", "selectedState": "the simulator shows every state"},
 				run:      listAllReservations,
 			},
 			"CalculateRefund.post": {
-				route: at("POST " + one + "/calculateRefund"), changes: true, members: append([]string{"id"}, refundMembers...), numbers: refundNumbers,
+				action: "Microsoft.Capacity/reservationorders/calculaterefund/action",
+				route:  at("POST " + one + "/calculateRefund"), changes: true, members: append([]string{"id"}, refundMembers...), numbers: refundNumbers,
 				run: calculateRefund,
 			},
 			"Return.post": {
-				route: at("POST " + one + "/return"), changes: true,
+				action: "Microsoft.Capacity/reservationorders/return/action",
+				route:  at("POST " + one + "/return"), changes: true,
 				members: append([]string{"properties.sessionId", "properties.returnReason"}, refundMembers...), numbers: refundNumbers, run: returnAzure,
 			},
 			"OperationResults.get": {
