@@ -17,7 +17,9 @@ import (
 // Azure Resource Manager: a bearer token, a path that names the provider of a
 // resource, an api-version, JSON in and out. Source of routes, members and codes:
 // Azure SDK for Go (armreservations v3.1.0, armbillingbenefits v1.0.0), recordings of
-// Microsoft's own client tests, the "Common errors" of Azure Resource Manager.
+// Microsoft's own client tests, the "Common errors" of Azure Resource Manager; for
+// permissions "Azure permissions for General". That a listing of all reservations needs
+// the permission to list those of an order is the simulator's guess.
 //
 // A token is "sim-" and the id of a subscription, and may end in "-" and the second
 // (Unix time, of the simulated clock) at which it expires. Without that it is good for
