@@ -148,6 +148,9 @@ func (c Config) summary(clouds *clouds) string {
 func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
 	var all []patient
 	add := func(provider cloud.Provider, id, name string, regions []string) {
+		if provider == cloud.GCP { // what it permits is not asked
+			return
+		}
 		watched := bought[provider]
 		if a, known := c.configured[cloud.Account(id)]; known {
 			watched = a.watched()
