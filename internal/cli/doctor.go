@@ -183,9 +183,9 @@ func (sh *shell) accounts() *cobra.Command {
 		Use:   "accounts",
 		Short: "List the accounts of the organization and which of them are configured",
 		Long: `Lists the accounts of the organization of AWS, asked with the first configured
-account that may, and the subscriptions that the credentials of Azure see, and prints what the configuration needs to name those that it does not
-name. It adds none: money only moves in accounts that the configuration names with
-live: true.`,
+account that may, and the subscriptions that the credentials of Azure see, and
+prints what the configuration needs to name those that it does not name. It adds
+none: money only moves in accounts that the configuration names with live: true.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := app.Members(cmd.Context(), sh.options())
