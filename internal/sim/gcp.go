@@ -333,7 +333,8 @@ type gcpOwned struct {
 	Region    string            `json:"region"`
 	ID        string            `json:"id"`    // the commitment's name, or the order's id
 	Label     string            `json:"label"` // the display name of an order
-	Class     string            `json:"class"` // type, or offer
+	Class     string            `json:"class"` // type, offer, or license with its cores
+	License   bool              `json:"license,omitempty"`
 	Resources map[string]string `json:"resources"`
 	Months    int               `json:"months"`
 	Count     int               `json:"count"`

@@ -190,13 +190,21 @@ func (s *Sim) existingGoogle(w *world, now time.Time, n int, e Existing) (gcpOwn
 		return o, nil
 	}
 	family := gcpFamily(o.Class)
+	if name, cores, _ := strings.Cut(o.Class, " "); strings.Contains(name, "/") {
+		if l := gcpLicenseAt(licenseLink(name), cores); l != nil {
+			l.give(&o)
+		}
+	}
 	switch {
-	case family == nil || !isGCPRegion(o.Region):
+	case family == nil && !o.License || !isGCPRegion(o.Region):
 		return o, fail("InvalidParameterValue", "no commitment type %q in %q", o.Class, o.Region)
 	case !commitmentName.MatchString(o.ID) || o.Months != 12 && o.Months != 36:
 		return o, fail("InvalidParameterValue", "want a name and 12 or 36 months")
 	case w.gcp.byID[resourceKey{scope{compute, o.Account, o.Region}, o.ID}] != nil:
 		return o, fail("InvalidParameterValue", "the name is taken")
+	}
+	if o.License {
+		return o, nil
 	}
 	hourly, err := family.price(o.Region, o.Months, o.Resources)
 	o.Hourly = hourly.Canonical()
