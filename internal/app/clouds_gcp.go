@@ -21,17 +21,27 @@ type Offer struct {
 	Regional bool   `yaml:"regional" json:"regional"` // sold for one region
 }
 
+// License is a license on Compute Engine, as a person has looked up its SKU: the price
+// list says in prose only which it is of.
+type License struct {
+	License string `yaml:"license" json:"license"` // PROJECT/LICENSE
+	Cores   string `yaml:"cores" json:"cores"`     // 1-2, 3-4 or 5+; empty where it is not sold by cores
+	Term    string `yaml:"term" json:"term"`       // 1y or 3y
+	SKU     string `yaml:"sku" json:"sku"`
+}
+
 // isGCP reports whether the account is a project of Google Cloud.
 func (a Account) isGCP() bool { return a.Provider == string(cloud.GCP) }
 
-// watchedGCP are the services of a project that inventory watches: spending only where
-// it is known which billing account pays.
+// watchedGCP are the services of a project that inventory watches: licenses also where
+// none is configured, as they may be owned, and spending only where it is known which
+// billing account pays.
 func (a Account) watchedGCP() []cloud.Service {
 	switch {
 	case len(a.Services) > 0:
 		return named(a.Services)
 	case a.BillingAccount == "":
-		return []cloud.Service{gcp.Compute}
+		return []cloud.Service{gcp.Compute, gcp.Licenses}
 	}
 	return gcp.Services
 }
@@ -87,6 +97,11 @@ func (a Account) gcpProblem() string {
 			return fmt.Sprintf("offers: term: %q is not a term: use 1y or 3y", o.Term)
 		}
 	}
+	for _, l := range a.Licenses {
+		if t, err := cloud.ParseTerm(l.Term); err != nil || t.String() != l.Term {
+			return fmt.Sprintf("licenses: term: %q is not a term: use 1y or 3y", l.Term)
+		}
+	}
 	if problem := a.servicesProblem(); problem != "" {
 		return problem
 	}
@@ -105,8 +120,14 @@ func (a Account) gcpProblem() string {
 // credentials.
 func (a Account) gcpConfig(lane cloud.Lane) gcp.Config {
 	cfg := gcp.Config{Account: lane.Account, Region: lane.Region, Currency: a.Currency}
-	if lane.Service == gcp.Spend {
+	switch lane.Service {
+	case gcp.Spend:
 		cfg.Project = a.ID
+	case gcp.Licenses:
+		for _, l := range a.Licenses {
+			term, _ := cloud.ParseTerm(l.Term) // checked by gcpProblem
+			cfg.Licenses = append(cfg.Licenses, gcp.License{Name: l.License, Cores: l.Cores, Term: term, SKU: l.SKU})
+		}
 	}
 	for _, o := range a.Offers {
 		term, _ := cloud.ParseTerm(o.Term) // checked by gcpProblem
@@ -194,7 +215,7 @@ func (c *clouds) projectFor(lane cloud.Lane) (Account, error) {
 }
 
 // project is a simulated project with what the configuration says of it. Its billing
-// account and offers are the simulator's, unless the configuration has some.
+// account, offers and licenses are the simulator's, unless the configuration has some.
 func (s simAccount) project(configured Account) Account {
 	a := configured
 	a.ID, a.Provider, a.Regions = s.ID, s.Provider, s.Regions
@@ -203,6 +224,9 @@ func (s simAccount) project(configured Account) Account {
 	}
 	if a.Offers == nil {
 		a.Offers = s.Offers
+	}
+	if a.Licenses == nil {
+		a.Licenses = s.Licenses
 	}
 	return a
 }

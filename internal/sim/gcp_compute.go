@@ -329,7 +329,7 @@ func (c *call) googleCommitment(o *gcpOwned, at time.Time) node {
 	base := gcpLink + o.Account + "/regions/" + o.Region
 	about := []node{leaf("type", o.Class), leaf("category", "MACHINE")}
 	if o.License {
-		license, cores, _ := strings.Cut(o.Class, " ")
+		license, cores := licenseOf(o.Class)
 		about = []node{leaf("category", "LICENSE"), group("licenseResource", leaf("license", licenseLink(license)),
 			leaf("amount", strconv.Itoa(o.Count))).maybe("coresPerLicense", cores)}
 	}

@@ -47,9 +47,22 @@ func gcpLicenseAt(link, cores string) *gcpLicensed {
 	return nil
 }
 
+// licenseOf takes the class of a license commitment apart: "PROJECT/LICENSE 3-4 1y",
+// or without cores.
+func licenseOf(class string) (name, cores string) {
+	words := strings.Fields(class)
+	if len(words) == 3 {
+		cores = words[1]
+	}
+	if len(words) > 0 {
+		name = words[0]
+	}
+	return name, cores
+}
+
 // give makes o a commitment to the license.
 func (l *gcpLicensed) give(o *gcpOwned) {
-	o.License, o.Class = true, strings.TrimSpace(l.name+" "+l.cores)
+	o.License, o.Class = true, strings.Join(strings.Fields(l.name+" "+l.cores+" "+strconv.Itoa(o.Months/12)+"y"), " ")
 	o.Hourly, o.Resources = microDollars(l.micros[o.Months]).Canonical(), map[string]string{}
 }
 

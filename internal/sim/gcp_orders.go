@@ -190,7 +190,7 @@ func (s *Sim) existingGoogle(w *world, now time.Time, n int, e Existing) (gcpOwn
 		return o, nil
 	}
 	family := gcpFamily(o.Class)
-	if name, cores, _ := strings.Cut(o.Class, " "); strings.Contains(name, "/") {
+	if name, cores := licenseOf(o.Class); strings.Contains(name, "/") {
 		if l := gcpLicenseAt(licenseLink(name), cores); l != nil {
 			l.give(&o)
 		}

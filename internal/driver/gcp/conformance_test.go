@@ -251,7 +251,7 @@ func (w *world) Stock(list ...driver.Request) {
 func (w *world) existing(name string, quantity int64) sim.Existing {
 	e := sim.Existing{Account: testProject, Region: string(w.region), OfferingID: w.offer.ID, Count: int(quantity), Label: name}
 	if w.what == Licenses {
-		e.ID, e.Months, e.OfferingID = strings.ToLower(name), 12, "suse-sap-cloud/sles-sap-12 3-4"
+		e.ID, e.Months, e.OfferingID = strings.ToLower(name), 12, w.offer.ID
 	}
 	if w.what == Compute {
 		// Names are in lower case only; the list price is that of the sample.
