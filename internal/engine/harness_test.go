@@ -15,6 +15,7 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/gcp"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -26,6 +27,10 @@ const (
 	accountA = "111122223333"
 	accountB = "444455556666"
 	opBuy    = "PurchaseReservedDBInstancesOffering"
+
+	// Of Google Cloud.
+	project = "example-prod"
+	billing = "012345-6789AB-CDEF01"
 )
 
 // world is a ledger, an engine and simulated clouds, joined by the real drivers
@@ -69,6 +74,13 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 	if svc, ok := s.open[l]; ok {
 		return svc, nil
 	}
+	if l.Provider == cloud.GCP {
+		svc, err := s.google(l)
+		if err == nil {
+			s.open[l] = svc
+		}
+		return svc, err
+	}
 	cfg := aws.Config{
 		Account: l.Account, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
 		Credentials: aws.StaticKeys(string(l.Account), "test"), OpenSearchNamesUnique: s.unique, QueueSavingsPlans: s.queue,
@@ -89,6 +101,24 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 		s.open[l] = posing{s.open[l], s.class}
 	}
 	return s.open[l], nil
+}
+
+// google opens the driver of a lane of Google Cloud, with what the simulator sells.
+func (s *simulated) google(l cloud.Lane) (driver.Service, error) {
+	cfg := gcp.Config{Account: l.Account, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer}
+	switch l.Service {
+	case gcp.Spend:
+		cfg.Project = project
+		cfg.Offers = []gcp.Offer{{ID: "services/compute.googleapis.com/standardOffers/ffe0f6a3-2f98-437e-8d49-fc443a05d3c2", Product: "compute-flexible", Term: cloud.OneYear}}
+	case gcp.Licenses:
+		cfg.Licenses = []gcp.License{{Name: "suse-sap-cloud/sles-sap-12", Cores: "3-4", Term: cloud.OneYear, SKU: "5F60-A130-184A"}}
+	}
+	acting := l.Account
+	if cfg.Project != "" {
+		acting = cloud.Account(cfg.Project)
+	}
+	cfg.Tokens = gcp.SimulatorTokens(acting, s.now)
+	return gcp.Open(l.Service, cfg)
 }
 
 // watched is a driver that lets a test act at the moments when a process reads.

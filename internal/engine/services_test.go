@@ -1,18 +1,20 @@
 package engine_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/gcp"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/sim"
 )
 
-// goods is a line for each service of AWS, and the operation that buys it.
+// goods is a line for each service, and the operation that buys it.
 var goods = map[cloud.Service]struct {
 	attributes cloud.Attributes
 	buy        string
@@ -31,6 +33,10 @@ var goods = map[cloud.Service]struct {
 	aws.RedshiftServerless: {cloud.Attributes{}, "CreateReservation", 2, cloud.NoUpfront},
 	aws.SavingsPlans: {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": "eu-west-1"}, "CreateSavingsPlan",
 		5_000, cloud.PartialUpfront},
+
+	gcp.Compute:  {cloud.Attributes{"type": "general-purpose-n2", "vcpu": "8", "memory_gb": "32"}, "regionCommitments.insert", 1, cloud.Monthly},
+	gcp.Licenses: {cloud.Attributes{"license": "suse-sap-cloud/sles-sap-12", "cores": "3-4"}, "regionCommitments.insert", 2, cloud.Monthly},
+	gcp.Spend:    {cloud.Attributes{"product": "compute-flexible"}, "orders.place", 5_000, cloud.Monthly},
 }
 
 // draftOf is a line of a service.
@@ -39,7 +45,13 @@ func draftOf(service cloud.Service) recommend.Draft {
 		At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
 		Region: "us-east-1", Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: goods[service].payment, Quantity: goods[service].count,
 	}
-	if !aws.HasRegions(service) {
+	switch {
+	case slices.Contains(gcp.Services, service):
+		d.Provider, d.Account, d.Region = cloud.GCP, project, "us-central1"
+		if service == gcp.Spend {
+			d.Account, d.Region, d.Unit = billing, gcp.Global, "0.00001"
+		}
+	case !aws.HasRegions(service):
 		d.Region, d.Unit = aws.Global, "0.00001"
 	}
 	return d
@@ -47,8 +59,13 @@ func draftOf(service cloud.Service) recommend.Draft {
 
 // sold is what the simulator calls a service.
 func sold(s cloud.Service) string {
-	if s == aws.OpenSearch {
+	switch s {
+	case aws.OpenSearch:
 		return "es"
+	case gcp.Licenses:
+		return "compute"
+	case gcp.Spend:
+		return "consumerprocurement"
 	}
 	return strings.TrimSuffix(string(s), "-zonal")
 }
@@ -56,7 +73,7 @@ func sold(s cloud.Service) string {
 // TestServices carries a line of each service from its plan to its receipt, with
 // a good answer, with one that is lost, and with a request that is lost.
 func TestServices(t *testing.T) {
-	for _, service := range aws.Services {
+	for _, service := range slices.Concat(aws.Services, gcp.Services) {
 		carry(t, service, false)
 	}
 }
@@ -95,7 +112,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 			if fault == nil {
 				// Where the answer is an id and nothing else: accepted, not yet bought.
 				want := cloud.Bought
-				if service == aws.EC2 || service == aws.EC2Zonal || service == aws.OpenSearch {
+				if service == aws.EC2 || service == aws.EC2Zonal || service == aws.OpenSearch || slices.Contains(gcp.Services, service) {
 					want = cloud.Accepted
 				}
 				facts, err := w.db.Facts(t.Context(), p.Lines[0].ID)
@@ -104,7 +121,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 				}
 			}
 			ledger := w.sim.Ledger()
-			if len(ledger) != 1 || ledger[0].Count != int(goods[service].count) || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
+			if len(ledger) != 1 || ledger[0].Count != int(goods[service].count) || !slices.Contains([]string{"active", "payment-pending", "ACTIVE", "NOT_YET_ACTIVE"}, ledger[0].State) {
 				t.Errorf("the cloud holds %+v", ledger)
 			}
 			if inv, err := w.engine.Inventory(t.Context()); err != nil || !inv.Balanced() {
