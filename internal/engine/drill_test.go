@@ -94,10 +94,12 @@ func drillDrafts(s *sim.Sim, service cloud.Service, n int) []recommend.Draft {
 		if service == gcp.Compute { // made to measure
 			d.Quantity = 1
 		}
-		if service != gcp.Spend { // a billing account, the same for all
+		if service != gcp.Spend {
 			d.Account = cloud.Account(a.ID)
+		} else if i%5 > 0 { // of one billing account, so lanes are regions
+			d.Attributes, d.Region = cloud.Attributes{"product": "cloud-sql"}, cloud.Region(a.Regions[i%5-1])
 		}
-		if d.Region != aws.Global {
+		if d.Region != aws.Global && service != gcp.Spend {
 			d.Region = cloud.Region(region)
 		}
 		if d.Attributes["zone"] != "" {
@@ -183,11 +185,12 @@ func TestDrill(t *testing.T) {
 func drill(t *testing.T, service cloud.Service, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	opts := sim.Options{Visibility: time.Minute, Unthrottled: true, Seed: seed}
-	if service == gcp.Spend { // one billing account has them all: of many pages one always fails
-		opts.PageSize, opts.FullPages = 500, true
+	ahead := int64(150)
+	if service == gcp.Spend { // one billing account has them all: of many pages one always fails, and few lines are under way
+		opts.PageSize, opts.FullPages, ahead = 500, true, 12
 	}
 	w := newWorld(t, opts)
-	k := &killer{sim: w.sim, random: random}
+	k := &killer{sim: w.sim, random: random, ahead: ahead}
 	server := httptest.NewServer(k)
 	t.Cleanup(server.Close)
 	w.engine = drillEngine(w.db, server.URL, w.sim.Now)
@@ -363,8 +366,9 @@ func named(held []sim.Entry, id string) bool {
 // killer serves the simulator and kills workers at random requests: while the
 // request is under way, with the reply on its way, or a moment later.
 type killer struct {
-	sim *sim.Sim
-	n   atomic.Int64
+	sim   *sim.Sim
+	ahead int64 // how far the request is at most that a worker does not survive
+	n     atomic.Int64
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -379,7 +383,7 @@ func (k *killer) mark(p *os.Process) {
 	if k.marked == nil {
 		k.marked = map[int64]*os.Process{}
 	}
-	k.marked[k.n.Load()+1+k.random.Int64N(150)] = p
+	k.marked[k.n.Load()+1+k.random.Int64N(k.ahead)] = p
 }
 
 // killed returns how many workers were killed since it was last asked, and

@@ -109,7 +109,10 @@ func (s *simulated) google(l cloud.Lane) (driver.Service, error) {
 	switch l.Service {
 	case gcp.Spend:
 		cfg.Project = project
-		cfg.Offers = []gcp.Offer{{ID: "services/compute.googleapis.com/standardOffers/ffe0f6a3-2f98-437e-8d49-fc443a05d3c2", Product: "compute-flexible", Term: cloud.OneYear}}
+		cfg.Offers = []gcp.Offer{
+			{ID: "services/compute.googleapis.com/standardOffers/ffe0f6a3-2f98-437e-8d49-fc443a05d3c2", Product: "compute-flexible", Term: cloud.OneYear},
+			{ID: "services/sqladmin.googleapis.com/standardOffers/5f0e7a52-7f3d-4f0a-9a4e-0c1d5a0a7b11", Product: "cloud-sql", Term: cloud.OneYear, Regional: true},
+		}
 	case gcp.Licenses:
 		cfg.Licenses = []gcp.License{{Name: "suse-sap-cloud/sles-sap-12", Cores: "3-4", Term: cloud.OneYear, SKU: "5F60-A130-184A"}}
 	}

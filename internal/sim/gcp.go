@@ -218,6 +218,9 @@ func (s *Sim) admitGCP(w *world, now time.Time, r *http.Request, body []byte, lo
 	if err := route.read(r, body, in); err != nil {
 		return nil, until, err
 	}
+	if err := s.chargesQuota(r, project); err != nil {
+		return nil, until, err
+	}
 	if named := in["project"]; named != "" && named != project {
 		return nil, until, fail("AccessDenied", "Required permission for 'projects/%s' is missing", named)
 	}

@@ -180,7 +180,8 @@ func init() {
 				pages: &pager{token: "pageToken", size: "pageSize", low: 0, high: 5000, invalid: "INVALID_ARGUMENT", answer: "nextPageToken"},
 				run:   listSKUs,
 			},
-			"projects.getBillingInfo": {proves: true, run: billingInfo},
+			"projects.getBillingInfo":            {proves: true, run: billingInfo},
+			"billingAccounts.testIamPermissions": {run: testPermissions},
 		},
 	})
 	gcpRoutes = append(gcpRoutes,

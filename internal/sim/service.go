@@ -145,6 +145,12 @@ func (c *call) execute() (node, *apiError) {
 		return node{}, fail("AccessDenied", "User: %s is not authorized to perform: %s because no identity-based policy allows the %s:%s action",
 			c.who.arn(), c.service.name+":"+c.op.name, c.service.name, c.op.name)
 	}
+	if c.service.provider == onGCP {
+		if err := c.permitGoogle(); err != nil {
+			return node{}, err
+		}
+		return c.op.run(c)
+	}
 	if !c.op.public {
 		resources := []string{"*"}
 		if c.op.resources != nil {

@@ -86,16 +86,8 @@ type world struct {
 }
 
 func newWorld(t *testing.T, what cloud.Service, region cloud.Region, o sim.Options) *world {
-	s, err := sim.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(s)
-	t.Cleanup(func() {
-		_ = s.Close()
-		server.Close()
-	})
-	w := &world{t: t, what: what, region: region, sim: s, url: server.URL}
+	w := &world{t: t, what: what, region: region}
+	w.start(o)
 	// Ahead of the wall clock, as in every test that has advanced it.
 	w.Advance(300 * 24 * time.Hour)
 	list, err := w.open(t, nil).Offerings(t.Context(), driver.Query{Attributes: samples[what].goods(region), Term: cloud.OneYear, Payment: cloud.Monthly})
@@ -104,6 +96,20 @@ func newWorld(t *testing.T, what cloud.Service, region cloud.Region, o sim.Optio
 	}
 	w.offer = list[0]
 	return w
+}
+
+// start starts the simulator.
+func (w *world) start(o sim.Options) {
+	s, err := sim.New(o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	w.t.Cleanup(func() {
+		_ = s.Close()
+		server.Close()
+	})
+	w.sim, w.url = s, server.URL
 }
 
 func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
