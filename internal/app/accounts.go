@@ -11,11 +11,12 @@ import (
 	"bursar/internal/api"
 	"bursar/internal/cloud"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/gcp"
 )
 
-// Members lists the accounts of the organization, asked with the first credentials
-// that may. It changes nothing: money only moves in accounts that the configuration
-// names.
+// Members lists the accounts of the organization of AWS, asked with the first
+// credentials that may, and the projects of Google Cloud that the credentials see. It
+// changes nothing: money only moves in accounts that the configuration names.
 func Members(ctx context.Context, o Options) ([]api.Member, error) {
 	cfg, err := o.config()
 	if err != nil {
@@ -30,9 +31,10 @@ func Members(ctx context.Context, o Options) ([]api.Member, error) {
 	if err != nil {
 		return nil, err
 	}
+	ofAWS := slices.DeleteFunc(slices.Clone(patients), func(p patient) bool { return p.provider != cloud.AWS })
 	var found []aws.Member
 	var refusals error
-	for _, p := range patients {
+	for _, p := range ofAWS {
 		dc, err := c.config(p.id, p.regions[0])
 		if err == nil {
 			found, err = aws.Members(ctx, dc)
@@ -54,7 +56,21 @@ func Members(ctx context.Context, o Options) ([]api.Member, error) {
 		if i := slices.IndexFunc(cfg.Accounts, func(a Account) bool { return a.ID == v.Account }); i >= 0 {
 			v.Configured, v.Live = true, cfg.Accounts[i].Live
 		} else if m.Status == "ACTIVE" {
-			v.Add = stanza(v, patients[0].regions)
+			v.Add = stanza(v, ofAWS[0].regions)
+		}
+		list = append(list, v)
+	}
+	projects, err := c.googleProjects(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the projects of Google Cloud: %w", err)
+	}
+	slices.SortFunc(projects, func(a, b gcp.Project) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	for _, m := range projects {
+		v := api.Member{Provider: string(cloud.GCP), Account: string(m.ID), Name: printable(m.Name), Status: m.State}
+		if i := slices.IndexFunc(cfg.Accounts, func(a Account) bool { return a.ID == v.Account }); i >= 0 {
+			v.Configured, v.Live = true, cfg.Accounts[i].Live
+		} else if m.State == "ACTIVE" {
+			v.Add = googleStanza(v, c.projects()[0].Regions)
 		}
 		list = append(list, v)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"bursar/internal/api"
@@ -103,6 +104,10 @@ func (a *App) laboratory(o CalibrateOptions) (patient, error) {
 	patients, err := a.clouds.patients(Config{}, DoctorFilter{Account: o.Account, Region: o.Region})
 	if err != nil {
 		return patient{}, err
+	}
+	patients = slices.DeleteFunc(patients, func(p patient) bool { return p.provider != cloud.AWS })
+	if len(patients) == 0 {
+		return patient{}, fmt.Errorf("account %s is not one of aws, and experiments are made in those only", o.Account)
 	}
 	if len(patients) > 1 {
 		return patient{}, errors.New("experiments are made in one account at a time: name it with --account")

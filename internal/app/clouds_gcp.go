@@ -1,12 +1,16 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"bursar/internal/api"
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/gcp"
@@ -219,6 +223,9 @@ func (c *clouds) projectFor(lane cloud.Lane) (Account, error) {
 func (s simAccount) project(configured Account) Account {
 	a := configured
 	a.ID, a.Provider, a.Regions = s.ID, s.Provider, s.Regions
+	if a.Name == "" {
+		a.Name = s.Name
+	}
 	if a.BillingAccount == "" {
 		a.BillingAccount = s.BillingAccount
 	}
@@ -240,4 +247,93 @@ func (c *clouds) billingAccounts() []string {
 		}
 	}
 	return ids
+}
+
+// googlePatients are the projects that the filter selects; a lane that several share
+// is looked at once.
+func (c *clouds) googlePatients(f DoctorFilter) []patient {
+	var all []patient
+	seen := map[cloud.Lane]bool{}
+	for _, a := range c.projects() {
+		p := patient{provider: cloud.GCP, id: cloud.Account(a.ID), name: a.Name, services: f.services(a.watchedGCP())}
+		for _, l := range a.gcpLanes(p.services) {
+			if (f.Account == "" || f.Account == a.ID || f.Account == string(l.Account)) && (f.Region == "" || f.Region == string(l.Region)) && !seen[l] {
+				seen[l] = true
+				p.lanes = append(p.lanes, l)
+				if !slices.Contains(p.regions, l.Region) {
+					p.regions = append(p.regions, l.Region)
+				}
+			}
+		}
+		if len(p.lanes) > 0 {
+			slices.SortStableFunc(p.lanes, func(x, y cloud.Lane) int {
+				return cmp.Or(strings.Compare(string(x.Account), string(y.Account)), strings.Compare(string(x.Region), string(y.Region)))
+			})
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// googlePolicies are the custom roles for a project and, where spending is bought, for
+// its billing account. A role of a project cannot be granted on a billing account:
+// that one is the organization's.
+func (c *clouds) googlePolicies(p patient) ([]api.AccountPolicy, error) {
+	project, billing := gcp.Roles(p.services)
+	var list []api.AccountPolicy
+	add := func(account cloud.Account, whom string, role *gcp.Role) error {
+		if role == nil {
+			return nil
+		}
+		v := api.AccountPolicy{Provider: string(cloud.GCP), Account: string(account), Name: p.name, For: whom}
+		for _, l := range p.lanes { // spending is of a billing account, and needs rights in the project too
+			if l.Account != account && role != project {
+				continue
+			}
+			if !slices.Contains(v.Regions, string(l.Region)) {
+				v.Regions = append(v.Regions, string(l.Region))
+			}
+			if !slices.Contains(v.Services, string(l.Service)) {
+				v.Services = append(v.Services, string(l.Service))
+			}
+		}
+		var err error
+		v.Policy, err = json.Marshal(role)
+		list = append(list, v)
+		return err
+	}
+	err := add(p.id, "a custom role of the project, or of the organization", project)
+	if err == nil && billing != nil {
+		i := slices.IndexFunc(p.lanes, func(l cloud.Lane) bool { return l.Service == gcp.Spend })
+		if i >= 0 {
+			err = add(p.lanes[i].Account, "a custom role of the organization, granted on the billing account", billing)
+		}
+	}
+	return list, err
+}
+
+// googleProjects lists the projects that the credentials of the first project may see.
+func (c *clouds) googleProjects(ctx context.Context) ([]gcp.Project, error) {
+	for _, a := range c.projects() {
+		region := gcp.Global
+		if len(a.Regions) > 0 {
+			region = cloud.Region(a.Regions[0])
+		}
+		cfg := gcp.Config{Account: cloud.Account(a.ID), Region: region, Now: c.now}
+		var err error
+		if c.simulator != nil {
+			cfg.Endpoint, cfg.Tokens = c.simulator.url, gcp.SimulatorTokens(cloud.Account(a.ID), c.now)
+		} else if cfg.Tokens, err = gcp.DefaultTokens(ctx); err != nil {
+			return nil, err
+		}
+		return gcp.Projects(ctx, cfg)
+	}
+	return nil, nil
+}
+
+// googleStanza is an entry of a project in the configuration. It moves no money before
+// somebody writes live: true.
+func googleStanza(m api.Member, regions []string) string {
+	return fmt.Sprintf("  - id: %s\n    provider: gcp\n    name: %s\n    live: false\n    regions: [%s]\n",
+		m.Account, strconv.QuoteToASCII(m.Name), strings.Join(regions, ", "))
 }

@@ -15,6 +15,7 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/gcp"
 	"bursar/internal/store"
 )
 
@@ -31,10 +32,12 @@ const doctorAtOnce = 8
 
 // patient is an account that the doctor looks at.
 type patient struct {
+	provider cloud.Provider
 	id       cloud.Account
 	name     string
 	regions  []cloud.Region
 	services []cloud.Service // those that the configuration watches there
+	lanes    []cloud.Lane    // of the services in the regions, those of a region together
 }
 
 // Doctor looks for what would make a purchase fail, and buys nothing. What it
@@ -115,11 +118,12 @@ func failedLine(subject string, err error, next string) api.DoctorLine {
 }
 
 func (f DoctorFilter) check() error {
-	if f.Service == "" || slices.Contains(aws.Services, cloud.Service(f.Service)) {
+	all := slices.Concat(aws.Services, gcp.Services)
+	if f.Service == "" || slices.Contains(all, cloud.Service(f.Service)) {
 		return nil
 	}
-	names := make([]string, len(aws.Services))
-	for i, s := range aws.Services {
+	names := make([]string, len(all))
+	for i, s := range all {
 		names[i] = string(s)
 	}
 	return fmt.Errorf("service %q: use one of %s", f.Service, strings.Join(names, ", "))
@@ -138,19 +142,26 @@ func (c Config) summary(clouds *clouds) string {
 	return fmt.Sprintf("%d live of %d accounts", len(clouds.configured), len(c.Accounts))
 }
 
-// patients are the accounts of AWS that can be bought in, in the order of their ids,
-// with the regions that the configuration names. What another cloud permits is not
-// asked.
+// patients are the accounts of AWS and the projects of Google Cloud that can be bought
+// in, in that order and in the order of their ids, with the regions that the
+// configuration names. What Azure permits is not asked.
 func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
 	var all []patient
 	add := func(id, name string, regions []string) {
-		p := patient{id: cloud.Account(id), name: name, services: f.services(c.configured[cloud.Account(id)].watched())}
+		p := patient{provider: cloud.AWS, id: cloud.Account(id), name: name, services: f.services(c.configured[cloud.Account(id)].watched())}
 		for _, r := range regions {
 			if f.Region == "" || f.Region == r {
 				p.regions = append(p.regions, cloud.Region(r))
 			}
 		}
 		if (f.Account == "" || f.Account == id) && len(p.regions) > 0 && len(p.services) > 0 {
+			for _, r := range append(slices.Clone(p.regions), aws.Global) {
+				for _, s := range p.services {
+					if aws.HasRegions(s) != (r == aws.Global) {
+						p.lanes = append(p.lanes, cloud.Lane{Provider: cloud.AWS, Account: p.id, Region: r, Service: s})
+					}
+				}
+			}
 			all = append(all, p)
 		}
 	}
@@ -167,6 +178,7 @@ func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
 			}
 		}
 	}
+	all = append(all, c.googlePatients(f)...)
 	if len(all) == 0 {
 		return nil, fmt.Errorf("there is nothing to look at: no account %s with region %s where the service %s is watched",
 			cmp.Or(f.Account, "(any)"), cmp.Or(f.Region, "(any)"), cmp.Or(f.Service, "(any)"))
@@ -179,15 +191,10 @@ func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
 func (c *clouds) examine(ctx context.Context, patients []patient, identity string) []api.DoctorLine {
 	var lines []api.DoctorLine
 	for _, p := range patients {
-		for _, r := range append(slices.Clone(p.regions), aws.Global) {
-			for _, s := range p.services {
-				if aws.HasRegions(s) == (r == aws.Global) {
-					continue
-				}
-				lines = append(lines, api.DoctorLine{
-					Subject: "service", Provider: string(cloud.AWS), Account: string(p.id), Name: p.name, Region: string(r), Service: string(s),
-				})
-			}
+		for _, l := range p.lanes {
+			lines = append(lines, api.DoctorLine{
+				Subject: "service", Provider: string(l.Provider), Account: string(l.Account), Name: p.name, Region: string(l.Region), Service: string(l.Service),
+			})
 		}
 	}
 	// The services of a region are asked one after the other: the audit log, which
@@ -204,7 +211,7 @@ func (c *clouds) examine(ctx context.Context, patients []patient, identity strin
 			defer func() { <-turns }()
 			for i := range group {
 				l := &group[i]
-				checks, err := c.ask(ctx, cloud.Lane{Provider: cloud.AWS, Account: cloud.Account(l.Account), Region: cloud.Region(l.Region), Service: cloud.Service(l.Service)}, identity)
+				checks, err := c.ask(ctx, cloud.Lane{Provider: cloud.Provider(l.Provider), Account: cloud.Account(l.Account), Region: cloud.Region(l.Region), Service: cloud.Service(l.Service)}, identity)
 				if err != nil {
 					l.State, l.Detail, l.Next = string(driver.CheckFailed), err.Error(), "mend the configuration of the account"
 					continue
@@ -297,6 +304,14 @@ func Policies(ctx context.Context, o Options, f DoctorFilter) ([]api.AccountPoli
 	}
 	list := []api.AccountPolicy{}
 	for _, p := range patients {
+		if p.provider == cloud.GCP {
+			views, err := c.googlePolicies(p)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, views...)
+			continue
+		}
 		dc, err := c.config(p.id, p.regions[0])
 		if err != nil {
 			return nil, err

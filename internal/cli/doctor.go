@@ -24,11 +24,13 @@ func (sh *shell) doctor() *cobra.Command {
 account, region and service: whose the credentials are, whether the clock of this
 machine is right, whether every permission that a purchase needs is there, and how
 much of the quota is left. A permission to buy is asked for by a dry run or, where
-there is none, by a request for an offering that cannot exist.
+there is none, by a request for an offering that cannot exist; Google is asked which
+permissions the credentials have.
 
 With --iam it asks no cloud and prints, as JSON, the least that Bursar has to be
 allowed in each account: the policy of the role or of the base credentials, and
-where there is a role, the policy that lets it be assumed and its trust policy.
+where there is a role, the policy that lets it be assumed and its trust policy; for a
+project of Google Cloud and its billing account, the custom roles.
 
 With --calibrate it measures, in one account, what the cloud does not publish: how
 late listings are, how old a signature may be, how long a client token is
@@ -182,8 +184,8 @@ func (sh *shell) accounts() *cobra.Command {
 		Use:   "accounts",
 		Short: "List the accounts of the organization and which of them are configured",
 		Long: `Lists the accounts of the organization, asked with the first configured account
-that may, and prints what the configuration needs to name those that it does not
-name. It adds none: money only moves in accounts that the configuration names with
+that may, and the projects of Google Cloud that the credentials of the first project
+see, and prints what the configuration needs to name those that it does not name. It adds none: money only moves in accounts that the configuration names with
 live: true.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {

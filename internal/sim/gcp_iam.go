@@ -67,11 +67,14 @@ func (o *Options) mayGoogle(project, permission string) bool {
 
 // permitGoogle checks what an operation needs.
 func (c *call) permitGoogle() *apiError {
-	need := gcpPermissions[c.service.name+"."+c.op.name]
-	if c.opts.mayGoogle(c.who.account, need) {
+	if c.opts.mayGoogle(c.who.account, gcpPermissions[c.service.name+"."+c.op.name]) {
 		return nil
 	}
-	return fail("AccessDenied", "Required '%s' permission for 'projects/%s'", need, c.who.account)
+	return c.refuseGoogle()
+}
+
+func (c *call) refuseGoogle() *apiError {
+	return fail("AccessDenied", "Required '%s' permission for 'projects/%s'", gcpPermissions[c.service.name+"."+c.op.name], c.who.account)
 }
 
 // chargesQuota checks the header that names the project to be charged.

@@ -141,7 +141,11 @@ func (c *call) asOf() time.Time { return c.now.Add(-c.hits[StaleListing].Duratio
 
 // execute checks the permission and runs the operation.
 func (c *call) execute() (node, *apiError) {
-	if _, hit := c.hits[DenyAction]; hit {
+	_, hit := c.hits[DenyAction]
+	if hit && c.service.provider == onGCP {
+		return node{}, c.refuseGoogle()
+	}
+	if hit {
 		return node{}, fail("AccessDenied", "User: %s is not authorized to perform: %s because no identity-based policy allows the %s:%s action",
 			c.who.arn(), c.service.name+":"+c.op.name, c.service.name, c.op.name)
 	}
