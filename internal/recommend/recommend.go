@@ -181,7 +181,7 @@ func parse(file string, data []byte) (Input, error) {
 		return readCostExplorer(file, root)
 	}
 	return Input{}, &Error{Position{File: file}, "is none of the formats that are read: a plan file (YAML with version and lines), " +
-		"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, or CSV with a header line"}
+		"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, the JSON of Google's Recommender, or CSV with a header line"}
 }
 
 // check holds what must be true of every input whatever its format.

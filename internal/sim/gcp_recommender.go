@@ -11,13 +11,13 @@ import (
 // document of recommender v1 (revision 20260913), and for the content of a
 // recommendation public policy templates that read it.
 const (
-	recommender      = "recommender"
+	advisor          = "recommender"
 	usageRecommender = "google.compute.commitment.UsageCommitmentRecommender"
 )
 
 func init() {
 	register(&service{
-		name: recommender, provider: onGCP, protocol: gcpREST, codes: gcpCodes(false),
+		name: advisor, provider: onGCP, protocol: gcpREST, codes: gcpCodes(false),
 		operations: map[string]*operation{
 			"recommendations.list": {
 				pages: &pager{token: "pageToken", size: "pageSize", low: 0, high: 1000, invalid: "INVALID_ARGUMENT", answer: "nextPageToken"},
@@ -25,9 +25,9 @@ func init() {
 			},
 		},
 	})
-	gcpPermissions[recommender+".recommendations.list"] = "recommender.usageCommitmentRecommendations.list"
+	gcpPermissions[advisor+".recommendations.list"] = "recommender.usageCommitmentRecommendations.list"
 	gcpRoutes = append(gcpRoutes, gcpRoute{method: "GET", path: "/v1/projects/{project}/locations/{region}/recommenders/{recommender}/recommendations",
-		service: recommender, operation: "recommendations.list", query: []string{"filter", "pageSize", "pageToken"}})
+		service: advisor, operation: "recommendations.list", query: []string{"filter", "pageSize", "pageToken"}})
 }
 
 func listRecommendations(c *call) (node, *apiError) {
@@ -41,7 +41,7 @@ func listRecommendations(c *call) (node, *apiError) {
 	if err != nil {
 		return node{}, err
 	}
-	vcpu := 4 * int(1+draw(8, c.world.seed, recommender, c.who.account, c.region))
+	vcpu := 4 * int(1+draw(8, c.world.seed, advisor, c.who.account, c.region))
 	var items []node
 	for _, months := range page {
 		// Roughly what the commitment saves: a little of what its machines cost.
@@ -50,7 +50,7 @@ func listRecommendations(c *call) (node, *apiError) {
 			saves, algorithm = vcpu*8, "BREAK_EVEN_POINT"
 		}
 		name := "projects/" + numericID(0, "project", c.who.account) + "/locations/" + c.region + "/recommenders/" + usageRecommender +
-			"/recommendations/" + drawUUID(c.world.seed, recommender, c.who.account, c.region, strconv.Itoa(months))
+			"/recommendations/" + drawUUID(c.world.seed, advisor, c.who.account, c.region, strconv.Itoa(months))
 		items = append(items, group("", leaf("name", name), leaf("description", "Purchase a commitment for N2 machines"),
 			leaf("lastRefreshTime", c.now.Truncate(24*time.Hour).Format(time.RFC3339)), leaf("recommenderSubtype", "PROJECT_SCOPED_COMMITMENTS"),
 			group("primaryImpact", leaf("category", "COST"), group("costProjection",
@@ -63,7 +63,7 @@ func listRecommendations(c *call) (node, *apiError) {
 						group("", leaf("type", "MEMORY"), leaf("amount", strconv.Itoa(vcpu*4*1024))))))))),
 				group("overview", leaf("algorithm", algorithm))),
 			group("stateInfo", leaf("state", "ACTIVE")), leaf("etag", "\""+drawUUID(c.world.seed, name)[:8]+"\""), leaf("priority", "P4"),
-			leaf("xorGroupId", drawUUID(c.world.seed, recommender, c.who.account, c.region)),
+			leaf("xorGroupId", drawUUID(c.world.seed, advisor, c.who.account, c.region)),
 		))
 	}
 	return group("", list("recommendations", items...)).maybe("nextPageToken", next), nil
