@@ -314,21 +314,24 @@ func (c *clouds) googlePolicies(p patient) ([]api.AccountPolicy, error) {
 
 // googleProjects lists the projects that the credentials of the first project may see.
 func (c *clouds) googleProjects(ctx context.Context) ([]gcp.Project, error) {
-	for _, a := range c.projects() {
-		region := gcp.Global
-		if len(a.Regions) > 0 {
-			region = cloud.Region(a.Regions[0])
-		}
-		cfg := gcp.Config{Account: cloud.Account(a.ID), Region: region, Now: c.now}
+	known := c.projects()
+	if len(known) == 0 {
+		return nil, nil
+	}
+	a := known[0]
+	if len(a.Regions) == 0 {
+		return nil, fmt.Errorf("project %s: name one of its regions in the configuration", a.ID)
+	}
+	cfg := gcp.Config{Account: cloud.Account(a.ID), Region: cloud.Region(a.Regions[0]), Now: c.now}
+	if c.simulator != nil {
+		cfg.Endpoint, cfg.Tokens = c.simulator.url, gcp.SimulatorTokens(cfg.Account, c.now)
+	} else {
 		var err error
-		if c.simulator != nil {
-			cfg.Endpoint, cfg.Tokens = c.simulator.url, gcp.SimulatorTokens(cloud.Account(a.ID), c.now)
-		} else if cfg.Tokens, err = gcp.DefaultTokens(ctx); err != nil {
+		if cfg.Tokens, err = gcp.DefaultTokens(ctx); err != nil {
 			return nil, err
 		}
-		return gcp.Projects(ctx, cfg)
 	}
-	return nil, nil
+	return gcp.Projects(ctx, cfg)
 }
 
 // googleStanza is an entry of a project in the configuration. It moves no money before
