@@ -185,7 +185,8 @@ func (sh *shell) accounts() *cobra.Command {
 		Short: "List the accounts of the organization and which of them are configured",
 		Long: `Lists the accounts of the organization, asked with the first configured account
 that may, and the projects of Google Cloud that the credentials of the first project
-see, and prints what the configuration needs to name those that it does not name. It adds none: money only moves in accounts that the configuration names with
+see, and prints what the configuration needs to name those that it does not name.
+It adds none: money only moves in accounts that the configuration names with
 live: true.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
