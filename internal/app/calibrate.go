@@ -2,12 +2,12 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"bursar/internal/api"
@@ -101,13 +101,9 @@ func (a *App) CalibrationPlan(ctx context.Context, o CalibrateOptions) (api.Cali
 
 // laboratory is the one account and region that the options name.
 func (a *App) laboratory(o CalibrateOptions) (patient, error) {
-	patients, err := a.clouds.patients(Config{}, DoctorFilter{Account: o.Account, Region: o.Region})
-	if err != nil {
-		return patient{}, err
-	}
-	patients = slices.DeleteFunc(patients, func(p patient) bool { return p.provider != cloud.AWS })
+	patients := a.clouds.awsPatients(DoctorFilter{Account: o.Account, Region: o.Region})
 	if len(patients) == 0 {
-		return patient{}, fmt.Errorf("account %s is not one of aws, and experiments are made in those only", o.Account)
+		return patient{}, fmt.Errorf("there is no account %s of aws with region %s, and experiments are made in one", cmp.Or(o.Account, "(any)"), cmp.Or(o.Region, "(any)"))
 	}
 	if len(patients) > 1 {
 		return patient{}, errors.New("experiments are made in one account at a time: name it with --account")

@@ -278,7 +278,7 @@ func (c *clouds) googlePatients(f DoctorFilter) []patient {
 // googlePolicies are the custom roles for a project and, where spending is bought, for
 // its billing account. A role of a project cannot be granted on a billing account:
 // that one is the organization's.
-func (c *clouds) googlePolicies(p patient) ([]api.AccountPolicy, error) {
+func (c *clouds) googlePolicies(p patient, _ string) ([]api.AccountPolicy, error) {
 	project, billing := gcp.Roles(p.services)
 	var list []api.AccountPolicy
 	add := func(account cloud.Account, whom string, role *gcp.Role) error {
@@ -312,8 +312,8 @@ func (c *clouds) googlePolicies(p patient) ([]api.AccountPolicy, error) {
 	return list, err
 }
 
-// googleProjects lists the projects that the credentials of the first project may see.
-func (c *clouds) googleProjects(ctx context.Context) ([]gcp.Project, error) {
+// googleMembers are the projects that the credentials of the first project may see.
+func googleMembers(ctx context.Context, c *clouds, _ []patient) ([]api.Member, error) {
 	known := c.projects()
 	if len(known) == 0 {
 		return nil, nil
@@ -331,7 +331,16 @@ func (c *clouds) googleProjects(ctx context.Context) ([]gcp.Project, error) {
 			return nil, err
 		}
 	}
-	return gcp.Projects(ctx, cfg)
+	found, err := gcp.Projects(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("the projects of Google Cloud: %w", err)
+	}
+	list := make([]api.Member, len(found))
+	for i, m := range found {
+		list[i] = api.Member{Provider: string(cloud.GCP), Account: string(m.ID), Name: printable(m.Name), Status: m.State}
+		list[i].Add = googleStanza(list[i], a.Regions)
+	}
+	return list, nil
 }
 
 // googleStanza is an entry of a project in the configuration. It moves no money before

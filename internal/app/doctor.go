@@ -40,6 +40,27 @@ type patient struct {
 	lanes    []cloud.Lane    // of the services in the regions, those of a region together
 }
 
+// ward is what the doctor, the roles and the list of accounts are made of in a cloud.
+type ward struct {
+	provider cloud.Provider
+	services []cloud.Service
+	// patients are the accounts that the filter selects, in the order of their ids, with
+	// the regions that the configuration names.
+	patients func(*clouds, DoctorFilter) []patient
+	// policies are the least that Bursar, whose purchases have names with that prefix,
+	// has to be allowed in an account. It asks no cloud.
+	policies func(c *clouds, p patient, prefix string) ([]api.AccountPolicy, error)
+	// members are the accounts that the credentials see, each with what the
+	// configuration needs to name it.
+	members func(context.Context, *clouds, []patient) ([]api.Member, error)
+}
+
+// wards are the clouds that the doctor knows.
+var wards = []ward{
+	{cloud.AWS, aws.Services, (*clouds).awsPatients, (*clouds).awsPolicies, awsMembers},
+	{cloud.GCP, gcp.Services, (*clouds).googlePatients, (*clouds).googlePolicies, googleMembers},
+}
+
 // Doctor looks for what would make a purchase fail, and buys nothing. What it
 // finds are lines and not errors: an error is a filter that selects nothing.
 func Doctor(ctx context.Context, o Options, f DoctorFilter) (api.Doctor, error) {
@@ -63,7 +84,7 @@ func Doctor(ctx context.Context, o Options, f DoctorFilter) (api.Doctor, error) 
 	}
 	defer c.close() //nolint:errcheck // nothing was written
 	out.At, out.Simulated = c.now().UTC(), c.simulator != nil
-	patients, err := c.patients(cfg, f)
+	patients, err := c.patients(f)
 	if err != nil {
 		return api.Doctor{}, err
 	}
@@ -118,7 +139,10 @@ func failedLine(subject string, err error, next string) api.DoctorLine {
 }
 
 func (f DoctorFilter) check() error {
-	all := slices.Concat(aws.Services, gcp.Services)
+	var all []cloud.Service
+	for _, w := range wards {
+		all = append(all, w.services...)
+	}
 	if f.Service == "" || slices.Contains(all, cloud.Service(f.Service)) {
 		return nil
 	}
@@ -142,10 +166,20 @@ func (c Config) summary(clouds *clouds) string {
 	return fmt.Sprintf("%d live of %d accounts", len(clouds.configured), len(c.Accounts))
 }
 
-// patients are the accounts of AWS and the projects of Google Cloud that can be bought
-// in, in that order and in the order of their ids, with the regions that the
-// configuration names. What Azure permits is not asked.
-func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
+// patients are the accounts that can be bought in, of one cloud after the other.
+func (c *clouds) patients(f DoctorFilter) ([]patient, error) {
+	var all []patient
+	for _, w := range wards {
+		all = append(all, w.patients(c, f)...)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("there is nothing to look at: no account %s with region %s where the service %s is watched",
+			cmp.Or(f.Account, "(any)"), cmp.Or(f.Region, "(any)"), cmp.Or(f.Service, "(any)"))
+	}
+	return all, nil
+}
+
+func (c *clouds) awsPatients(f DoctorFilter) []patient {
 	var all []patient
 	add := func(id, name string, regions []string) {
 		p := patient{provider: cloud.AWS, id: cloud.Account(id), name: name, services: f.services(c.configured[cloud.Account(id)].watched())}
@@ -178,12 +212,7 @@ func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
 			}
 		}
 	}
-	all = append(all, c.googlePatients(f)...)
-	if len(all) == 0 {
-		return nil, fmt.Errorf("there is nothing to look at: no account %s with region %s where the service %s is watched",
-			cmp.Or(f.Account, "(any)"), cmp.Or(f.Region, "(any)"), cmp.Or(f.Service, "(any)"))
-	}
-	return all, nil
+	return all
 }
 
 // examine asks about every service of every account and region, several at once.
@@ -298,34 +327,32 @@ func Policies(ctx context.Context, o Options, f DoctorFilter) ([]api.AccountPoli
 		return nil, err
 	}
 	defer c.close() //nolint:errcheck // nothing was written
-	patients, err := c.patients(cfg, f)
+	patients, err := c.patients(f)
 	if err != nil {
 		return nil, err
 	}
 	list := []api.AccountPolicy{}
 	for _, p := range patients {
-		if p.provider == cloud.GCP {
-			views, err := c.googlePolicies(p)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, views...)
-			continue
-		}
-		dc, err := c.config(p.id, p.regions[0])
-		if err != nil {
-			return nil, err
-		}
-		v, err := policyView(p, aws.Access{
-			Account: p.id, Regions: p.regions, Services: p.services, IDPrefix: prefixOf(install),
-			TagKeys: dc.TagKeys, RoleARN: dc.RoleARN, ExternalID: dc.ExternalID,
-		})
+		w := slices.IndexFunc(wards, func(w ward) bool { return w.provider == p.provider })
+		views, err := wards[w].policies(c, p, prefixOf(install))
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", p.id, err)
 		}
-		list = append(list, v)
+		list = append(list, views...)
 	}
 	return list, nil
+}
+
+func (c *clouds) awsPolicies(p patient, prefix string) ([]api.AccountPolicy, error) {
+	dc, err := c.config(p.id, p.regions[0])
+	if err != nil {
+		return nil, err
+	}
+	v, err := policyView(p, aws.Access{
+		Account: p.id, Regions: p.regions, Services: p.services, IDPrefix: prefix,
+		TagKeys: dc.TagKeys, RoleARN: dc.RoleARN, ExternalID: dc.ExternalID,
+	})
+	return []api.AccountPolicy{v}, err
 }
 
 func policyView(p patient, a aws.Access) (api.AccountPolicy, error) {
