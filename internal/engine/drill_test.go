@@ -84,14 +84,13 @@ func drillEngine(db *store.DB, url string, now func() time.Time) *engine.Engine 
 // drillDrafts are lines of one service over all accounts and regions.
 func drillDrafts(s *sim.Sim, service cloud.Service, n int) []recommend.Draft {
 	list := make([]recommend.Draft, n)
-	first := draftOf(service)
-	accounts := slices.DeleteFunc(s.Accounts(), func(a sim.Account) bool { return a.Provider != string(first.Provider) })
+	accounts := slices.DeleteFunc(s.Accounts(), func(a sim.Account) bool { return a.Provider != string(marketOf(service).provider) })
 	for i := range list {
 		a := accounts[i%len(accounts)]
 		region := a.Regions[i/len(accounts)%len(a.Regions)]
 		d := draftOf(service)
 		d.At.Line, d.Quantity = i+1, d.Quantity*int64(i%3+1)
-		if service == gcp.Compute { // made to measure
+		if goods[service].count == 1 { // made to measure
 			d.Quantity = 1
 		}
 		if service != gcp.Spend {
@@ -173,13 +172,11 @@ func TestDrill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, service := range slices.Concat(aws.Services, gcp.Services) {
-		t.Run(string(service), func(t *testing.T) {
-			t.Parallel()
-			t.Logf("%s=%d", drillSeed, seed)
-			drill(t, service, seed)
-		})
-	}
+	each(t, func(t *testing.T, service cloud.Service) {
+		t.Parallel()
+		t.Logf("%s=%d", drillSeed, seed)
+		drill(t, service, seed)
+	})
 }
 
 func drill(t *testing.T, service cloud.Service, seed uint64) {

@@ -74,13 +74,15 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 	if svc, ok := s.open[l]; ok {
 		return svc, nil
 	}
-	if l.Provider == cloud.GCP {
-		svc, err := s.google(l)
-		if err == nil {
-			s.open[l] = svc
-		}
-		return svc, err
+	m := markets[slices.IndexFunc(markets, func(m market) bool { return m.provider == l.Provider })]
+	svc, err := m.open(s, l)
+	if err == nil {
+		s.open[l] = svc
 	}
+	return svc, err
+}
+
+func (s *simulated) amazon(l cloud.Lane) (driver.Service, error) {
 	cfg := aws.Config{
 		Account: l.Account, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
 		Credentials: aws.StaticKeys(string(l.Account), "test"), OpenSearchNamesUnique: s.unique, QueueSavingsPlans: s.queue,
@@ -89,18 +91,14 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 		cfg.RoleARN = "arn:aws:iam::" + string(l.Account) + ":role/bursar"
 	}
 	svc, err := aws.Open(l.Service, cfg)
-	if err != nil {
-		return nil, err
+	if err != nil || l.Service != aws.RDS { // with all its powers
+		return svc, err
 	}
-	if l.Service != aws.RDS { // with all its powers
-		s.open[l] = svc
-		return svc, nil
-	}
-	s.open[l] = watched{svc, s}
+	svc = watched{svc, s}
 	if s.class != "" {
-		s.open[l] = posing{s.open[l], s.class}
+		svc = posing{svc, s.class}
 	}
-	return s.open[l], nil
+	return svc, nil
 }
 
 // google opens the driver of a lane of Google Cloud, with what the simulator sells.

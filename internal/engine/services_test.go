@@ -1,18 +1,49 @@
 package engine_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"bursar/internal/cloud"
+	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
 	"bursar/internal/driver/gcp"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/sim"
 )
+
+// markets are the clouds: what is sold there, who buys it where, and how the driver of
+// a lane is opened.
+var markets = []market{
+	{cloud.AWS, aws.Services, accountA, "us-east-1", (*simulated).amazon},
+	{cloud.GCP, gcp.Services, project, "us-central1", (*simulated).google},
+}
+
+type market struct {
+	provider cloud.Provider
+	services []cloud.Service
+	account  cloud.Account
+	region   cloud.Region
+	open     func(*simulated, cloud.Lane) (driver.Service, error)
+}
+
+// marketOf is the cloud that sells a service; no two clouds call one alike.
+func marketOf(s cloud.Service) market {
+	return markets[slices.IndexFunc(markets, func(m market) bool { return slices.Contains(m.services, s) })]
+}
+
+// each runs a test for each service of each cloud.
+func each(t *testing.T, test func(*testing.T, cloud.Service)) {
+	for _, m := range markets {
+		for _, s := range m.services {
+			t.Run(string(m.provider)+"/"+string(s), func(t *testing.T) { test(t, s) })
+		}
+	}
+}
 
 // goods is a line for each service, and the operation that buys it.
 var goods = map[cloud.Service]struct {
@@ -41,41 +72,29 @@ var goods = map[cloud.Service]struct {
 
 // draftOf is a line of a service.
 func draftOf(service cloud.Service) recommend.Draft {
+	m := marketOf(service)
 	d := recommend.Draft{
-		At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
-		Region: "us-east-1", Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: goods[service].payment, Quantity: goods[service].count,
+		At: recommend.Position{File: "test.yaml", Line: 1}, Provider: m.provider, Service: service, Account: m.account,
+		Region: m.region, Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: goods[service].payment, Quantity: goods[service].count,
 	}
-	switch {
-	case slices.Contains(gcp.Services, service):
-		d.Provider, d.Account, d.Region = cloud.GCP, project, "us-central1"
-		if service == gcp.Spend {
-			d.Account, d.Region, d.Unit = billing, gcp.Global, "0.00001"
-		}
-	case !aws.HasRegions(service):
+	switch service {
+	case gcp.Spend:
+		d.Account, d.Region, d.Unit = billing, gcp.Global, "0.00001"
+	case aws.SavingsPlans:
 		d.Region, d.Unit = aws.Global, "0.00001"
 	}
 	return d
 }
 
-// sold is what the simulator calls a service.
-func sold(s cloud.Service) string {
-	switch s {
-	case aws.OpenSearch:
-		return "es"
-	case gcp.Licenses:
-		return "compute"
-	case gcp.Spend:
-		return "consumerprocurement"
-	}
-	return strings.TrimSuffix(string(s), "-zonal")
-}
+// wires are what the simulator calls services, where that is another name.
+var wires = map[cloud.Service]string{aws.OpenSearch: "es", aws.EC2Zonal: "ec2", gcp.Licenses: "compute", gcp.Spend: "consumerprocurement"}
+
+func sold(s cloud.Service) string { return cmp.Or(wires[s], string(s)) }
 
 // TestServices carries a line of each service from its plan to its receipt, with
 // a good answer, with one that is lost, and with a request that is lost.
 func TestServices(t *testing.T) {
-	for _, service := range slices.Concat(aws.Services, gcp.Services) {
-		carry(t, service, false)
-	}
+	each(t, func(t *testing.T, service cloud.Service) { carry(t, service, false) })
 }
 
 // TestOpenSearchNames is OpenSearch where names are known to be unique.
@@ -85,7 +104,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 	for name, fault := range map[string]*sim.Fault{
 		"answered": nil, "lost answer": {Kind: sim.LoseReply}, "lost request": {Kind: sim.LoseRequest},
 	} {
-		t.Run(string(service)+"/"+name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			opts := sim.Options{Visibility: time.Minute, Unthrottled: true}
 			if unique {
 				opts.OpenSearchNames = sim.NamesUnique
