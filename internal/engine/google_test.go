@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bursar/internal/cloud"
 	"bursar/internal/driver/gcp"
 	"bursar/internal/purchase"
 	"bursar/internal/sim"
@@ -27,70 +28,117 @@ func (w *world) finish(p *purchase.Plan) purchase.Line {
 	return purchase.Line{}
 }
 
+// bought counts what was sold, without what was there before.
+func (w *world) bought() (n int) {
+	for _, e := range w.sim.Ledger() {
+		if !e.Existing {
+			n++
+		}
+	}
+	return n
+}
+
 // TestGoogleForgetsRequests: where no request id is remembered, the name is what keeps
 // a second request from buying.
 func TestGoogleForgetsRequests(t *testing.T) {
-	for _, taken := range []sim.NameTaken{sim.AtRequest, sim.OnOperation} {
-		for _, kind := range []string{sim.LoseReply, sim.LoseRequest, sim.Duplicate} {
-			w := newWorld(t, sim.Options{TokenLife: -1, NameTaken: taken, Visibility: 30 * time.Minute, Unthrottled: true})
-			w.fault(sim.Fault{Kind: kind, Service: "compute", Operation: "regionCommitments.insert"})
+	for _, service := range []cloud.Service{gcp.Compute, gcp.Licenses} {
+		for _, taken := range []sim.NameTaken{sim.AtRequest, sim.OnOperation} {
+			for _, kind := range []string{sim.LoseReply, sim.LoseRequest, sim.Duplicate} {
+				w := newWorld(t, sim.Options{TokenLife: -1, NameTaken: taken, Visibility: 30 * time.Minute, Unthrottled: true})
+				w.fault(sim.Fault{Kind: kind, Service: "compute", Operation: "regionCommitments.insert"})
+				p := w.approved(draftOf(service))
+				if l := w.finish(p); l.State != purchase.Purchased || w.bought() != 1 {
+					t.Errorf("%s, %s, %d: %s, %s, and %d sold\n%s", service, kind, taken, l.State, l.Reason, w.bought(), w.story(p))
+				}
+				w.check()
+			}
+		}
+	}
+}
+
+// TestGoogleNameOfAStranger: what somebody else has under the name of a line is not
+// taken for the line's if its type, its resources or its plan are other ones: nothing is
+// bought, and a person decides.
+func TestGoogleNameOfAStranger(t *testing.T) {
+	const n2 = "GENERAL_PURPOSE_N2"
+	asked := map[string]string{"VCPU": "8", "MEMORY": "32768"}
+	for name, other := range map[string]sim.Existing{
+		"type":   {OfferingID: "GENERAL_PURPOSE_E2", Months: 12, Resources: asked},
+		"vcpu":   {OfferingID: n2, Months: 12, Resources: map[string]string{"VCPU": "10", "MEMORY": "32768"}},
+		"memory": {OfferingID: n2, Months: 12, Resources: map[string]string{"VCPU": "8", "MEMORY": "16384"}},
+		"plan":   {OfferingID: n2, Months: 36, Resources: asked},
+	} {
+		for _, taken := range []sim.NameTaken{sim.AtRequest, sim.OnOperation} {
+			w := newWorld(t, sim.Options{NameTaken: taken, Unthrottled: true})
 			p := w.approved(draftOf(gcp.Compute))
-			if l := w.finish(p); l.State != purchase.Purchased || len(w.sim.Ledger()) != 1 {
-				t.Errorf("%s, %d: %s, %s, and %d sold\n%s", kind, taken, l.State, l.Reason, len(w.sim.Ledger()), w.story(p))
+			other.Account, other.Region, other.ID = project, "us-central1", purchase.Identity("test", p.Lines[0].ID, 1)
+			if err := w.sim.Add(other); err != nil {
+				t.Fatal(err)
+			}
+			l := w.finish(p)
+			if l.State != purchase.NeedsReview || !strings.Contains(l.Reason, other.ID+" exists under this line's name") || w.bought() != 0 {
+				t.Errorf("%s: %s, %q, and %d sold\n%s", name, l.State, l.Reason, w.bought(), w.story(p))
 			}
 			w.check()
 		}
 	}
 }
 
-// TestGoogleNameOfAStranger: what somebody else has under the name of a line is not
-// taken for the line's, nothing is sent, and a person decides.
-func TestGoogleNameOfAStranger(t *testing.T) {
-	for _, taken := range []sim.NameTaken{sim.AtRequest, sim.OnOperation} {
-		w := newWorld(t, sim.Options{NameTaken: taken, Unthrottled: true})
-		p := w.approved(draftOf(gcp.Compute))
-		name := purchase.Identity("test", p.Lines[0].ID, 1)
-		err := w.sim.Add(sim.Existing{Account: project, Region: "us-central1", ID: name, OfferingID: "GENERAL_PURPOSE_E2", Months: 36,
-			Resources: map[string]string{"VCPU": "2", "MEMORY": "1024"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := w.finish(p)
-		sold := 0
-		for _, e := range w.sim.Ledger() {
-			if !e.Existing {
-				sold++
-			}
-		}
-		if l.State != purchase.NeedsReview || !strings.Contains(l.Reason, name+" exists under this line's name") || sold != 0 {
-			t.Errorf("%s, %q, and %d sold\n%s", l.State, l.Reason, sold, w.story(p))
-		}
-		w.check()
-	}
-}
-
-// TestGoogleOperationFails: an operation that is done and has errors has bought nothing.
+// TestGoogleOperationFails: an operation that is done and has errors in its body, which
+// comes with the status 200, has bought nothing, whether or not it names a status.
 func TestGoogleOperationFails(t *testing.T) {
-	for range 4 { // with a status in the operation, and without one
-		w := newWorld(t, sim.Options{Unthrottled: true})
-		w.fault(sim.Fault{Kind: sim.PaymentFailed, Service: "compute", Operation: "regionCommitments.insert"})
-		p := w.approved(draftOf(gcp.Compute))
-		if l := w.finish(p); l.State == purchase.Purchased || l.Reason == "" {
-			t.Errorf("%s, %q\n%s", l.State, l.Reason, w.story(p))
+	for _, service := range gcp.Services {
+		for seed := range uint64(4) { // with a status in the operation, and without one
+			w := newWorld(t, sim.Options{Unthrottled: true, Seed: seed + 1})
+			w.fault(sim.Fault{Kind: sim.PaymentFailed, Service: sold(service), Operation: goods[service].buy})
+			p := w.approved(draftOf(service))
+			if l := w.finish(p); l.State != purchase.Failed || l.Reason == "" {
+				t.Errorf("%s: %s, %q\n%s", service, l.State, l.Reason, w.story(p))
+			}
+			if inv, err := w.engine.Inventory(t.Context()); err != nil || !inv.Balanced() || len(inv.Items) != 0 {
+				t.Errorf("%s: inventory %+v, %v", service, inv, err)
+			}
+			w.check()
+		}
+	}
+}
+
+// TestGoogleOperationLasts: an operation that outlasts every deadline is waited for,
+// and nothing is sent meanwhile.
+func TestGoogleOperationLasts(t *testing.T) {
+	for _, service := range gcp.Services {
+		w := newWorld(t, sim.Options{OperationTime: 9 * time.Hour, Unthrottled: true, Seed: 11})
+		p := w.approved(draftOf(service))
+		if l := w.finish(p); l.State != purchase.Purchased || w.bought() != 1 {
+			t.Fatalf("%s: %s, %s, and %d sold\n%s", service, l.State, l.Reason, w.bought(), w.story(p))
+		}
+		if e := w.sim.Ledger()[0]; e.SettlesAt.Sub(e.BoughtAt) < 2*time.Hour {
+			t.Errorf("%s: the operation took %s only", service, e.SettlesAt.Sub(e.BoughtAt))
+		}
+		if n := w.spent(); n != 1 {
+			t.Errorf("%s: %d requests to buy", service, n)
 		}
 		w.check()
 	}
 }
 
-// TestGoogleOperationLasts: an operation that outlasts every deadline is waited for.
-func TestGoogleOperationLasts(t *testing.T) {
-	w := newWorld(t, sim.Options{OperationTime: 9 * time.Hour, Unthrottled: true, Seed: 11})
-	p := w.approved(draftOf(gcp.Compute))
-	if l := w.finish(p); l.State != purchase.Purchased || len(w.sim.Ledger()) != 1 {
-		t.Fatalf("%s, %s, and %d sold\n%s", l.State, l.Reason, len(w.sim.Ledger()), w.story(p))
+// TestGoogleThrottles: Compute Engine says with the status 403 that there were too many
+// requests. That proves that nothing was bought, and the line is bought later.
+func TestGoogleThrottles(t *testing.T) {
+	for _, service := range gcp.Services {
+		w := newWorld(t, sim.Options{Unthrottled: true})
+		w.fault(sim.Fault{Kind: sim.Throttle, Service: sold(service), Operation: goods[service].buy})
+		p := w.approved(draftOf(service))
+		w.run(p)
+		facts, err := w.db.Facts(t.Context(), p.Lines[0].ID)
+		if err != nil || len(facts) == 0 || facts[0].Outcome != cloud.Throttled {
+			t.Errorf("%s: the first evidence is not of a throttled request: %+v, %v", service, facts, err)
+		} else if want := map[cloud.Service]string{gcp.Spend: "RESOURCE_EXHAUSTED"}[service]; want == "" && (facts[0].Status != 403 || facts[0].Code != "rateLimitExceeded") || want != "" && facts[0].Code != want {
+			t.Errorf("%s: the answer was %d %s", service, facts[0].Status, facts[0].Code)
+		}
+		if l := w.finish(p); l.State != purchase.Purchased || w.bought() != 1 || w.spent() != 2 {
+			t.Errorf("%s: %s, %s, %d sold with %d requests", service, l.State, l.Reason, w.bought(), w.spent())
+		}
+		w.check()
 	}
-	if e := w.sim.Ledger()[0]; e.SettlesAt.Sub(e.BoughtAt) < 3*time.Hour {
-		t.Errorf("the operation took %s only", e.SettlesAt.Sub(e.BoughtAt))
-	}
-	w.check()
 }

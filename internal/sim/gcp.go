@@ -115,6 +115,10 @@ func gcpFailure(s *service, _ string, err *apiError) reply {
 	return reply{status: status, code: err.code, contentType: gcpType, body: body}
 }
 
+// Rates of the APIs of Google, per project, region and method. Google counts by the
+// minute ("Rate quotas"), and what a project has differs: these are the simulator's.
+var gcpReads, gcpWrites = rate{200, 20}, rate{20, 2}
+
 // gcpCodes is what a service of Google calls errors that the simulator shares.
 func gcpCodes(compute bool) map[string]string {
 	words := [][3]string{

@@ -39,13 +39,13 @@ func init() {
 	register(&service{
 		name: compute, provider: onGCP, protocol: gcpREST, codes: gcpCodes(true),
 		operations: map[string]*operation{
-			"regionCommitments.insert":         {spends: true, run: insertCommitment},
-			"regionCommitments.get":            {lists: true, run: getCommitment},
-			"regionCommitments.list":           {lists: true, pages: pages, run: listCommitments},
-			"regionCommitments.aggregatedList": {lists: true, pages: pages, run: aggregateCommitments},
-			"regionOperations.get":             {run: getOperation},
-			"regionOperations.list":            {pages: pages, run: listOperations},
-			"regionOperations.wait":            {run: getOperation}, // it may answer before the end at any time
+			"regionCommitments.insert":         {spends: true, rate: gcpWrites, run: insertCommitment},
+			"regionCommitments.get":            {lists: true, rate: gcpReads, run: getCommitment},
+			"regionCommitments.list":           {lists: true, pages: pages, rate: gcpReads, run: listCommitments},
+			"regionCommitments.aggregatedList": {lists: true, pages: pages, rate: gcpReads, run: aggregateCommitments},
+			"regionOperations.get":             {rate: gcpReads, run: getOperation},
+			"regionOperations.list":            {pages: pages, rate: gcpReads, run: listOperations},
+			"regionOperations.wait":            {rate: gcpReads, run: getOperation}, // it may answer before the end at any time
 			"regions.get":                      {proves: true, run: getRegion},
 		},
 		sells: &seller{stock: func(*catalog) {}, quota: gcpQuota},

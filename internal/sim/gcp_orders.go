@@ -42,10 +42,10 @@ func init() {
 	register(&service{
 		name: consumerProcurement, provider: onGCP, protocol: gcpREST, codes: gcpCodes(false),
 		operations: map[string]*operation{
-			"orders.place":          {spends: true, run: placeOrder},
-			"orders.get":            {lists: true, run: getOrder},
-			"orders.list":           {lists: true, pages: pages, run: listOrders},
-			"orders.operations.get": {run: getOrderOperation},
+			"orders.place":          {spends: true, rate: gcpWrites, run: placeOrder},
+			"orders.get":            {lists: true, rate: gcpReads, run: getOrder},
+			"orders.list":           {lists: true, pages: pages, rate: gcpReads, run: listOrders},
+			"orders.operations.get": {rate: gcpReads, run: getOrderOperation},
 		},
 		sells: &seller{stock: func(*catalog) {}, quota: gcpQuota},
 	})

@@ -21,7 +21,7 @@ func init() {
 		operations: map[string]*operation{
 			"recommendations.list": {
 				pages: &pager{token: "pageToken", size: "pageSize", low: 0, high: 1000, invalid: "INVALID_ARGUMENT", answer: "nextPageToken"},
-				run:   listRecommendations,
+				rate:  gcpReads, run: listRecommendations,
 			},
 		},
 	})
