@@ -87,6 +87,10 @@ type Info struct {
 	// Guarantee says in one sentence what the cloud itself promises about buying
 	// twice. It is shown to people.
 	Guarantee string
+	// Final says in one clause, with its source, that the cloud takes nothing back of
+	// what the service sells; empty where a Returner does, or nobody has said it. It is
+	// shown to people.
+	Final string
 }
 
 // Attribute describes one key of cloud.Attributes.

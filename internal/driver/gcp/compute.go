@@ -87,8 +87,14 @@ func (d *commitments) Info() driver.Info {
 		},
 		Guarantee: "Compute Engine keeps the name of a commitment unique in its project and region, and no commitment can be deleted: " +
 			"a second request under the same name buys nothing.",
+		Final: finalCommitment,
 	}
 }
+
+// finalCommitment is of the discovery document: neither v1 nor beta has delete or
+// cancel, update knows renewal and a longer term only, and merging and splitting end
+// nothing.
+const finalCommitment = "Google takes no commitment of Compute Engine back, and no method of its API ends one before its term (regionCommitments of compute v1, revision 20261026)"
 
 // resources are what a commitment is to.
 type resources struct{ vcpu, memoryMB int64 }

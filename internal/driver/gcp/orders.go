@@ -105,6 +105,8 @@ func (d *orders) Info() driver.Info {
 		Attributes: []driver.Attribute{{Key: attrProduct, Example: "compute-flexible"}},
 		Guarantee: "Google ignores a second order with the same request id for at least 24 hours; after that only the display name, " +
 			"which carries the name of the line and which Google does not keep unique, tells whether an order is there.",
+		// orders.cancel ends an order at once where its policy lets it, and this one does not.
+		Final: "Google takes no commitment to spending back: it is billed until its term ends (Google Cloud, terms of committed use discounts, 2026)",
 	}
 }
 
