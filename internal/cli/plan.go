@@ -170,6 +170,9 @@ func printPlan(w io.Writer, p api.Plan) {
 			l.Measure, upfront(l), hourly(l), total(l), state)
 	}
 	g.print(w)
+	for _, d := range p.Advice {
+		fmt.Fprintf(w, "advice only, not bought: %s: %s: %s\n", d.Where, d.What, d.Why)
+	}
 	fmt.Fprintf(w, "\nupfront    %s\nper hour   %s\ntotal      %s over the whole term\n", p.Total.Upfront, p.Total.Hourly, p.Total.Total)
 	if !p.Bound.Total.IsZero() {
 		fmt.Fprintf(w, "bound      %s so far\n", p.Bound.Total)

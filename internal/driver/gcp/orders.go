@@ -128,8 +128,8 @@ func (d *orders) Offerings(_ context.Context, q driver.Query) ([]cloud.Offering,
 		}
 	}
 	if len(d.Offers) == 0 {
-		return nil, &driver.Error{Operation: opOrders, Err: fmt.Errorf("no offers are configured for billing account %s: its spend-based commitments can be "+
-			"recommended only; put the offer ids from Google's documents into the configuration to buy them", d.Account)}
+		return nil, &driver.Error{Operation: opOrders, Err: cause{fmt.Sprintf("no offers are configured for billing account %s: its spend-based commitments "+
+			"can be recommended only; put the offer ids from Google's documents into the configuration to buy them", d.Account), driver.ErrAdvice}}
 	}
 	var list []cloud.Offering
 	for _, o := range d.Offers {
