@@ -1,6 +1,11 @@
 package engine_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +13,7 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/driver/gcp"
 	"bursar/internal/purchase"
+	"bursar/internal/recommend"
 	"bursar/internal/sim"
 )
 
@@ -141,4 +147,71 @@ func TestGoogleThrottles(t *testing.T) {
 		}
 		w.check()
 	}
+}
+
+// TestGoogleAdviceIsBought: what the Recommender answers, saved page by page with the ids
+// of the projects that it names by number, is a plan, and of alternatives that exclude
+// one another one is bought.
+func TestGoogleAdviceIsBought(t *testing.T) {
+	w := newWorld(t, sim.Options{Unthrottled: true, PageSize: 1, FullPages: true})
+	token, err := gcp.SimulatorTokens(project, w.sim.Now).Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type document struct {
+		Recommendations []any             `json:"recommendations"`
+		ProjectIDs      map[string]string `json:"project_ids,omitempty"`
+		Next            string            `json:"nextPageToken,omitempty"`
+	}
+	var all document
+	for page := "first"; page != ""; page = all.Next {
+		address := w.url + "/v1/projects/" + project + "/locations/us-central1/recommenders/google.compute.commitment.UsageCommitmentRecommender/recommendations"
+		if page != "first" {
+			address += "?pageToken=" + url.QueryEscape(page)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token.AccessToken)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got document
+		if err := errors.Join(json.NewDecoder(resp.Body).Decode(&got), resp.Body.Close()); err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s, %v", resp.Status, err)
+		}
+		all.Recommendations, all.Next = append(all.Recommendations, got.Recommendations...), got.Next
+	}
+	read := func() recommend.Input {
+		text, err := json.Marshal(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := recommend.Read("advice.json", bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return in
+	}
+	in := read()
+	if len(in.Drafts) != 0 || len(in.Left) != 2 || !strings.Contains(in.Left[0].Why, "it names its project by number") {
+		t.Fatalf("without the ids of projects: %+v", in)
+	}
+	_, number, _ := strings.Cut(in.Left[0].Why, `"project_ids": {"`)
+	number, _, _ = strings.Cut(number, `"`)
+	all.ProjectIDs = map[string]string{number: project}
+	in = read()
+	if len(in.Drafts) != 1 || len(in.Left) != 1 || !strings.Contains(in.Left[0].Why, "exclude one another") {
+		t.Fatalf("with the ids of projects: %+v", in)
+	}
+	p := w.approved(in.Drafts...)
+	if l := w.finish(p); l.State != purchase.Purchased || w.bought() != 1 {
+		t.Fatalf("%s, %s, and %d sold", l.State, l.Reason, w.bought())
+	}
+	if e := w.sim.Ledger()[0]; e.OfferingID != "GENERAL_PURPOSE_N2" || in.Drafts[0].Account != project {
+		t.Errorf("bought %+v", e)
+	}
+	w.check()
 }
