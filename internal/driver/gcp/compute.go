@@ -162,7 +162,7 @@ func (d *commitments) Offerings(ctx context.Context, q driver.Query) ([]cloud.Of
 		return fail(orElse(err, attrType+" is missing"))
 	}
 	if why := unsold(kind); why != "" {
-		return fail(errors.New(why))
+		return nil, errors.New(why)
 	}
 	if !typeForm.MatchString(typeOf(kind)) || !known(kind) {
 		return nil, nil
