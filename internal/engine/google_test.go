@@ -62,28 +62,65 @@ func TestGoogleForgetsRequests(t *testing.T) {
 	}
 }
 
-// TestGoogleNameOfAStranger: what somebody else has under the name of a line is not
-// taken for the line's if its type, its resources or its plan are other ones: nothing is
-// bought, and a person decides.
+// TestGoogleNameOfAStranger: what somebody has under the name of a line before anything
+// was sent is not taken for the line's, whatever it is: nothing is sent, and a person
+// decides.
 func TestGoogleNameOfAStranger(t *testing.T) {
-	const n2 = "GENERAL_PURPOSE_N2"
-	asked := map[string]string{"VCPU": "8", "MEMORY": "32768"}
-	for name, other := range map[string]sim.Existing{
-		"type":   {OfferingID: "GENERAL_PURPOSE_E2", Months: 12, Resources: asked},
-		"vcpu":   {OfferingID: n2, Months: 12, Resources: map[string]string{"VCPU": "10", "MEMORY": "32768"}},
-		"memory": {OfferingID: n2, Months: 12, Resources: map[string]string{"VCPU": "8", "MEMORY": "16384"}},
-		"plan":   {OfferingID: n2, Months: 36, Resources: asked},
+	w := newWorld(t, sim.Options{Unthrottled: true})
+	p := w.approved(draftOf(gcp.Compute))
+	other := underName(p)
+	if err := w.sim.Add(other); err != nil {
+		t.Fatal(err)
+	}
+	l := w.finish(p)
+	if l.State != purchase.NeedsReview || !strings.Contains(l.Reason, other.ID+" exists under this line's name") || w.spent() != 0 {
+		t.Errorf("%s, %q, and %d requests\n%s", l.State, l.Reason, w.spent(), w.story(p))
+	}
+	w.check()
+}
+
+// underName is a commitment to what the line asks for, under its name.
+func underName(p *purchase.Plan) sim.Existing {
+	return sim.Existing{Account: project, Region: "us-central1", ID: purchase.Identity("test", p.Lines[0].ID, 1),
+		OfferingID: "GENERAL_PURPOSE_N2", Months: 12, Resources: map[string]string{"VCPU": "8", "MEMORY": "32768"}}
+}
+
+// TestGoogleNameIsTaken: where the request, or its operation, says that the name is
+// taken, what has it is the line's if its type, its resources and its plan are those
+// that were asked for, and otherwise a person decides. Nothing more is sent.
+func TestGoogleNameIsTaken(t *testing.T) {
+	for name, change := range map[string]func(*sim.Existing){
+		"nothing": func(*sim.Existing) {},
+		"type":    func(e *sim.Existing) { e.OfferingID = "GENERAL_PURPOSE_E2" },
+		"vcpu":    func(e *sim.Existing) { e.Resources["VCPU"] = "10" },
+		"memory":  func(e *sim.Existing) { e.Resources["MEMORY"] = "16384" },
+		"plan":    func(e *sim.Existing) { e.Months = 36 },
 	} {
 		for _, taken := range []sim.NameTaken{sim.AtRequest, sim.OnOperation} {
 			w := newWorld(t, sim.Options{NameTaken: taken, Unthrottled: true})
 			p := w.approved(draftOf(gcp.Compute))
-			other.Account, other.Region, other.ID = project, "us-central1", purchase.Identity("test", p.Lines[0].ID, 1)
+			other := underName(p)
+			change(&other)
+			other.BoughtAt = w.sim.Now()
 			if err := w.sim.Add(other); err != nil {
 				t.Fatal(err)
 			}
-			l := w.finish(p)
-			if l.State != purchase.NeedsReview || !strings.Contains(l.Reason, other.ID+" exists under this line's name") || w.bought() != 0 {
-				t.Errorf("%s: %s, %q, and %d sold\n%s", name, l.State, l.Reason, w.bought(), w.story(p))
+			if _, err := w.sim.AddFault(sim.Fault{Kind: sim.StaleListing, Service: "compute", Duration: time.Hour, Times: -1}); err != nil {
+				t.Fatal(err)
+			}
+			w.run(p)
+			if w.spent() != 1 {
+				t.Fatalf("%s: %d requests before it was seen\n%s", name, w.spent(), w.story(p))
+			}
+			if err := w.sim.ClearFaults(); err != nil {
+				t.Fatal(err)
+			}
+			want := purchase.NeedsReview
+			if name == "nothing" {
+				want = purchase.Purchased
+			}
+			if l := w.finish(p); l.State != want || w.spent() != 1 || w.bought() != 0 {
+				t.Errorf("%s, %d: %s, %q, %d requests and %d sold\n%s", name, taken, l.State, l.Reason, w.spent(), w.bought(), w.story(p))
 			}
 			w.check()
 		}
