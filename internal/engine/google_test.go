@@ -62,6 +62,25 @@ func TestGoogleForgetsRequests(t *testing.T) {
 	}
 }
 
+// TestGoogleForgetsOrders: after Google has forgotten the request id of an order, nothing
+// is sent under it: the list tells by the display name what became of it.
+func TestGoogleForgetsOrders(t *testing.T) {
+	for kind, want := range map[string]purchase.State{sim.LoseReply: purchase.Purchased, sim.LoseRequest: purchase.Expired} {
+		w := newWorld(t, sim.Options{Visibility: 30 * time.Minute, Unthrottled: true})
+		w.fault(sim.Fault{Kind: kind, Service: "consumerprocurement", Operation: "orders.place"})
+		p := w.approved(draftOf(gcp.Spend))
+		w.run(p)
+		if err := w.sim.Advance(25 * time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		l := w.finish(p)
+		if l.State != want || w.spent() != 1 || w.bought() != map[string]int{sim.LoseReply: 1}[kind] {
+			t.Errorf("%s: %s, %s, %d requests and %d sold\n%s", kind, l.State, l.Reason, w.spent(), w.bought(), w.story(p))
+		}
+		w.check()
+	}
+}
+
 // TestGoogleNameOfAStranger: what somebody has under the name of a line before anything
 // was sent is not taken for the line's, whatever it is: nothing is sent, and a person
 // decides.

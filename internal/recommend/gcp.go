@@ -22,10 +22,10 @@ var computeService = service{
 	attributes: []attribute{
 		{key: "type", example: "general-purpose-n2", pattern: regexp.MustCompile(`^[a-z]+(-[a-z0-9]+)*$`), columns: []string{"resource type"},
 			loose: func(text string, _ func(string) string) (string, bool) {
-				if kind, ok := machineSeries[strings.ToLower(text)]; ok {
+				if kind, ok := machineSeries[text]; ok {
 					return kind, true
 				}
-				return strings.ReplaceAll(strings.ToLower(text), "_", "-"), strings.Contains(text, "_")
+				return strings.ReplaceAll(text, "_", "-"), strings.Contains(text, "_")
 			}},
 		{key: "vcpu", example: "64", number: true, pattern: regexp.MustCompile(`^[1-9][0-9]{0,5}$`), columns: []string{"vcpu"}},
 		{key: "memory_gb", example: "256", number: true, pattern: regexp.MustCompile(`^([1-9][0-9]{0,6}(\.(25|5|75))?|0\.(25|5|75))$`), columns: []string{"memory gb"}},
