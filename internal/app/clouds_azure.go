@@ -1,12 +1,16 @@
 package app
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"bursar/internal/api"
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/azure"
@@ -106,4 +110,50 @@ func (s *simulator) account(lane cloud.Lane, regional bool) (simAccount, error) 
 	}
 	return simAccount{}, fmt.Errorf("account %s is neither configured with live: true nor simulated: the simulator has %s",
 		lane.Account, strings.Join(ids, ", "))
+}
+
+func (c *clouds) azurePatients(f DoctorFilter) []patient { return c.regional(cloud.Azure, f) }
+
+// azurePolicies are the custom role for a subscription.
+func (c *clouds) azurePolicies(p patient, _ string) ([]api.AccountPolicy, error) {
+	v := policyOf(p, baseCredentials)
+	var err error
+	v.Policy, err = json.Marshal(azure.RoleFor(p.id, p.services))
+	return []api.AccountPolicy{v}, err
+}
+
+// azureMembers are the subscriptions that any of the credentials sees.
+func azureMembers(ctx context.Context, c *clouds, patients []patient) ([]api.Member, error) {
+	var list []api.Member
+	for _, p := range patients {
+		dc, err := c.azureConfig(p.id, p.regions[0])
+		if err != nil {
+			return nil, err
+		}
+		found, err := azure.Subscriptions(ctx, dc)
+		if err != nil {
+			return nil, fmt.Errorf("the subscriptions that the credential of %s sees cannot be listed: %w", p.id, err)
+		}
+		for _, s := range found {
+			m := api.Member{Provider: string(cloud.Azure), Account: string(s.ID), Name: printable(s.Name), Status: s.State}
+			if s.State == "Enabled" {
+				m.Add = azureStanza(m, s.Tenant, patients[0].regions)
+			}
+			if !slices.ContainsFunc(list, func(known api.Member) bool { return known.Account == m.Account }) {
+				list = append(list, m)
+			}
+		}
+	}
+	return list, nil
+}
+
+// azureStanza is an entry of a subscription in the configuration. It moves no money
+// before somebody writes live: true.
+func azureStanza(m api.Member, tenant string, regions []cloud.Region) string {
+	names := make([]string, 0, len(regions))
+	for _, r := range regions {
+		names = append(names, string(r))
+	}
+	return fmt.Sprintf("  - provider: azure\n    id: %s\n    name: %s\n    live: false\n    tenant: %s\n    regions: [%s]\n",
+		m.Account, strconv.QuoteToASCII(m.Name), tenant, strings.Join(names, ", "))
 }

@@ -16,6 +16,7 @@ import (
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
 	"bursar/internal/driver/azure"
+	"bursar/internal/driver/gcp"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -28,8 +29,12 @@ const (
 	accountB = "444455556666"
 	opBuy    = "PurchaseReservedDBInstancesOffering"
 
+	// Of Azure.
 	subscription = "40000000-0000-4000-8000-000000000001"
 	simTenant    = "10000000-0000-4000-8000-000000000001"
+	// Of Google Cloud.
+	project = "example-prod"
+	billing = "012345-6789AB-CDEF01"
 )
 
 // world is a ledger, an engine and simulated clouds, joined by the real drivers
@@ -73,17 +78,22 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 	if svc, ok := s.open[l]; ok {
 		return svc, nil
 	}
-	if l.Provider == cloud.Azure {
-		svc, err := azure.Open(l.Service, azure.Config{
-			Account: l.Account, Tenant: simTenant, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
-			Credential: azure.SimulatorCredential(string(l.Account), s.now),
-		})
-		if err != nil {
-			return nil, err
-		}
+	m := markets[slices.IndexFunc(markets, func(m market) bool { return m.provider == l.Provider })]
+	svc, err := m.open(s, l)
+	if err == nil {
 		s.open[l] = svc
-		return svc, nil
 	}
+	return svc, err
+}
+
+func (s *simulated) microsoft(l cloud.Lane) (driver.Service, error) {
+	return azure.Open(l.Service, azure.Config{
+		Account: l.Account, Tenant: simTenant, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
+		Credential: azure.SimulatorCredential(string(l.Account), s.now),
+	})
+}
+
+func (s *simulated) amazon(l cloud.Lane) (driver.Service, error) {
 	cfg := aws.Config{
 		Account: l.Account, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
 		Credentials: aws.StaticKeys(string(l.Account), "test"), OpenSearchNamesUnique: s.unique, QueueSavingsPlans: s.queue,
@@ -92,18 +102,35 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 		cfg.RoleARN = "arn:aws:iam::" + string(l.Account) + ":role/bursar"
 	}
 	svc, err := aws.Open(l.Service, cfg)
-	if err != nil {
-		return nil, err
+	if err != nil || l.Service != aws.RDS { // with all its powers
+		return svc, err
 	}
-	if l.Service != aws.RDS { // with all its powers
-		s.open[l] = svc
-		return svc, nil
-	}
-	s.open[l] = watched{svc, s}
+	svc = watched{svc, s}
 	if s.class != "" {
-		s.open[l] = posing{s.open[l], s.class}
+		svc = posing{svc, s.class}
 	}
-	return s.open[l], nil
+	return svc, nil
+}
+
+// google opens the driver of a lane of Google Cloud, with what the simulator sells.
+func (s *simulated) google(l cloud.Lane) (driver.Service, error) {
+	cfg := gcp.Config{Account: l.Account, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer}
+	switch l.Service {
+	case gcp.Spend:
+		cfg.Project = project
+		cfg.Offers = []gcp.Offer{
+			{ID: "services/compute.googleapis.com/standardOffers/ffe0f6a3-2f98-437e-8d49-fc443a05d3c2", Product: "compute-flexible", Term: cloud.OneYear},
+			{ID: "services/sqladmin.googleapis.com/standardOffers/5f0e7a52-7f3d-4f0a-9a4e-0c1d5a0a7b11", Product: "cloud-sql", Term: cloud.OneYear, Regional: true},
+		}
+	case gcp.Licenses:
+		cfg.Licenses = []gcp.License{{Name: "suse-sap-cloud/sles-sap-12", Cores: "3-4", Term: cloud.OneYear, SKU: "5F60-A130-184A"}}
+	}
+	acting := l.Account
+	if cfg.Project != "" {
+		acting = cloud.Account(cfg.Project)
+	}
+	cfg.Tokens = gcp.SimulatorTokens(acting, s.now)
+	return gcp.Open(l.Service, cfg)
 }
 
 // watched is a driver that lets a test act at the moments when a process reads.

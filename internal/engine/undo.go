@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func (e *Engine) UndoOptions(ctx context.Context, id purchase.LineID) (*UndoOpti
 	}
 	returner, ok := svc.(driver.Returner)
 	if !ok {
-		o.Why = fmt.Sprintf("%s takes nothing back that is bought", row.Line.Spec.Offering.Service)
+		o.Why = cmp.Or(svc.Info().Final, fmt.Sprintf("%s takes nothing back that is bought", row.Line.Spec.Offering.Service))
 		return o, nil
 	}
 	o.Way = UndoByReturn

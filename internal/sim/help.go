@@ -30,6 +30,8 @@ and, as Google Cloud, for
   compute              commitments (compute v1), their operations, regions
   consumerprocurement  orders of spend-based commitments
   cloudbilling         the price list, and the billing account of a project
+  cloudresourcemanager projects, and what a caller may do there
+  recommender          advice to commit
 
   export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test

@@ -100,6 +100,9 @@ type Options struct {
 	// static key and what its roles may do. An account that is not in them is not
 	// limited.
 	UserPolicy, RolePolicy map[string]string
+	// GooglePermissions are the permissions of a project's caller, in the project and on
+	// its billing account. A project that is not in them is not limited.
+	GooglePermissions map[string][]string
 	// ExternalID is what AssumeRole must name, by account id.
 	ExternalID map[string]string
 	// Actions are what the caller of a subscription may do, by its id, as in a role

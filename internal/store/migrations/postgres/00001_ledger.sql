@@ -52,6 +52,15 @@ CREATE TABLE plan (
 
 -- One person's yes or no on a digest. A person counts once, and may take a yes
 -- back with a no.
+CREATE TABLE plan_advice (
+  plan_id TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  number  BIGINT NOT NULL CHECK (number >= 1),
+  place   TEXT NOT NULL,
+  what    TEXT NOT NULL CHECK (what <> ''),
+  why     TEXT NOT NULL CHECK (why <> ''),
+  PRIMARY KEY (plan_id, number)
+);
+
 CREATE TABLE decision (
   id         TEXT PRIMARY KEY,
   plan_id    TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
