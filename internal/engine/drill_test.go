@@ -94,7 +94,7 @@ func drillDrafts(s *sim.Sim, services []cloud.Service, n int) []recommend.Draft 
 		d.At.Line, d.Quantity = i+1, d.Quantity*int64(i%3+1)
 		switch {
 		case service == aws.SavingsPlans: // 200 of them within the quota
-			d.Quantity /= 50
+			d.Quantity, d.Payment = d.Quantity/50, cloud.NoUpfront
 		case goods[service].count == 1: // made to measure
 			d.Quantity = 1
 		}
@@ -397,6 +397,9 @@ func (w *world) tally(p *purchase.Plan) {
 		}
 	}
 	w.t.Logf("%v", states)
+	if n := states[purchase.Purchased]; n < drillLines*9/10 {
+		w.t.Errorf("only %d of %d lines were bought", n, drillLines)
+	}
 }
 
 func named(held []sim.Entry, id string) bool {

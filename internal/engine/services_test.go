@@ -142,7 +142,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 			if fault == nil {
 				// Where the answer is an id and nothing else: accepted, not yet bought.
 				want := cloud.Bought
-				if service == aws.EC2 || service == aws.EC2Zonal || service == aws.OpenSearch || slices.Contains(gcp.Services, service) {
+				if service == aws.EC2 || service == aws.EC2Zonal || service == aws.OpenSearch || marketOf(service).provider != cloud.AWS {
 					want = cloud.Accepted
 				}
 				facts, err := w.db.Facts(t.Context(), p.Lines[0].ID)
