@@ -16,7 +16,7 @@ import (
 //
 // and an entry that still lacks something is left with what it lacks. One answer often
 // holds several entries for the same usage, by term, by scope or by the days that were
-// looked at: the first that can be bought becomes a draft, and the others are left.
+// looked at: where a person has not said which term or scope is wanted, all are left.
 const (
 	reservationAdvice = "microsoft.consumption/reservationrecommendations"
 	benefitAdvice     = "microsoft.costmanagement/benefitrecommendations"
@@ -31,6 +31,15 @@ type azureReader struct {
 	payer    cloud.Account
 	flexible string
 	resource string
+	term     cloud.Term
+	scope    string
+}
+
+// azureEntry is an entry with the draft that it would become, or why it is left.
+type azureEntry struct {
+	item      *value
+	draft     Draft
+	what, why string
 }
 
 // azureGoods is what an entry advises, in Azure's words; "" is what it does not say.
@@ -46,7 +55,7 @@ type azureGoods struct {
 }
 
 var (
-	besideKeys       = []string{"payment", "subscription", "flexible", "resource_type"}
+	besideKeys       = []string{"payment", "subscription", "flexible", "resource_type", "term", "scope"}
 	inSubscription   = regexp.MustCompile(`^/?subscriptions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/`)
 	resourceGroup    = regexp.MustCompile(`^[a-z0-9._()-]{1,90}$`)
 	azureTerms       = map[string]cloud.Term{"P1Y": cloud.OneYear, "P3Y": cloud.ThreeYears}
@@ -84,6 +93,7 @@ func readAzureAdvice(file string, root *value) (Input, error) {
 			return Input{}, err
 		}
 	}
+	var all []azureEntry
 	for _, item := range list.items {
 		if err := r.is(item, jsonObject); err != nil {
 			return Input{}, err
@@ -92,15 +102,9 @@ func readAzureAdvice(file string, root *value) (Input, error) {
 		if err != nil {
 			return Input{}, err
 		}
-		if why == "" {
-			why = r.alternative(d)
-		}
-		if why != "" {
-			r.leave(item, what, why)
-			continue
-		}
-		r.in.Drafts = append(r.in.Drafts, d)
+		all = append(all, azureEntry{item, d, what, why})
 	}
+	r.choose(all)
 	return r.in, nil
 }
 
@@ -161,6 +165,12 @@ func (r *azureReader) beside(root *value) error {
 			r.payment, err = payment(azureServices[0], m.text)
 		case key == "subscription":
 			r.payer, err = subscription(m.text)
+		case key == "term":
+			r.term, err = term(m.text)
+		case key == "scope" && m.text != "Shared" && m.text != "Single":
+			err = problemf("%s is not a scope of recommendations: use Shared or Single", show(m.text))
+		case key == "scope":
+			r.scope = m.text
 		case reservedResource[strings.ToLower(m.text)] == "":
 			err = problemf("%s is not a type of resource whose reservations are bought, such as VirtualMachines", show(m.text))
 		default:
@@ -224,6 +234,10 @@ func (r *azureReader) conditions(item *value, g azureGoods, d *Draft) (why strin
 		return "it does not say its term", nil
 	case d.Term == 0:
 		return "its term " + show(g.term) + " is not P1Y or P3Y", nil
+	case r.term != 0 && r.term != d.Term:
+		return "its term is " + d.Term.String() + ", and " + r.term.String() + " is wanted", nil
+	case r.scope != "" && g.scope != "" && r.scope != g.scope:
+		return "its scope is " + looseText(g.scope, 40) + ", and " + r.scope + " is wanted", nil
 	case r.payment == "":
 		return lacks("how it is paid", "payment", `"monthly" or "all-upfront"`), nil
 	}
@@ -259,20 +273,62 @@ func (r *azureReader) conditions(item *value, g azureGoods, d *Draft) (why strin
 
 func lastPart(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
 
-// alternative tells why a draft is not to be bought beside another one: both would be
-// for the same usage.
-func (r *azureReader) alternative(d Draft) string {
-	scope := func(d Draft) string { return d.Attributes[azureScope.key] }
-	within := func(a, b Draft) bool {
-		return scope(a) == "shared" || scope(a) == scope(b) || strings.HasPrefix(scope(b), scope(a)+"/")
+// sameUsage is what entries have in common that may be for the same usage.
+type sameUsage struct {
+	service cloud.Service
+	region  cloud.Region
+	sku     string
+}
+
+// choose leaves the entries that are for the same usage as another one: which of them is
+// wanted, only a person knows. Of entries that say the same the first stays.
+func (r *azureReader) choose(all []azureEntry) {
+	rivals := map[sameUsage][]int{}
+	usage := func(d Draft) sameUsage {
+		return sameUsage{d.Service, d.Region, strings.ToLower(d.Attributes[azureSKU.key])}
 	}
-	for _, other := range r.in.Drafts {
-		if other.Service == d.Service && other.Region == d.Region && strings.EqualFold(other.Attributes[azureSKU.key], d.Attributes[azureSKU.key]) &&
-			(within(d, other) || within(other, d)) {
-			return "it and that on " + other.At.within() + " are for the same usage: keep the one that is wanted in the file"
+	for i, e := range all {
+		if e.why == "" {
+			rivals[usage(e.draft)] = append(rivals[usage(e.draft)], i)
 		}
 	}
-	return ""
+	for i, e := range all {
+		if e.why != "" {
+			r.leave(e.item, e.what, e.why)
+			continue
+		}
+		why := ""
+		for _, j := range rivals[usage(e.draft)] {
+			other := all[j].draft
+			switch at := other.At.within(); {
+			case j == i || !overlap(e.draft, other):
+			case same(e.draft, other) && j > i:
+			case same(e.draft, other):
+				why = "it says the same as that on " + at
+			default:
+				why = "it and that on " + at + ` are for the same usage: write which "term" or "scope" is wanted beside "value", or keep one of them`
+			}
+			if why != "" {
+				break
+			}
+		}
+		if why != "" {
+			r.leave(e.item, e.what, why)
+			continue
+		}
+		r.in.Drafts = append(r.in.Drafts, e.draft)
+	}
+}
+
+// overlap reports whether what one draft applies to is a part of what another does.
+func overlap(a, b Draft) bool {
+	within := func(in, of string) bool { return of == "shared" || in == of || strings.HasPrefix(in, of+"/") }
+	first, second := a.Attributes[azureScope.key], b.Attributes[azureScope.key]
+	return within(first, second) || within(second, first)
+}
+
+func same(a, b Draft) bool {
+	return a.Account == b.Account && a.Term == b.Term && a.Quantity == b.Quantity && a.Attributes.String() == b.Attributes.String()
 }
 
 // azureNote begins a note: who advises, from how many days of usage.

@@ -17,19 +17,18 @@ func TestAzureAdvice(t *testing.T) {
 		{"azure-reservations.json", []string{
 			"2 x vm flexible=true scope=shared sku=Standard_D2s_v5, 1y monthly, 40000000-0000-4000-8000-000000000001 westeurope; " +
 				"Azure reservation recommendations, 7 days of usage; expected savings 2.50 in the currency of the bill; counted over the sizes of Dsv5 Series",
-			"8 x sql scope=/subscriptions/40000000-0000-4000-8000-000000000002 sku=SQLDB_GP_Compute_Gen5, 3y monthly, 40000000-0000-4000-8000-000000000001 westeurope; " +
-				"Azure reservation recommendations, 30 days of usage; expected savings 12.35 in the currency of the bill",
 			"3 x vm flexible=true scope=shared sku=Standard_E4s_v5, 3y monthly, 40000000-0000-4000-8000-000000000001 westeurope; " +
 				"Azure reservation recommendations, 30 days of usage; expected savings USD 2.00; counted over the sizes of Esv5 Series",
 		}, []string{
-			"reservation recommendation: it and that on line 6 (value[0]) are for the same usage: keep the one that is wanted in the file",
+			"reservation recommendation: its scope is Single, and Shared is wanted",
+			"reservation recommendation: its scope is Single, and Shared is wanted",
 			"reservation recommendation: Azure recommends to buy none",
 		}},
 		{"azure-savings-plans.json", []string{
 			"1.23456 x savings-plan scope=shared sku=Compute_Savings_Plan, 3y all-upfront, 40000000-0000-4000-8000-000000000001 global; " +
 				"Azure savings plan recommendations, 7 days of usage; expected savings USD 3.00 in 168 hours; 1.2345678 per hour advised, rounded down to 1.23456",
 		}, []string{
-			"savings plan recommendation: it and that on line 5 (value[0]) are for the same usage: keep the one that is wanted in the file",
+			"savings plan recommendation: its term is 1y, and 3y is wanted",
 		}},
 		{"azure-advisor.json", []string{
 			"2 x vm flexible=true scope=/subscriptions/40000000-0000-4000-8000-000000000001 sku=Standard_D4s_v5, 1y monthly, 40000000-0000-4000-8000-000000000001 westeurope; " +
@@ -163,35 +162,49 @@ func TestAzureAdviceLeaves(t *testing.T) {
 	}
 }
 
-// TestAzureAlternatives: of entries for the same usage one becomes a draft.
+// TestAzureAlternatives: of entries for the same usage that differ none is chosen.
 func TestAzureAlternatives(t *testing.T) {
 	single := func(sub, term string) string {
 		return legacyAdvice(`"scope": "Shared"`, `"scope": "Single", "subscriptionId": "`+sub+`"`, "P1Y", term)
 	}
 	group := planAdvice(`"Shared"`, `"Single", "resourceGroup": "a"`)
 	for _, c := range []struct {
-		name    string
-		entries []string
-		drafts  int
+		name, beside string
+		entries      []string
+		drafts       int
 	}{
-		{"two terms", []string{legacyAdvice(), legacyAdvice("P1Y", "P3Y")}, 1},
-		{"the same twice", []string{legacyAdvice(), legacyAdvice()}, 1},
-		{"other capitals", []string{legacyAdvice(), legacyAdvice("Standard_D2s_v5", "STANDARD_D2S_V5")}, 1},
-		{"a subscription of all", []string{legacyAdvice(), single(otherAzure, "P1Y")}, 1},
-		{"all of a subscription", []string{single(otherAzure, "P1Y"), legacyAdvice()}, 1},
-		{"two terms of one", []string{single(otherAzure, "P1Y"), single(otherAzure, "P3Y")}, 1},
-		{"two subscriptions", []string{single(otherAzure, "P1Y"), single(adviceSub, "P1Y")}, 2},
-		{"two regions", []string{legacyAdvice(), legacyAdvice("westeurope", "uksouth")}, 2},
-		{"two SKUs", []string{legacyAdvice(), legacyAdvice("Standard_D2s_v5", "Standard_D4s_v5")}, 2},
-		{"a group of its subscription", []string{group, planAdvice(`"Shared"`, `"Single"`)}, 1},
-		{"two groups", []string{group, planAdvice(`"Shared"`, `"Single", "resourceGroup": "ab"`)}, 2},
-		{"what cannot be bought stands for nothing", []string{legacyAdvice("P1Y", "P5Y"), legacyAdvice()}, 1},
+		{"two terms", "", []string{legacyAdvice(), legacyAdvice("P1Y", "P3Y")}, 0},
+		{"one of two terms", `"term": "3y"`, []string{legacyAdvice(), legacyAdvice("P1Y", "P3Y")}, 1},
+		{"the same twice", "", []string{legacyAdvice(), legacyAdvice()}, 1},
+		{"two quantities", "", []string{legacyAdvice(), legacyAdvice(`"recommendedQuantity": 2`, `"recommendedQuantity": 3`)}, 0},
+		{"other capitals", "", []string{legacyAdvice(), legacyAdvice("Standard_D2s_v5", "STANDARD_D2S_V5")}, 0},
+		{"a subscription of all", "", []string{legacyAdvice(), single(otherAzure, "P1Y")}, 0},
+		{"all", `"scope": "Shared"`, []string{legacyAdvice(), single(otherAzure, "P1Y")}, 1},
+		{"a subscription", `"scope": "Single"`, []string{single(otherAzure, "P1Y"), legacyAdvice()}, 1},
+		{"two terms of one", "", []string{single(otherAzure, "P1Y"), single(otherAzure, "P3Y")}, 0},
+		{"two subscriptions", "", []string{single(otherAzure, "P1Y"), single(adviceSub, "P1Y")}, 2},
+		{"two regions", "", []string{legacyAdvice(), legacyAdvice("westeurope", "uksouth")}, 2},
+		{"two SKUs", "", []string{legacyAdvice(), legacyAdvice("Standard_D2s_v5", "Standard_D4s_v5")}, 2},
+		{"a group of its subscription", "", []string{group, planAdvice(`"Shared"`, `"Single"`)}, 0},
+		{"two groups", "", []string{group, planAdvice(`"Shared"`, `"Single", "resourceGroup": "ab"`)}, 2},
+		{"what cannot be bought is no alternative", "", []string{legacyAdvice("P1Y", "P5Y"), legacyAdvice()}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if in := accepted(t, "f.json", besideMonthly(c.entries...)); len(in.Drafts) != c.drafts || len(in.Drafts)+len(in.Left) != len(c.entries) {
+			text := besideMonthly(c.entries...)
+			if c.beside != "" {
+				text = "{" + c.beside + "," + text[1:]
+			}
+			if in := accepted(t, "f.json", text); len(in.Drafts) != c.drafts || len(in.Drafts)+len(in.Left) != len(c.entries) {
 				t.Errorf("%d drafts, left %+v", len(in.Drafts), in.Left)
 			}
 		})
+	}
+	in := accepted(t, "f.json", besideMonthly(legacyAdvice(), legacyAdvice("P1Y", "P3Y")))
+	for i, line := range []string{"line 4 (value[1])", "line 1 (value[0])"} {
+		want := "it and that on " + line + ` are for the same usage: write which "term" or "scope" is wanted beside "value", or keep one of them`
+		if in.Left[i].Why != want {
+			t.Errorf("left %+v, want %s", in.Left[i], want)
+		}
 	}
 }
 
@@ -208,6 +221,8 @@ func TestAzureAdviceRefuses(t *testing.T) {
 		{"payment", `{"payment": "no-upfront", "value": []}`, "f.json:1: payment: no-upfront is not sold for vm: use all-upfront or monthly"},
 		{"flexible", `{"flexible": "true", "value": []}`, "f.json:1: flexible: must be true or false, not text"},
 		{"subscription", `{"subscription": "x", "value": []}`, `f.json:1: subscription: "x" is not the id of a subscription, a GUID in lower case`},
+		{"term", `{"term": "P1Y", "value": []}`, `f.json:1: term: "P1Y" is not a term: use 1y or 3y`},
+		{"scope", `{"scope": "shared", "value": []}`, `f.json:1: scope: "shared" is not a scope of recommendations: use Shared or Single`},
 		{"resource type", `{"resource_type": "Cars", "value": []}`, `f.json:1: resource_type: "Cars" is not a type of resource whose reservations are bought, such as VirtualMachines`},
 		{"a list for a word", besideMonthly(legacyAdvice(`"P1Y"`, `["P1Y"]`)), "f.json:3: value[0].properties.term: must be text, not a list"},
 	} {

@@ -373,7 +373,7 @@ func (r *reservation) orderNodes(c *call, at time.Time, schedule bool) []node {
 		integer("originalQuantity", int64(r.Count)), leaf("requestDateTime", r.BoughtAt.Format(armTime)), leaf("billingPlan", r.Payment),
 		list("reservations", group("", leaf("id", r.childPath()))), leaf("term", armTerm(r.Seconds)), leaf("displayName", r.Name),
 		leaf("provisioningState", r.provisioningState(at)),
-		leaf("billingAccountId", "/providers/Microsoft.Billing/billingAccounts/"+drawUUID(0, "billing account", r.Account)))
+		leaf("billingAccountId", "/providers/Microsoft.Billing/billingAccounts/"+billingAccount(r.Account)))
 	if r.succeeded(at) {
 		properties.kids = append(properties.kids, leaf("createdDateTime", r.SettlesAt.Format(armTime)), leaf("benefitStartTime", r.StartsAt.Format(armTime)),
 			leaf("expiryDate", r.endsAt().Format(armDate)), leaf("expiryDateTime", r.endsAt().Format(armTime)))

@@ -23,6 +23,9 @@ and, as Azure Resource Manager under /subscriptions and /providers, for
   microsoft.capacity         reservations: catalogs, prices, orders
   microsoft.billingbenefits  savings plans
   microsoft.resources        the subscription of the caller
+  microsoft.consumption      recommendations of reservations
+  microsoft.costmanagement   recommendations of savings plans
+  microsoft.advisor          recommendations of every kind
 
 and, as Google Cloud, for
 
