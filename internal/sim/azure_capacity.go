@@ -529,9 +529,9 @@ func catalogs(c *call) (node, *apiError) {
 
 // operationResults is what became of an operation that bought by alias.
 func operationResults(c *call) (node, *apiError) {
-	for _, r := range c.owned(benefitsService) {
+	for _, r := range append(c.owned(benefitsService), c.owned(capacityService)...) {
 		id := r.operationID()
-		if !strings.EqualFold(id, c.in["path.operation"]) {
+		if r.Attributes[azureAlias] == "" || !strings.EqualFold(id, c.in["path.operation"]) {
 			continue
 		}
 		status := "Succeeded"
