@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,15 +46,17 @@ func createReservationAlias(c *call) (node, *apiError) {
 	if !aliasForm.MatchString(alias) {
 		return node{}, fail("InvalidRequestContent", "The alias '%s' has characters that an alias must not have", alias)
 	}
+	asked := *c // in the words of Microsoft.Capacity
+	asked.in = maps.Clone(c.in)
 	switch plan := c.in["properties.billingPlan"]; plan {
 	case "":
-		c.in["properties.billingPlan"] = planUpfront
+		asked.in["properties.billingPlan"] = planUpfront
 	case "P1M":
-		c.in["properties.billingPlan"] = planMonthly
+		asked.in["properties.billingPlan"] = planMonthly
 	default:
 		return node{}, fail("InvalidRequestContent", "The billing plan '%s' is not known: want P1M or none", plan)
 	}
-	o, count, scope, err := c.sold("Microsoft.BillingBenefits/reservationOrderAliases/write")
+	o, count, scope, err := asked.sold("Microsoft.BillingBenefits/reservationOrderAliases/write")
 	if err != nil {
 		return node{}, err
 	}
