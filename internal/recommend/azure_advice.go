@@ -192,7 +192,7 @@ func (r *azureReader) text(v *value, name string) (string, error) {
 	case m.kind == jsonObject || m.kind == jsonArray:
 		return "", r.errorf(m.line, m.path, "must be text, not %s", m.kind)
 	}
-	return strings.TrimSpace(m.text), nil
+	return m.text, nil
 }
 
 // texts reads several members.

@@ -288,3 +288,54 @@ func TestAliasFollowed(t *testing.T) {
 		}
 	}
 }
+
+// TestAliasLookBegins: a look begins before its first question, which is about the alias:
+// what came into being in between may be missing in it.
+func TestAliasLookBegins(t *testing.T) {
+	w := buysByAlias(t)
+	asked := map[time.Time]int{} // how many questions had been asked at a time
+	now := wireStart
+	d := w.open(t, "vm", byAlias, func(c *Config) {
+		c.Now = func() time.Time {
+			now = now.Add(time.Second)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			asked[now] = len(w.calls)
+			return now
+		}
+	})
+	minutes := map[string]int{} // of the answers
+	w.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		minutes[r.Method+" "+r.URL.Path] = len(minutes)
+		w.serve(&dated{rw, time.Date(2026, 11, 23, 11, len(minutes)-1, 0, 0, time.UTC)}, r)
+	})
+	r := w.request(d)
+	found, err := d.Find(t.Context(), r)
+	if got := found[0].CloudTime.Minute(); got != minutes[aliasAddress] || got == 0 {
+		t.Errorf("the cloud's time of the look is minute %d of %v", got, minutes)
+	}
+	if err != nil || len(found) != 1 || found[0].Kind != cloud.EvidenceAbsence {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	for _, call := range w.calls[:asked[found[0].Started]] {
+		if strings.HasPrefix(call, aliasAddress) {
+			t.Errorf("the look says that it began after %s", call)
+		}
+	}
+}
+
+// dated is an answer with a date of its own.
+type dated struct {
+	http.ResponseWriter
+	at time.Time
+}
+
+func (d *dated) WriteHeader(status int) {
+	d.Header().Set("Date", d.at.Format(http.TimeFormat))
+	d.ResponseWriter.WriteHeader(status)
+}
+
+func (d *dated) Write(b []byte) (int, error) {
+	d.Header().Set("Date", d.at.Format(http.TimeFormat))
+	return d.ResponseWriter.Write(b)
+}
