@@ -100,7 +100,7 @@ func (a *App) CalibrationPlan(ctx context.Context, o CalibrateOptions) (api.Cali
 
 // laboratory is the one account and region that the options name.
 func (a *App) laboratory(o CalibrateOptions) (patient, error) {
-	patients, err := a.clouds.patients(Config{}, DoctorFilter{Account: o.Account, Region: o.Region})
+	patients, err := a.clouds.patients(Config{}, DoctorFilter{Provider: cloud.AWS, Account: o.Account, Region: o.Region})
 	if err != nil {
 		return patient{}, err
 	}

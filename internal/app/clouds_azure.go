@@ -52,31 +52,40 @@ func (a Account) tokenLife() (time.Duration, error) {
 // openAzure opens a driver with the credential of the machine, or with that of a
 // simulated subscription.
 func (c *clouds) openAzure(lane cloud.Lane) (driver.Service, error) {
-	a, configured := c.configured[lane.Account]
-	life, err := a.tokenLife()
+	cfg, err := c.azureConfig(lane.Account, lane.Region)
 	if err != nil {
 		return nil, err
 	}
+	return azure.Open(lane.Service, cfg)
+}
+
+// azureConfig is how the driver of a subscription and region is configured.
+func (c *clouds) azureConfig(account cloud.Account, region cloud.Region) (azure.Config, error) {
+	a, configured := c.configured[account]
+	life, err := a.tokenLife()
+	if err != nil {
+		return azure.Config{}, err
+	}
 	cfg := azure.Config{
-		Account: lane.Account, Tenant: a.Tenant, Region: lane.Region, TokenLife: life, Currency: a.Currency, Now: c.now,
+		Account: account, Tenant: a.Tenant, Region: region, TokenLife: life, Currency: a.Currency, Now: c.now,
 		ByAlias: a.ReservationIdentity == byAlias,
 	}
 	if c.simulator != nil {
-		known, err := c.simulator.account(lane, azure.HasRegions(lane.Service))
+		known, err := c.simulator.account(cloud.Lane{Provider: cloud.Azure, Account: account, Region: region}, region != azure.Global)
 		if err != nil {
-			return nil, err
+			return cfg, err
 		}
 		cfg.Tenant, cfg.Endpoint = known.Tenant, c.simulator.url
-		cfg.Credential = azure.SimulatorCredential(string(lane.Account), c.now)
-		return azure.Open(lane.Service, cfg)
+		cfg.Credential = azure.SimulatorCredential(string(account), c.now)
+		return cfg, nil
 	}
 	if !configured {
-		return nil, notLive(lane.Account)
+		return cfg, notLive(account)
 	}
 	if cfg.Credential, err = azure.DefaultCredential(a.Tenant); err != nil {
-		return nil, fmt.Errorf("credentials for subscription %s: %w", lane.Account, err)
+		return cfg, fmt.Errorf("credentials for subscription %s: %w", account, err)
 	}
-	return azure.Open(lane.Service, cfg)
+	return cfg, nil
 }
 
 // notLive is the error of an account that may not be used.

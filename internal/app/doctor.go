@@ -15,11 +15,13 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/azure"
 	"bursar/internal/store"
 )
 
 // DoctorFilter selects what the doctor looks at. Zero fields select all.
 type DoctorFilter struct {
+	Provider                 cloud.Provider
 	Account, Region, Service string
 }
 
@@ -31,6 +33,7 @@ const doctorAtOnce = 8
 
 // patient is an account that the doctor looks at.
 type patient struct {
+	provider cloud.Provider
 	id       cloud.Account
 	name     string
 	regions  []cloud.Region
@@ -115,12 +118,14 @@ func failedLine(subject string, err error, next string) api.DoctorLine {
 }
 
 func (f DoctorFilter) check() error {
-	if f.Service == "" || slices.Contains(aws.Services, cloud.Service(f.Service)) {
-		return nil
+	var names []string
+	for _, p := range slices.Sorted(maps.Keys(bought)) {
+		for _, s := range bought[p] {
+			names = append(names, string(s))
+		}
 	}
-	names := make([]string, len(aws.Services))
-	for i, s := range aws.Services {
-		names[i] = string(s)
+	if f.Service == "" || slices.Contains(names, f.Service) {
+		return nil
 	}
 	return fmt.Errorf("service %q: use one of %s", f.Service, strings.Join(names, ", "))
 }
@@ -138,35 +143,39 @@ func (c Config) summary(clouds *clouds) string {
 	return fmt.Sprintf("%d live of %d accounts", len(clouds.configured), len(c.Accounts))
 }
 
-// patients are the accounts of AWS that can be bought in, in the order of their ids,
-// with the regions that the configuration names. What another cloud permits is not
-// asked.
+// patients are the accounts that can be bought in, by cloud and id, with the regions that
+// the configuration names.
 func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
 	var all []patient
-	add := func(id, name string, regions []string) {
-		p := patient{id: cloud.Account(id), name: name, services: f.services(c.configured[cloud.Account(id)].watched())}
+	add := func(provider cloud.Provider, id, name string, regions []string) {
+		if provider == cloud.GCP { // what it permits is not asked
+			return
+		}
+		watched := bought[provider]
+		if a, known := c.configured[cloud.Account(id)]; known {
+			watched = a.watched()
+		}
+		p := patient{provider: provider, id: cloud.Account(id), name: name, services: f.services(watched)}
 		for _, r := range regions {
 			if f.Region == "" || f.Region == r {
 				p.regions = append(p.regions, cloud.Region(r))
 			}
 		}
-		if (f.Account == "" || f.Account == id) && len(p.regions) > 0 && len(p.services) > 0 {
+		if (f.Provider == "" || f.Provider == provider) && (f.Account == "" || f.Account == id) && len(p.regions) > 0 && len(p.services) > 0 {
 			all = append(all, p)
 		}
 	}
 	if c.simulator != nil {
 		for _, a := range c.simulator.accounts {
-			if a.provider() == cloud.AWS {
-				add(a.ID, a.Name, a.Regions)
-			}
+			add(a.provider(), a.ID, a.Name, a.Regions)
 		}
 	} else {
 		for _, id := range slices.Sorted(maps.Keys(c.configured)) {
-			if a := c.configured[id]; a.provider() == cloud.AWS {
-				add(a.ID, a.Name, a.Regions)
-			}
+			a := c.configured[id]
+			add(a.provider(), a.ID, a.Name, a.Regions)
 		}
 	}
+	slices.SortStableFunc(all, func(a, b patient) int { return strings.Compare(string(a.provider), string(b.provider)) })
 	if len(all) == 0 {
 		return nil, fmt.Errorf("there is nothing to look at: no account %s with region %s where the service %s is watched",
 			cmp.Or(f.Account, "(any)"), cmp.Or(f.Region, "(any)"), cmp.Or(f.Service, "(any)"))
@@ -181,11 +190,11 @@ func (c *clouds) examine(ctx context.Context, patients []patient, identity strin
 	for _, p := range patients {
 		for _, r := range append(slices.Clone(p.regions), aws.Global) {
 			for _, s := range p.services {
-				if aws.HasRegions(s) == (r == aws.Global) {
+				if hasRegions(p.provider, s) == (r == aws.Global) {
 					continue
 				}
 				lines = append(lines, api.DoctorLine{
-					Subject: "service", Provider: string(cloud.AWS), Account: string(p.id), Name: p.name, Region: string(r), Service: string(s),
+					Subject: "service", Provider: string(p.provider), Account: string(p.id), Name: p.name, Region: string(r), Service: string(s),
 				})
 			}
 		}
@@ -204,7 +213,7 @@ func (c *clouds) examine(ctx context.Context, patients []patient, identity strin
 			defer func() { <-turns }()
 			for i := range group {
 				l := &group[i]
-				checks, err := c.ask(ctx, cloud.Lane{Provider: cloud.AWS, Account: cloud.Account(l.Account), Region: cloud.Region(l.Region), Service: cloud.Service(l.Service)}, identity)
+				checks, err := c.ask(ctx, cloud.Lane{Provider: cloud.Provider(l.Provider), Account: cloud.Account(l.Account), Region: cloud.Region(l.Region), Service: cloud.Service(l.Service)}, identity)
 				if err != nil {
 					l.State, l.Detail, l.Next = string(driver.CheckFailed), err.Error(), "mend the configuration of the account"
 					continue
@@ -297,6 +306,14 @@ func Policies(ctx context.Context, o Options, f DoctorFilter) ([]api.AccountPoli
 	}
 	list := []api.AccountPolicy{}
 	for _, p := range patients {
+		if p.provider == cloud.Azure {
+			v := policyOf(p, baseCredentials)
+			if v.Policy, err = json.Marshal(azure.RoleFor(p.id, p.services)); err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+			continue
+		}
 		dc, err := c.config(p.id, p.regions[0])
 		if err != nil {
 			return nil, err
@@ -313,14 +330,20 @@ func Policies(ctx context.Context, o Options, f DoctorFilter) ([]api.AccountPoli
 	return list, nil
 }
 
-func policyView(p patient, a aws.Access) (api.AccountPolicy, error) {
-	v := api.AccountPolicy{Provider: string(cloud.AWS), Account: string(p.id), Name: p.name, For: cmp.Or(a.RoleARN, baseCredentials)}
+// policyOf is a policy of which only the subject is known.
+func policyOf(p patient, whom string) api.AccountPolicy {
+	v := api.AccountPolicy{Provider: string(p.provider), Account: string(p.id), Name: p.name, For: whom}
 	for _, r := range p.regions {
 		v.Regions = append(v.Regions, string(r))
 	}
 	for _, s := range p.services {
 		v.Services = append(v.Services, string(s))
 	}
+	return v
+}
+
+func policyView(p patient, a aws.Access) (api.AccountPolicy, error) {
+	v := policyOf(p, cmp.Or(a.RoleARN, baseCredentials))
 	policy, err := a.Policy()
 	if err != nil {
 		return v, err

@@ -30,7 +30,7 @@ func BenchmarkThroughput(b *testing.B) {
 		o := roomy
 		o.Latency = 20 * time.Millisecond
 		w := newWorld(b, o)
-		p := w.approved(drillDrafts(w.sim, aws.RDS, lines)...)
+		p := w.approved(drillDrafts(w.sim, []cloud.Service{aws.RDS}, lines)...)
 		b.StartTimer()
 		if err := w.engine.Run(b.Context(), engine.RunOptions{Plan: p.ID, Patience: time.Minute}); err != nil {
 			b.Fatal(err)

@@ -24,6 +24,7 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/azure"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -80,16 +81,16 @@ func drillEngine(db *store.DB, url string, now func() time.Time) *engine.Engine 
 	return &engine.Engine{DB: db, Clouds: clouds, Now: now, Workers: 64, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
-// drillDrafts are lines of one service over all accounts and regions.
-func drillDrafts(s *sim.Sim, service cloud.Service, n int) []recommend.Draft {
+// drillDrafts are lines of some services of one cloud over all its accounts and regions.
+func drillDrafts(s *sim.Sim, services []cloud.Service, n int) []recommend.Draft {
 	list := make([]recommend.Draft, n)
-	accounts := slices.DeleteFunc(s.Accounts(), func(a sim.Account) bool { return a.Provider != "aws" })
+	accounts := slices.DeleteFunc(s.Accounts(), func(a sim.Account) bool { return a.Provider != string(draftOf(services[0]).Provider) })
 	for i := range list {
 		a := accounts[i%len(accounts)]
 		region := a.Regions[i/len(accounts)%len(a.Regions)]
-		d := draftOf(service)
+		d := draftOf(services[i/len(accounts)%len(services)])
 		d.At.Line, d.Account, d.Quantity = i+1, cloud.Account(a.ID), d.Quantity*int64(i%3+1)
-		if aws.HasRegions(service) {
+		if d.Region != aws.Global {
 			d.Region = cloud.Region(region)
 		}
 		if d.Attributes["zone"] != "" {
@@ -103,15 +104,15 @@ func drillDrafts(s *sim.Sim, service cloud.Service, n int) []recommend.Draft {
 
 // unanswered are the faults that leave a caller without a good answer. The SDK
 // tries a read again after most of them, some seconds later by the wall clock, but
-// not after the first two.
+// not after the first, and that of AWS not after the second.
 var unanswered = []sim.Fault{
-	{Kind: sim.TornBody}, {Kind: sim.Redirect}, {Kind: sim.LoseRequest}, {Kind: sim.LoseReply}, {Kind: sim.Throttle},
+	{Kind: sim.Redirect}, {Kind: sim.TornBody}, {Kind: sim.LoseRequest}, {Kind: sim.LoseReply}, {Kind: sim.Throttle},
 	{Kind: sim.ErrorBefore, Status: 500}, {Kind: sim.ErrorAfter, Status: 500}, {Kind: sim.ErrorBefore, Status: 503}, {Kind: sim.ErrorAfter, Status: 502},
 }
 
 // drillFaults let a fifth of the requests go wrong from now on, purchases in every
 // way there is, and reads in the given ones, or by showing too little.
-func (w *world) drillFaults(wire, buy string, class cloud.Class, reads map[[2]string]bool, unread []sim.Fault) {
+func (w *world) drillFaults(services []cloud.Service, class cloud.Class, reads map[[2]string]bool, unread []sim.Fault) {
 	w.t.Helper()
 	add := func(f sim.Fault, service, operation string, permille int) {
 		f.Service, f.Operation, f.Times, f.Permille = service, operation, -1, permille
@@ -127,34 +128,50 @@ func (w *world) drillFaults(wire, buy string, class cloud.Class, reads map[[2]st
 			add(f, op[0], op[1], 220/len(unread))
 		}
 	}
-	add(sim.Fault{Kind: sim.StaleListing, Duration: 4 * time.Minute}, wire, "", 100)
-	add(sim.Fault{Kind: sim.TruncatedPage}, wire, "", 20)
-	for _, f := range append(slices.Clone(unanswered),
-		sim.Fault{Kind: sim.Slow}, sim.Fault{Kind: sim.Delay, Duration: time.Minute}, sim.Fault{Kind: sim.Delay, Duration: 40 * time.Minute},
-	) {
-		add(f, wire, buy, 18)
+	buys := map[string]string{}
+	for _, s := range services {
+		buys[sold(s)] = goods[s].buy
 	}
-	if !class.Locks() { // a cloud that tells the second from the first, or lets it be deleted
-		add(sim.Fault{Kind: sim.Duplicate}, wire, buy, 20)
+	for wire, buy := range buys {
+		add(sim.Fault{Kind: sim.StaleListing, Duration: 4 * time.Minute}, wire, "", 100)
+		add(sim.Fault{Kind: sim.TruncatedPage}, wire, "", 20)
+		for _, f := range append(slices.Clone(unanswered),
+			sim.Fault{Kind: sim.Slow}, sim.Fault{Kind: sim.Delay, Duration: time.Minute}, sim.Fault{Kind: sim.Delay, Duration: 40 * time.Minute},
+		) {
+			add(f, wire, buy, 18)
+		}
+		// A cloud that tells the second from the first, or lets it be deleted. What an
+		// alias of Azure does with the same bytes twice is not published.
+		if !class.Locks() && wire != sold(azure.SavingsPlan) {
+			add(sim.Fault{Kind: sim.Duplicate}, wire, buy, 20)
+		}
+		add(sim.Fault{Kind: sim.PaymentFailed}, wire, buy, 20)
+		add(sim.Fault{Kind: sim.NoTrail}, wire, buy, 200)
 	}
-	add(sim.Fault{Kind: sim.PaymentFailed}, wire, buy, 20)
-	add(sim.Fault{Kind: sim.NoTrail}, wire, buy, 200)
 }
 
-// reads are the requests that made a plan, and those to the audit log. wire is
-// what the service that was asked is called there.
-func (w *world) reads() (all map[[2]string]bool, wire string) {
-	all = map[[2]string]bool{{"cloudtrail", "LookupEvents"}: true}
-	for _, r := range w.sim.Requests() {
-		all[[2]string{r.Service, r.Operation}] = true
-		if r.Service != "sts" {
-			wire = r.Service
+// reads are the requests that made a plan, and those to the audit log; of Azure those
+// besides that follow an order or look for one.
+func (w *world) reads(p cloud.Provider) map[[2]string]bool {
+	all := map[[2]string]bool{{"cloudtrail", "LookupEvents"}: true}
+	if p == cloud.Azure {
+		all = map[[2]string]bool{}
+		for service, operations := range map[string][]string{
+			"microsoft.capacity":        {"ReservationOrder.get", "Reservation.list", "Reservation.listAll", "OperationResults.get"},
+			"microsoft.billingbenefits": {"RP.validatePurchase", "SavingsPlanOrderAlias.get", "SavingsPlan.list", "SavingsPlan.listAll"},
+		} {
+			for _, op := range operations {
+				all[[2]string{service, op}] = true
+			}
 		}
 	}
-	return all, wire
+	for _, r := range w.sim.Requests() {
+		all[[2]string{r.Service, r.Operation}] = true
+	}
+	return all
 }
 
-// TestDrill buys plans of every service while a fifth of all requests goes wrong
+// TestDrill buys plans of every service of AWS, and a mixed one of Azure, while a fifth of all requests goes wrong
 // and workers, processes of their own, are killed wherever they happen to be.
 // Then another finishes, with a person beside it. What the cloud holds must be what
 // the ledger says, and only lines of a service that knows purchases by nothing may
@@ -171,21 +188,29 @@ func TestDrill(t *testing.T) {
 		t.Run(string(service), func(t *testing.T) {
 			t.Parallel()
 			t.Logf("%s=%d", drillSeed, seed)
-			drill(t, service, seed)
+			drill(t, []cloud.Service{service}, seed)
 		})
 	}
+	t.Run("azure", func(t *testing.T) {
+		t.Parallel()
+		t.Logf("%s=%d", drillSeed, seed)
+		drill(t, ofAzure, seed)
+	})
 }
 
-func drill(t *testing.T, service cloud.Service, seed uint64) {
+func drill(t *testing.T, services []cloud.Service, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true, Seed: seed})
 	k := &killer{sim: w.sim, random: random}
 	server := httptest.NewServer(k)
 	t.Cleanup(server.Close)
 	w.engine = drillEngine(w.db, server.URL, w.sim.Now)
-	p := w.approved(drillDrafts(w.sim, service, drillLines)...)
-	reads, wire := w.reads()
-	w.drillFaults(wire, goods[service].buy, p.Lines[0].Class, reads, unanswered)
+	p := w.approvedFor(30*24*time.Hour, drillDrafts(w.sim, services, drillLines)...)
+	reads, swift := w.reads(p.Lines[0].Spec.Offering.Provider), unanswered[:2]
+	if p.Lines[0].Spec.Offering.Provider == cloud.Azure {
+		swift = unanswered[:1]
+	}
+	w.drillFaults(services, p.Lines[0].Class, reads, unanswered)
 
 	kills := 0
 	for range drillKills / 2 {
@@ -218,7 +243,7 @@ func drill(t *testing.T, service cloud.Service, seed uint64) {
 		t.Errorf("only %d workers were killed", kills)
 	}
 
-	w.drillFaults(wire, goods[service].buy, p.Lines[0].Class, reads, unanswered[:2])
+	w.drillFaults(services, p.Lines[0].Class, reads, swift)
 	reviewed := 0
 	open := func() (n int, next time.Time) {
 		for _, l := range w.plan(p).Lines {
@@ -235,12 +260,18 @@ func drill(t *testing.T, service cloud.Service, seed uint64) {
 		}
 		return n, next
 	}
+	// What is in doubt stays so for as long as an attempt lives: two minutes or ninety.
+	svc, err := w.engine.Clouds.Service(p.Lines[0].Spec.Lane())
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := max(30*time.Second, svc.Info().Life/10)
 	rounds := 0
 	for n, next := open(); n > 0; n, next = open() {
 		if rounds++; rounds > 1500 {
 			t.Fatalf("%d lines are open after %d rounds:\n%s", n, rounds, w.story(p))
 		}
-		w.advance(max(30*time.Second, next.Sub(w.sim.Now())))
+		w.advance(max(step, next.Sub(w.sim.Now())))
 		w.run(p)
 	}
 	t.Logf("%d workers killed, %d requests, %d rounds, %d decisions by a person", kills, k.n.Load(), rounds, reviewed)
@@ -278,7 +309,7 @@ func (w *world) judge(l purchase.Line) {
 }
 
 // tally compares the ledger of the cloud with ours, line by line. The session of
-// a request names the line.
+// a request names the line, and of Azure what was bought.
 func (w *world) tally(p *purchase.Plan) {
 	w.t.Helper()
 	snapshot, err := w.db.Snapshot(w.t.Context())
@@ -292,8 +323,11 @@ func (w *world) tally(p *purchase.Plan) {
 	held := map[purchase.LineID][]sim.Entry{}
 	for _, e := range w.sim.Ledger() {
 		part := strings.Split(e.Session, "-") // bu-test-LINE-1-a1
+		if e.Provider == string(cloud.Azure) {
+			part = strings.Split(e.Name+"-", "-") // bu-test-LINE-1
+		}
 		if len(part) != 5 {
-			w.t.Fatalf("%s was bought by session %q", e.ID, e.Session)
+			w.t.Fatalf("%s was bought by session %q as %q", e.ID, e.Session, e.Name)
 		}
 		line := purchase.LineID(strings.ToUpper(part[2]))
 		held[line] = append(held[line], e)

@@ -15,6 +15,7 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/azure"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -26,6 +27,9 @@ const (
 	accountA = "111122223333"
 	accountB = "444455556666"
 	opBuy    = "PurchaseReservedDBInstancesOffering"
+
+	subscription = "40000000-0000-4000-8000-000000000001"
+	simTenant    = "10000000-0000-4000-8000-000000000001"
 )
 
 // world is a ledger, an engine and simulated clouds, joined by the real drivers
@@ -67,6 +71,17 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if svc, ok := s.open[l]; ok {
+		return svc, nil
+	}
+	if l.Provider == cloud.Azure {
+		svc, err := azure.Open(l.Service, azure.Config{
+			Account: l.Account, Tenant: simTenant, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
+			Credential: azure.SimulatorCredential(string(l.Account), s.now),
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.open[l] = svc
 		return svc, nil
 	}
 	cfg := aws.Config{
@@ -204,12 +219,23 @@ func (w *world) approved(list ...recommend.Draft) *purchase.Plan {
 
 func (w *world) approvedWith(toleranceBP int, list ...recommend.Draft) *purchase.Plan {
 	w.t.Helper()
+	return w.decided(toleranceBP, 24*time.Hour, list...)
+}
+
+// approvedFor is a plan whose approval lasts for a time.
+func (w *world) approvedFor(d time.Duration, list ...recommend.Draft) *purchase.Plan {
+	w.t.Helper()
+	return w.decided(0, d, list...)
+}
+
+func (w *world) decided(toleranceBP int, lasts time.Duration, list ...recommend.Draft) *purchase.Plan {
+	w.t.Helper()
 	p, err := w.propose(toleranceBP, list...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	now := w.sim.Now()
-	err = w.db.Decide(w.t.Context(), purchase.Decision{Plan: p.ID, Digest: p.Digest, By: "grace", Approve: true, At: now}, now.Add(24*time.Hour))
+	err = w.db.Decide(w.t.Context(), purchase.Decision{Plan: p.ID, Digest: p.Digest, By: "grace", Approve: true, At: now}, now.Add(lasts))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,18 +1,21 @@
 package engine_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/azure"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/sim"
 )
 
-// goods is a line for each service of AWS, and the operation that buys it.
+// goods is a line for each service of AWS and for some of Azure, and the operation that
+// buys it.
 var goods = map[cloud.Service]struct {
 	attributes cloud.Attributes
 	buy        string
@@ -31,7 +34,15 @@ var goods = map[cloud.Service]struct {
 	aws.RedshiftServerless: {cloud.Attributes{}, "CreateReservation", 2, cloud.NoUpfront},
 	aws.SavingsPlans: {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": "eu-west-1"}, "CreateSavingsPlan",
 		5_000, cloud.PartialUpfront},
+
+	"vm": {cloud.Attributes{"sku": "Standard_D2s_v5", "scope": "shared", "renew": "false", "flexible": "true"},
+		"ReservationOrder.purchase", 2, cloud.Monthly},
+	"disk":            {cloud.Attributes{"sku": "P30_LRS", "scope": "shared", "renew": "false"}, "ReservationOrder.purchase", 2, cloud.AllUpfront},
+	azure.SavingsPlan: {cloud.Attributes{"sku": "Compute_Savings_Plan", "scope": "shared"}, "SavingsPlanOrderAlias.create", 100, cloud.Monthly},
 }
+
+// ofAzure are the services of Azure among them.
+var ofAzure = []cloud.Service{"vm", "disk", azure.SavingsPlan}
 
 // draftOf is a line of a service.
 func draftOf(service cloud.Service) recommend.Draft {
@@ -39,7 +50,11 @@ func draftOf(service cloud.Service) recommend.Draft {
 		At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
 		Region: "us-east-1", Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: goods[service].payment, Quantity: goods[service].count,
 	}
-	if !aws.HasRegions(service) {
+	global := !aws.HasRegions(service)
+	if slices.Contains(ofAzure, service) {
+		d.Provider, d.Account, d.Region, global = cloud.Azure, subscription, "westeurope", !azure.HasRegions(service)
+	}
+	if global {
 		d.Region, d.Unit = aws.Global, "0.00001"
 	}
 	return d
@@ -47,8 +62,13 @@ func draftOf(service cloud.Service) recommend.Draft {
 
 // sold is what the simulator calls a service.
 func sold(s cloud.Service) string {
-	if s == aws.OpenSearch {
+	switch {
+	case s == aws.OpenSearch:
 		return "es"
+	case s == azure.SavingsPlan:
+		return "microsoft.billingbenefits"
+	case slices.Contains(ofAzure, s):
+		return "microsoft.capacity"
 	}
 	return strings.TrimSuffix(string(s), "-zonal")
 }

@@ -24,11 +24,15 @@ const reservationAlias = "/providers/Microsoft.BillingBenefits/reservationOrderA
 // The operations, which belong to the service of savings plans.
 var (
 	createAliasOperation = &operation{
-		route: at("PUT " + reservationAlias + "{alias}"), spends: true, run: createReservationAlias,
+		action: "Microsoft.BillingBenefits/reservationOrderAliases/write",
+		route:  at("PUT " + reservationAlias + "{alias}"), spends: true, run: createReservationAlias,
 		members: slices.DeleteFunc(slices.Clone(purchaseMembers), func(m string) bool { return m == "properties.appliedScopes.N" }),
 		numbers: []string{"properties.quantity"}, booleans: []string{"properties.renew"},
 	}
-	getAliasOperation = &operation{route: at("GET " + reservationAlias + "{alias}"), lists: true, run: getReservationAlias}
+	getAliasOperation = &operation{
+		action: "Microsoft.BillingBenefits/reservationOrderAliases/read",
+		route:  at("GET " + reservationAlias + "{alias}"), lists: true, run: getReservationAlias,
+	}
 )
 
 // aliasedOrder is what the alias names, the last if it was bought twice.
@@ -56,7 +60,7 @@ func createReservationAlias(c *call) (node, *apiError) {
 	default:
 		return node{}, fail("InvalidRequestContent", "The billing plan '%s' is not known: want P1M or none", plan)
 	}
-	o, count, scope, err := asked.sold("Microsoft.BillingBenefits/reservationOrderAliases/write")
+	o, count, scope, err := asked.sold(c.op.action)
 	if err != nil {
 		return node{}, err
 	}

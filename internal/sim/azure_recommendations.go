@@ -48,7 +48,8 @@ func init() {
 		name: consumptionService, version: "2021-10-01",
 		operations: map[string]*operation{
 			"ReservationRecommendations.list": {
-				route: at("GET " + inScope + "Microsoft.Consumption/reservationRecommendations"), pages: armPages, members: []string{"$filter", "$skiptoken"},
+				action: "Microsoft.Consumption/reservationRecommendations/read",
+				route:  at("GET " + inScope + "Microsoft.Consumption/reservationRecommendations"), pages: armPages, members: []string{"$filter", "$skiptoken"},
 				run: recommendReservations,
 			},
 		},
@@ -57,7 +58,8 @@ func init() {
 		name: costManagementService, version: "2022-10-01",
 		operations: map[string]*operation{
 			"BenefitRecommendations.list": {
-				route: at("GET " + inScope + "Microsoft.CostManagement/benefitRecommendations"), pages: armPages,
+				action: "Microsoft.CostManagement/benefitRecommendations/read",
+				route:  at("GET " + inScope + "Microsoft.CostManagement/benefitRecommendations"), pages: armPages,
 				members:  []string{"$filter", "$orderby", "$expand", "$skiptoken"},
 				unserved: map[string]string{"$orderby": "the simulator has no order"}, run: recommendBenefits,
 			},
@@ -67,13 +69,15 @@ func init() {
 		name: advisorService, version: "2020-01-01",
 		operations: map[string]*operation{
 			"Recommendations.list": {
-				route: at("GET " + inSubscription + "/recommendations"), members: []string{"$filter", "$top", "$skipToken"},
+				action: "Microsoft.Advisor/recommendations/read",
+				route:  at("GET " + inSubscription + "/recommendations"), members: []string{"$filter", "$top", "$skipToken"},
 				pages: &pager{token: "$skipToken", size: "$top", low: 1, high: 100, invalid: "InvalidRequestContent"}, run: listAdvice,
 			},
-			"Recommendations.get": {route: at("GET " + inScope + "Microsoft.Advisor/recommendations/{recommendation}"), run: getAdvice},
+			"Recommendations.get": {action: "Microsoft.Advisor/recommendations/read", route: at("GET " + inScope + "Microsoft.Advisor/recommendations/{recommendation}"), run: getAdvice},
 			"Recommendations.generate": {
-				route: at("POST " + inSubscription + "/generateRecommendations"), run: func(c *call) (node, *apiError) {
-					if err := c.mine(c.in["path.subscription"], "Microsoft.Advisor/generateRecommendations/action"); err != nil {
+				action: "Microsoft.Advisor/generateRecommendations/action",
+				route:  at("POST " + inSubscription + "/generateRecommendations"), run: func(c *call) (node, *apiError) {
+					if err := c.mine(c.in["path.subscription"]); err != nil {
 						return node{}, err
 					}
 					id := drawUUID(c.world.seed, "advice", c.requestID)
@@ -85,9 +89,10 @@ func init() {
 				},
 			},
 			"Recommendations.getGenerateStatus": {
-				route: at("GET " + inSubscription + "/generateRecommendations/{operation}"), run: func(c *call) (node, *apiError) {
+				action: "Microsoft.Advisor/generateRecommendations/read",
+				route:  at("GET " + inSubscription + "/generateRecommendations/{operation}"), run: func(c *call) (node, *apiError) {
 					c.status = http.StatusNoContent
-					return node{}, c.mine(c.in["path.subscription"], "Microsoft.Advisor/generateRecommendations/read")
+					return node{}, c.mine(c.in["path.subscription"])
 				},
 			},
 		},
@@ -95,9 +100,9 @@ func init() {
 }
 
 // mine refuses another subscription than the caller's.
-func (c *call) mine(subscription, action string) *apiError {
+func (c *call) mine(subscription string) *apiError {
 	if id := strings.ToLower(subscription); id != c.who.account {
-		return forbidden(c, action, "/subscriptions/"+id)
+		return forbidden(c, c.op.action, "/subscriptions/"+id)
 	}
 	return nil
 }
@@ -109,7 +114,7 @@ func billingAccount(subscription string) string {
 
 // adviceScope reads of what recommendations are asked: of a subscription, a resource
 // group in it, or its billing account or a profile of that.
-func (c *call) adviceScope(action string) (modern bool, group string, err *apiError) {
+func (c *call) adviceScope() (modern bool, group string, err *apiError) {
 	parts := strings.Split(c.in["path.scope"], "/")
 	is := func(i int, word string) bool { return i < len(parts) && strings.EqualFold(parts[i], word) }
 	switch {
@@ -118,13 +123,13 @@ func (c *call) adviceScope(action string) (modern bool, group string, err *apiEr
 		group = parts[3]
 	case is(0, "providers") && is(1, "Microsoft.Billing") && is(2, "billingAccounts") && (len(parts) == 4 || len(parts) == 6 && is(4, "billingProfiles")):
 		if !strings.EqualFold(parts[3], billingAccount(c.who.account)) {
-			return false, "", forbidden(c, action, "/"+c.in["path.scope"])
+			return false, "", forbidden(c, c.op.action, "/"+c.in["path.scope"])
 		}
 		return true, "", nil
 	default:
 		return false, "", fail("InvalidParameterValue", "The scope '%s' is not a subscription, a resource group, a billing account or a billing profile", c.in["path.scope"])
 	}
-	return false, group, c.mine(parts[1], action)
+	return false, group, c.mine(parts[1])
 }
 
 // filtered reads a filter over the fields that have a default.
@@ -217,7 +222,7 @@ func (c *call) advisedCost(o *offering, days int64) (with, without, saved string
 }
 
 func recommendReservations(c *call) (node, *apiError) {
-	modern, group, err := c.adviceScope("Microsoft.Consumption/reservationRecommendations/read")
+	modern, group, err := c.adviceScope()
 	if err != nil {
 		return node{}, err
 	}
@@ -282,7 +287,7 @@ func (c *call) modernAdvice(o *offering, by map[string]string) node {
 // recommendBenefits recommends one savings plan, to an amount with more decimals than can
 // be bought.
 func recommendBenefits(c *call) (node, *apiError) {
-	_, inGroup, err := c.adviceScope("Microsoft.CostManagement/benefitRecommendations/read")
+	_, inGroup, err := c.adviceScope()
 	if err != nil {
 		return node{}, err
 	}
@@ -384,7 +389,7 @@ func (c *call) adviceNodes(a advice) []node {
 }
 
 func listAdvice(c *call) (node, *apiError) {
-	if err := c.mine(c.in["path.subscription"], "Microsoft.Advisor/recommendations/read"); err != nil {
+	if err := c.mine(c.in["path.subscription"]); err != nil {
 		return node{}, err
 	}
 	all := c.allAdvice()
@@ -399,7 +404,7 @@ func listAdvice(c *call) (node, *apiError) {
 }
 
 func getAdvice(c *call) (node, *apiError) {
-	_, _, err := c.adviceScope("Microsoft.Advisor/recommendations/read")
+	_, _, err := c.adviceScope()
 	if err != nil {
 		return node{}, err
 	}

@@ -102,6 +102,10 @@ type Options struct {
 	UserPolicy, RolePolicy map[string]string
 	// ExternalID is what AssumeRole must name, by account id.
 	ExternalID map[string]string
+	// Actions are what the caller of a subscription may do, by its id, as in a role
+	// definition of Azure: an asterisk stands for anything. A subscription that is not in
+	// them is not limited.
+	Actions map[string][]string
 	// QuoteLife is how long an order that Azure's calculatePrice has named may be bought,
 	// which is not published. 0 means 15m.
 	QuoteLife time.Duration

@@ -117,12 +117,7 @@ func newWorld(t *testing.T, what cloud.Service, o sim.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(s)
-	t.Cleanup(func() {
-		_ = s.Close()
-		server.Close()
-	})
-	w := &world{t: t, what: what, sim: s, url: server.URL, orders: map[string]string{}, lines: map[string][]string{}}
+	w := &world{t: t, what: what, sim: s, url: serve(t, s), orders: map[string]string{}, lines: map[string][]string{}}
 	// The simulated clock is ahead of the wall clock, as it is in every test that has
 	// advanced it.
 	w.Advance(300 * 24 * time.Hour)
@@ -134,6 +129,15 @@ func newWorld(t *testing.T, what cloud.Service, o sim.Options) *world {
 	}
 	w.offer = list[0]
 	return w
+}
+
+func serve(t *testing.T, s *sim.Sim) string {
+	server := httptest.NewServer(s)
+	t.Cleanup(func() {
+		_ = s.Close()
+		server.Close()
+	})
+	return server.URL
 }
 
 func (w *world) open(t *testing.T, change func(*Config)) driver.Service {

@@ -28,18 +28,19 @@ type kind struct {
 	service  cloud.Service
 	resource string // reservedResourceType, an open list
 	flexible bool   // sold with and without flexibility in size
+	final    bool   // never taken back
 }
 
 // kinds are what is sold. All of it is one wire API.
 var kinds = []kind{
-	{"vm", "VirtualMachines", true},
-	{"sql", "SqlDatabases", false},
-	{"cosmosdb", "CosmosDb", false},
-	{"redis", "RedisCache", false},
-	{"synapse", "SqlDataWarehouse", false},
-	{"appservice", "AppService", false},
-	{"disk", "ManagedDisk", false},
-	{"databricks", "Databricks", false},
+	{service: "vm", resource: "VirtualMachines", flexible: true},
+	{service: "sql", resource: "SqlDatabases"},
+	{service: "cosmosdb", resource: "CosmosDb"},
+	{service: "redis", resource: "RedisCache"},
+	{service: "synapse", resource: "SqlDataWarehouse"},
+	{service: "appservice", resource: "AppService"},
+	{service: "disk", resource: "ManagedDisk"},
+	{service: "databricks", resource: "Databricks", final: true},
 }
 
 // serviceOf is the service of a resource type; one that is not sold here is its own name.
@@ -580,21 +581,7 @@ func (d *reservations) commitment(ctx context.Context, token azcore.AccessToken,
 		return nil, readError(opOrder, errors.New("asked for one order, Azure showed another"))
 	}
 	if len(children) == 0 {
-		list, err := armreservations.NewReservationClient(frozen(token.Token), d.options(d.client, false))
-		if err != nil {
-			return nil, readError(opOrder, err, token)
-		}
-		err = each(ctx, d.core, l, list.NewListPager(id, nil), func(p armreservations.ReservationClientListResponse) *string { return p.NextLink },
-			func(p armreservations.ReservationClientListResponse) error {
-				for _, res := range p.Value {
-					if _, err := orderOf(res); err != nil {
-						return err
-					}
-					children = append(children, res)
-				}
-				return nil
-			})
-		if err != nil && !saysMissing(err) {
+		if children, err = d.children(ctx, token, l, id); err != nil && !saysMissing(err) {
 			return nil, readError(opOrder, err, token)
 		}
 	}
@@ -602,6 +589,41 @@ func (d *reservations) commitment(ctx context.Context, token azcore.AccessToken,
 		return nil, readError(opOrder, fmt.Errorf("order %s is %s and shows no reservation yet", id, text(out.Properties.ProvisioningState)))
 	}
 	return d.translate(id, out.ReservationOrderResponse, children, r)
+}
+
+// children are the reservations of an order.
+func (d *reservations) children(ctx context.Context, token azcore.AccessToken, l *look, id string) (all []*armreservations.ReservationResponse, err error) {
+	client, err := armreservations.NewReservationClient(frozen(token.Token), d.options(d.client, false))
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, d.core, l, client.NewListPager(id, nil), func(p armreservations.ReservationClientListResponse) *string { return p.NextLink },
+		func(p armreservations.ReservationClientListResponse) error {
+			for _, res := range p.Value {
+				if _, err := orderOf(res); err != nil {
+					return err
+				}
+				all = append(all, res)
+			}
+			return nil
+		})
+	return all, err
+}
+
+// stateIn is the state of an order with its reservations. One that has begun and says
+// Pending is being given back. At the end of that the order says Cancelled or, since it
+// is not published which, every reservation of it does.
+func stateIn(p *armreservations.ReservationOrderProperties, children []*armreservations.ReservationResponse) cloud.CommitmentState {
+	state := stateOf(text(p.ProvisioningState))
+	switch {
+	case text(p.ProvisioningState) == "Pending" && p.BenefitStartTime != nil:
+		return cloud.Returning
+	case state == cloud.Active && !slices.ContainsFunc(children, func(res *armreservations.ReservationResponse) bool {
+		return text(res.Properties.ProvisioningState) != "Cancelled"
+	}):
+		return cloud.Returned
+	}
+	return state
 }
 
 // translate turns an order into a commitment. Its quantity is what was bought, whatever
@@ -631,7 +653,7 @@ func (d *reservations) translate(id string, order armreservations.ReservationOrd
 		Attributes: cloud.Attributes{
 			attrSKU: g.sku, attrScope: scopeOf(text(q.AppliedScopeType), scopes...), attrRenew: yes(q.Renew != nil && *q.Renew),
 		},
-		Term: g.months(), Payment: g.payment, State: stateOf(text(p.ProvisioningState)),
+		Term: g.months(), Payment: g.payment, State: stateIn(p, children),
 		Start: timeOf(p.BenefitStartTime, q.BenefitStartTime, q.PurchaseDateTime, p.RequestDateTime),
 	}
 	if c.Name == "" || slices.ContainsFunc(r.Identities, func(name string) bool { return strings.EqualFold(name, text(q.DisplayName)) }) {
