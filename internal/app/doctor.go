@@ -308,7 +308,7 @@ func Policies(ctx context.Context, o Options, f DoctorFilter) ([]api.AccountPoli
 	for _, p := range patients {
 		if p.provider == cloud.Azure {
 			v := policyOf(p, baseCredentials)
-			if v.Policy, err = json.Marshal(azure.RoleFor(p.id, p.services)); err != nil {
+			if v.Policy, err = json.Marshal(azure.RoleFor(p.id, p.services, c.configured[p.id].ReservationIdentity == byAlias)); err != nil {
 				return nil, err
 			}
 			list = append(list, v)

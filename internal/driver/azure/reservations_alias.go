@@ -42,6 +42,7 @@ var (
 	_ driver.Service  = (*aliased)(nil)
 	_ driver.Follower = (*aliased)(nil)
 	_ driver.Limiter  = (*aliased)(nil)
+	_ driver.Checker  = (*aliased)(nil)
 )
 
 // Info returns the facts of the service.
@@ -282,4 +283,18 @@ func (d *aliased) Poll(ctx context.Context, r driver.Request, handle string) (cl
 		}
 		return ev, nil
 	}
+}
+
+// Check asks what the checks of the order ask, and for an alias.
+func (d *aliased) Check(ctx context.Context, identity string) []driver.Check {
+	k := &checks{list: d.reservations.Check(ctx, identity)}
+	token, err := d.open(ctx)
+	if err != nil {
+		return k.list // the checks of the order have said so
+	}
+	_, err = d.behind(ctx, token, &look{operation: opReservationAlias}, identity)
+	if d.judgeCheck(k, mayReadReservationAliases, err) {
+		d.checkGranted(ctx, k, token, mayBuyByAlias)
+	}
+	return k.list
 }
