@@ -19,6 +19,9 @@ import (
 // guid is the form of the ids of Azure.
 var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
+// The identities of reservations.
+const byOrder, byAlias = "order", "alias"
+
 // azureProblem says what is wrong with an account of Azure; "" means nothing.
 func (a Account) azureProblem() string {
 	life, err := a.tokenLife()
@@ -33,6 +36,8 @@ func (a Account) azureProblem() string {
 		return fmt.Sprintf("token_life: %q is not a duration from 1h to 48h, such as 24h", a.TokenLife)
 	case a.Currency != "" && !currencyCode.MatchString(a.Currency):
 		return fmt.Sprintf("currency: %q is not a code such as USD", a.Currency)
+	case a.ReservationIdentity != "" && a.ReservationIdentity != byOrder && a.ReservationIdentity != byAlias:
+		return fmt.Sprintf("reservation_identity: %q is not known: use order, which Azure names with a price, or alias, which is the name of the line", a.ReservationIdentity)
 	case a.Profile != "" || a.RoleARN != "" || a.ExternalID != "" || a.QueueSavingsPlans || a.OpenSearchNamesUnique:
 		return "profile, role_arn, external_id, opensearch_names_unique and queue_savings_plans are of AWS: remove them"
 	case a.BillingAccount != "" || len(a.Offers) > 0:
@@ -67,6 +72,7 @@ func (c *clouds) azureConfig(account cloud.Account, region cloud.Region) (azure.
 	}
 	cfg := azure.Config{
 		Account: account, Tenant: a.Tenant, Region: region, TokenLife: life, Currency: a.Currency, Now: c.now,
+		ByAlias: a.ReservationIdentity == byAlias,
 	}
 	if c.simulator != nil {
 		known, err := c.simulator.account(cloud.Lane{Provider: cloud.Azure, Account: account, Region: region}, region != azure.Global)
@@ -118,7 +124,7 @@ func (c *clouds) azurePatients(f DoctorFilter) []patient { return c.regional(clo
 func (c *clouds) azurePolicies(p patient, _ string) ([]api.AccountPolicy, error) {
 	v := policyOf(p, baseCredentials)
 	var err error
-	v.Policy, err = json.Marshal(azure.RoleFor(p.id, p.services))
+	v.Policy, err = json.Marshal(azure.RoleFor(p.id, p.services, c.configured[p.id].ReservationIdentity == byAlias))
 	return []api.AccountPolicy{v}, err
 }
 

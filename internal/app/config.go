@@ -41,6 +41,7 @@ import (
 //	    regions: [westeurope]
 //	    token_life: 24h             # optional: of a managed identity's tokens; default 90m
 //	    currency: EUR               # optional: that savings plans commit to; default USD
+//	    reservation_identity: alias # optional: buy reservations under a name of ours; default order
 //	  - id: example-prod            # a project of Google Cloud
 //	    provider: gcp               # default: aws
 //	    live: true                  # with application default credentials
@@ -73,19 +74,23 @@ type Approvals struct {
 
 // Account is one account that Bursar may use.
 type Account struct {
-	ID         string   `yaml:"id"`
-	Provider   string   `yaml:"provider"` // "" means aws
-	Name       string   `yaml:"name"`
-	Tenant     string   `yaml:"tenant"`     // of Azure
-	TokenLife  string   `yaml:"token_life"` // of Azure
-	Currency   string   `yaml:"currency"`   // of Azure and Google Cloud
-	Live       bool     `yaml:"live"`
-	Profile    string   `yaml:"profile"`
-	RoleARN    string   `yaml:"role_arn"`
-	ExternalID string   `yaml:"external_id"`
-	Regions    []string `yaml:"regions"`
-	Services   []string `yaml:"services"`
-	Exclusive  []string `yaml:"exclusive"`
+	ID         string `yaml:"id"`
+	Provider   string `yaml:"provider"` // "" means aws
+	Name       string `yaml:"name"`
+	Tenant     string `yaml:"tenant"`     // of Azure
+	TokenLife  string `yaml:"token_life"` // of Azure
+	Currency   string `yaml:"currency"`   // of Azure and Google Cloud
+	Live       bool   `yaml:"live"`
+	Profile    string `yaml:"profile"`
+	RoleARN    string `yaml:"role_arn"`
+	ExternalID string `yaml:"external_id"`
+	// ReservationIdentity says by what Azure knows a purchase of reservations: "order", or
+	// "", is the id that it names with a price, "alias" the name of the line.
+	ReservationIdentity string `yaml:"reservation_identity"`
+
+	Regions   []string `yaml:"regions"`
+	Services  []string `yaml:"services"`
+	Exclusive []string `yaml:"exclusive"`
 	// Of projects of Google Cloud.
 	BillingAccount string    `yaml:"billing_account"`
 	Offers         []Offer   `yaml:"offers"`
@@ -188,7 +193,7 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals, tags"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, currency, billing_account, offers, licenses"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses"
 		}
 		if strings.HasSuffix(m[3], "Offer") {
 			keys = "id, product, term, regional"
@@ -217,6 +222,8 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: provider: %q is not supported: use aws, azure or gcp", where, a.Provider)
 		case a.ID == "" && a.Live:
 			return fmt.Errorf("%s: live: true needs the account's id: money is only spent in accounts that are named", where)
+		case a.provider() != cloud.Azure && a.ReservationIdentity != "":
+			return fmt.Errorf("%s: reservation_identity: is of Azure: remove it, or name the provider", where)
 		case a.provider() == cloud.Azure && a.azureProblem() != "":
 			return fmt.Errorf("%s: %s", where, a.azureProblem())
 		case a.provider() == cloud.GCP && a.gcpProblem() != "":

@@ -40,6 +40,7 @@ line does not fit.
 The file is one of
   a plan file (YAML, see docs/plan-file.md),
   what "aws ce get-reservation-purchase-recommendation" printed, unchanged,
+  what Azure recommends, with what it does not say (see docs/plan-file.md),
   what Google's Recommender answered, with the ids of its projects,
   CSV with columns such as account, region, resource type, engine, count, term,
   payment option; the order is free and further columns are kept as notes.`,

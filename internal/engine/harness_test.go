@@ -59,6 +59,7 @@ type simulated struct {
 	before func(op string) // is called before a driver's Find and Quote; nil for nothing
 	class  cloud.Class     // what the driver says of itself, if not what is true
 	queue  bool            // order Savings Plans for a later second
+	alias  bool            // buy reservations of Azure by alias
 	mu     sync.Mutex
 	open   map[cloud.Lane]driver.Service
 }
@@ -89,7 +90,7 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 func (s *simulated) microsoft(l cloud.Lane) (driver.Service, error) {
 	return azure.Open(l.Service, azure.Config{
 		Account: l.Account, Tenant: simTenant, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
-		Credential: azure.SimulatorCredential(string(l.Account), s.now),
+		Credential: azure.SimulatorCredential(string(l.Account), s.now), ByAlias: s.alias,
 	})
 }
 

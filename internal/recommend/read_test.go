@@ -246,7 +246,7 @@ func TestFormatByContent(t *testing.T) {
 }
 
 const noFormat = ": is none of the formats that are read: a plan file (YAML with version and lines), " +
-	"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, the JSON of Google's Recommender, or CSV with a header line"
+	"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, the JSON of recommendations of Azure or of Google's Recommender, or CSV with a header line"
 
 func TestGarbage(t *testing.T) {
 	for _, c := range []struct{ name, file, text, want string }{

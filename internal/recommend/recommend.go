@@ -10,6 +10,8 @@
 //     "aws ce get-savings-plans-purchase-recommendation" print, saved unchanged;
 //   - the JSON of Google's Recommender API, or of "gcloud recommender recommendations
 //     list", with the ids of the projects that it names by number beside it;
+//   - the JSON in which Azure recommends: reservationRecommendations,
+//     benefitRecommendations and those of Advisor, with what they do not say beside it;
 //   - a CSV file with a header line, as FinOps tools export it.
 //
 // Reading is all or nothing. A file with a mistake yields an *Error that says
@@ -44,6 +46,7 @@ type Format string
 const (
 	PlanFile     Format = "plan"
 	CostExplorer Format = "cost-explorer"
+	AzureAdvice  Format = "azure-advice"
 	Recommender  Format = "recommender" // of Google Cloud
 	CSV          Format = "csv"
 )
@@ -178,10 +181,13 @@ func parse(file string, data []byte) (Input, error) {
 		if isRecommender(root) {
 			return readRecommender(file, root)
 		}
+		if isAzureAdvice(root) {
+			return readAzureAdvice(file, root)
+		}
 		return readCostExplorer(file, root)
 	}
 	return Input{}, &Error{Position{File: file}, "is none of the formats that are read: a plan file (YAML with version and lines), " +
-		"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, the JSON of Google's Recommender, or CSV with a header line"}
+		"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, the JSON of recommendations of Azure or of Google's Recommender, or CSV with a header line"}
 }
 
 // check holds what must be true of every input whatever its format.

@@ -167,11 +167,18 @@ func armRoute(r *http.Request) (*service, *operation, params) {
 	return s, nil, nil
 }
 
+// armMatch compares a path with a pattern, and returns the parts that have a name in it:
+// {name} stands for one part, and {name*} at the beginning for one or more.
 func armMatch(pattern, parts []string) params {
+	in := params{}
+	if name, many := strings.CutSuffix(pattern[0], "*}"); many && len(parts) >= len(pattern) {
+		rest := len(parts) - len(pattern) + 1
+		in["path."+strings.TrimPrefix(name, "{")] = strings.Join(parts[:rest], "/")
+		pattern, parts = pattern[1:], parts[rest:]
+	}
 	if len(pattern) != len(parts) {
 		return nil
 	}
-	in := params{}
 	for i, p := range pattern {
 		name, isName := strings.CutPrefix(p, "{")
 		switch {

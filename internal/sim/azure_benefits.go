@@ -19,12 +19,13 @@ import (
 // Not published, and switched here: what a second request under one alias does
 // (Options), and how much an account may commit to.
 
-// SecondAlias says what a second request for a savings plan under one alias does.
+// SecondAlias says what a second request for a savings plan or a reservation under one
+// alias does.
 type SecondAlias int
 
 // The answers to a second request under one alias.
 const (
-	// BuyAgain buys a second plan; the alias then names that.
+	// BuyAgain buys a second one; the alias then names that.
 	BuyAgain SecondAlias = iota
 	// AnswerAlias answers 200 with the alias as it is.
 	AnswerAlias
@@ -99,6 +100,8 @@ func init() {
 					return c.page(c.owned(benefitsService), plans, (*reservation).azurePlanNodes)
 				},
 			},
+			"ReservationOrderAlias.create": createAliasOperation,
+			"ReservationOrderAlias.get":    getAliasOperation,
 		},
 		sells: &seller{
 			labels: true,

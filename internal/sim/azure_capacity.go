@@ -393,7 +393,7 @@ func (r *reservation) orderNodes(c *call, at time.Time, schedule bool) []node {
 		integer("originalQuantity", int64(r.Count)), leaf("requestDateTime", r.BoughtAt.Format(armTime)), leaf("billingPlan", r.Payment),
 		list("reservations", group("", leaf("id", r.childPath()))), leaf("term", armTerm(r.Seconds)), leaf("displayName", r.Name),
 		leaf("provisioningState", r.orderState(at)),
-		leaf("billingAccountId", "/providers/Microsoft.Billing/billingAccounts/"+drawUUID(0, "billing account", r.Account)))
+		leaf("billingAccountId", "/providers/Microsoft.Billing/billingAccounts/"+billingAccount(r.Account)))
 	if r.succeeded(at) {
 		properties.kids = append(properties.kids, leaf("createdDateTime", r.SettlesAt.Format(armTime)), leaf("benefitStartTime", r.StartsAt.Format(armTime)),
 			leaf("expiryDate", r.endsAt().Format(armDate)), leaf("expiryDateTime", r.endsAt().Format(armTime)))
@@ -549,9 +549,9 @@ func catalogs(c *call) (node, *apiError) {
 
 // operationResults is what became of an operation that bought by alias.
 func operationResults(c *call) (node, *apiError) {
-	for _, r := range c.owned(benefitsService) {
+	for _, r := range append(c.owned(benefitsService), c.owned(capacityService)...) {
 		id := r.operationID()
-		if !strings.EqualFold(id, c.in["path.operation"]) {
+		if r.Attributes[azureAlias] == "" || !strings.EqualFold(id, c.in["path.operation"]) {
 			continue
 		}
 		status := "Succeeded"

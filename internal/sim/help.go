@@ -21,9 +21,12 @@ const Help = `The simulator answers for these services on this one port:
 and, as Azure Resource Manager under /subscriptions and /providers, for
 
   microsoft.capacity         reservations: catalogs, prices, orders
-  microsoft.billingbenefits  savings plans
+  microsoft.billingbenefits  savings plans, and reservations by alias
   microsoft.resources        the subscription of the caller
   microsoft.authorization    what the caller may do there
+  microsoft.consumption      recommendations of reservations
+  microsoft.costmanagement   recommendations of savings plans
+  microsoft.advisor          recommendations of every kind
 
 and, as Google Cloud, for
 

@@ -114,7 +114,8 @@ type Options struct {
 	QuoteLife time.Duration
 	// SecondPut says what a second request for an Azure reservation order does.
 	SecondPut SecondPut
-	// SecondAlias says what a second request for a savings plan under one alias does.
+	// SecondAlias says what a second request for a savings plan or a reservation under one
+	// alias does.
 	SecondAlias SecondAlias
 	// OperationTime bounds how long an operation of Google runs, in simulated time; it
 	// may outlast every deadline. 0 means 30s.

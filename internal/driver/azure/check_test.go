@@ -19,8 +19,13 @@ func within(actions []string) sim.Options {
 // TestRoleIsEnough drives each kind of service through all it does, in a simulator that
 // lets it do what the role names and nothing else.
 func TestRoleIsEnough(t *testing.T) {
-	for _, s := range []cloud.Service{"vm", SavingsPlan} {
-		w := newWorld(t, s, within(RoleFor(testAccount, []cloud.Service{s}).Actions))
+	for _, c := range []struct {
+		s     cloud.Service
+		alias bool
+	}{{"vm", false}, {"vm", true}, {SavingsPlan, false}} {
+		s := c.s
+		w := newWorld(t, s, within(RoleFor(testAccount, []cloud.Service{s}, c.alias).Actions))
+		w.alias = c.alias
 		d := w.open(t, nil).(carrying)
 		r := w.request(d)
 		if _, err := d.Quote(t.Context(), r); err != nil {
@@ -51,8 +56,13 @@ func TestRoleIsEnough(t *testing.T) {
 // TestCheckFindsWhatLacks: with the role everything is permitted, and without any one of
 // its permissions the doctor says so. What a check asks for buys nothing.
 func TestCheckFindsWhatLacks(t *testing.T) {
-	for _, s := range []cloud.Service{"disk", SavingsPlan} {
+	for _, kind := range []struct {
+		s     cloud.Service
+		alias bool
+	}{{"disk", false}, {"disk", true}, {SavingsPlan, false}} {
+		s := kind.s
 		w := newWorld(t, s, sim.Options{})
+		w.alias = kind.alias
 		check := func(actions []string) map[string]driver.Check {
 			limited, err := sim.New(sim.Options{Unthrottled: true, Now: w.sim.Now, Actions: map[string][]string{testAccount: actions}})
 			if err != nil {
@@ -71,7 +81,7 @@ func TestCheckFindsWhatLacks(t *testing.T) {
 			}
 			return all
 		}
-		role := RoleFor(testAccount, []cloud.Service{s}).Actions
+		role := RoleFor(testAccount, []cloud.Service{s}, kind.alias).Actions
 		for of, c := range check(role) {
 			if c.State != driver.CheckOK {
 				t.Errorf("%s with its role: %s: %+v", s, of, c)
@@ -88,7 +98,7 @@ func TestCheckFindsWhatLacks(t *testing.T) {
 				if s == SavingsPlan {
 					of = mayBuyPlans
 				}
-			case mayBuyReservations, mayBuyPlans, mayPriceRefund, mayReturn, mayReadOrders:
+			case mayBuyReservations, mayBuyByAlias, mayBuyPlans, mayPriceRefund, mayReturn, mayReadOrders:
 				want = driver.CheckUnproven
 			}
 			if c := all[of]; c.State != want || !strings.Contains(c.Next, "bursar doctor --iam") && action != mayReadOrders {
@@ -111,7 +121,7 @@ func TestCheckToken(t *testing.T) {
 }
 
 func TestRole(t *testing.T) {
-	raw, err := json.Marshal(RoleFor(testAccount, []cloud.Service{"disk", "vm"}))
+	raw, err := json.Marshal(RoleFor(testAccount, []cloud.Service{"disk", "vm"}, false))
 	if err != nil {
 		t.Fatal(err)
 	}

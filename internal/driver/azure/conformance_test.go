@@ -43,16 +43,20 @@ var samples = map[cloud.Service]string{
 
 func harness(s cloud.Service) func(t *testing.T) drivertest.Harness {
 	return func(t *testing.T) drivertest.Harness {
-		w := newWorld(t, s, sim.Options{})
-		service := w.open(t, nil)
-		return drivertest.Harness{
-			World: w, Service: service,
-			Impatient: w.open(t, func(c *Config) { c.Answer = 400 * time.Millisecond }),
-			Stranger:  w.open(t, func(c *Config) { c.Credential = SimulatorCredential(testOther, w.sim.Now) }),
-			Request:   func() driver.Request { return w.request(service) },
-			Attempt:   w.attempt,
-			NotSold:   "No_Such_SKU.P1Y.Monthly",
-		}
+		return join(t, newWorld(t, s, sim.Options{}))
+	}
+}
+
+// join makes a harness of a world.
+func join(t *testing.T, w *world) drivertest.Harness {
+	service := w.open(t, nil)
+	return drivertest.Harness{
+		World: w, Service: service,
+		Impatient: w.open(t, func(c *Config) { c.Answer = 400 * time.Millisecond }),
+		Stranger:  w.open(t, func(c *Config) { c.Credential = SimulatorCredential(testOther, w.sim.Now) }),
+		Request:   func() driver.Request { return w.request(service) },
+		Attempt:   w.attempt,
+		NotSold:   "No_Such_SKU.P1Y.Monthly",
 	}
 }
 
@@ -96,6 +100,7 @@ func (c carrying) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence,
 type world struct {
 	t     *testing.T
 	what  cloud.Service
+	alias bool // reservations are bought by alias
 	sim   *sim.Sim
 	url   string
 	names atomic.Int64
@@ -140,6 +145,7 @@ func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 		Account: testAccount, Tenant: testTenant, Region: testRegion, Endpoint: w.url, Now: w.sim.Now,
 		Credential: SimulatorCredential(testAccount, w.sim.Now),
 	}
+	cfg.ByAlias = w.alias
 	if !HasRegions(w.what) {
 		cfg.Region = Global
 	}
@@ -216,6 +222,9 @@ func (w *world) fault(f sim.Fault) {
 }
 
 func (w *world) buys() string {
+	if w.alias {
+		return opBuyAlias
+	}
 	if w.what == SavingsPlan {
 		return opBuyPlan
 	}

@@ -712,8 +712,11 @@ func (d *reservations) paid(plan *armreservations.ReservationOrderBillingPlanInf
 	return perUnit(total, n, g)
 }
 
-// Poll reads the order that was accepted.
+// Poll reads the order that was accepted, also one that was bought by an alias.
 func (d *reservations) Poll(ctx context.Context, r driver.Request, handle string) (cloud.Evidence, error) {
+	if strings.HasPrefix(handle, handleOperation) || strings.HasPrefix(handle, handleOrder) {
+		return (&aliased{d}).Poll(ctx, r, handle)
+	}
 	if r.Account != d.Account || !guidForm.MatchString(handle) {
 		return cloud.Evidence{}, readError(opOrder, errors.New("the handle is not an order of the subscription"))
 	}

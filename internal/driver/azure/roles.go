@@ -25,11 +25,16 @@ const (
 	mayReadPlans   = "Microsoft.BillingBenefits/savingsPlanOrders/savingsPlans/read"
 	mayValidate    = "Microsoft.BillingBenefits/validate/action"
 	mayBuyPlans    = "Microsoft.BillingBenefits/savingsPlanOrderAliases/write"
+
+	// These two are named by the rule of the platform; no list has them.
+	mayReadReservationAliases = "Microsoft.BillingBenefits/reservationOrderAliases/read"
+	mayBuyByAlias             = "Microsoft.BillingBenefits/reservationOrderAliases/write"
 )
 
 // Actions of the services, each in the order of a purchase.
 var (
 	reservationActions = []string{mayReadCatalog, mayReadReservations, mayReadOrders, mayPrice, mayBuyReservations, mayPriceRefund, mayReturn}
+	aliasActions       = []string{mayReadReservationAliases, mayBuyByAlias} // besides, where reservations are bought by alias
 	planActions        = []string{mayReadPlans, mayReadAliases, mayValidate, mayBuyPlans}
 )
 
@@ -49,11 +54,14 @@ type Role struct {
 // RoleFor is the least that the identity which buys has to be allowed in a subscription.
 // It is assigned on the subscription that pays. Who bought an order owns it, so what is
 // done with an order needs no wider role; orders of other people are seen by the
-// built-in role Reservations Reader alone.
-func RoleFor(account cloud.Account, services []cloud.Service) Role {
+// built-in role Reservations Reader alone. With byAlias reservations are bought by alias.
+func RoleFor(account cloud.Account, services []cloud.Service, byAlias bool) Role {
 	actions := []string{mayReadSubscription, mayReadPermissions}
 	for _, s := range services {
 		list := reservationActions
+		if byAlias {
+			list = slices.Concat(reservationActions, aliasActions)
+		}
 		if s == SavingsPlan {
 			list = planActions
 		}
