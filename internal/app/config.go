@@ -228,8 +228,6 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: %s", where, a.azureProblem())
 		case a.provider() == cloud.GCP && a.gcpProblem() != "":
 			return fmt.Errorf("%s: %s", where, a.gcpProblem())
-		case a.Live && a.provider() != cloud.AWS:
-			return fmt.Errorf("%s: live: nothing is bought on %s for real yet: leave it out, and rehearse on the simulator", where, a.provider())
 		case a.provider() == cloud.AWS && (a.Tenant+a.TokenLife+a.Currency+a.BillingAccount != "" || len(a.Offers)+len(a.Licenses) > 0):
 			return fmt.Errorf("%s: tenant, token_life, currency, billing_account, offers and licenses are of other clouds: remove them, or name the provider", where)
 		case a.provider() == cloud.AWS && !awsAccount.MatchString(a.ID):
