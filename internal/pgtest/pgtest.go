@@ -94,7 +94,7 @@ func (c *Cluster) Restart(ctx context.Context) error {
 	}
 	defer log.Close() //nolint:errcheck // the server has its own
 	c.server = c.command("postgres", "-D", c.data(), "-p", strconv.Itoa(c.port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200")
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200", "-c", "max_wal_size=256MB")
 	c.server.Stdout, c.server.Stderr = log, log
 	if err := c.server.Start(); err != nil {
 		return fmt.Errorf("postgresql: %w", err)

@@ -269,6 +269,23 @@ CREATE TRIGGER line_undecided BEFORE INSERT ON line FOR EACH ROW
   WHEN (NEW.decided_by <> '')
   EXECUTE FUNCTION refuse('a new line is not decided');
 
+-- Asked after the line is in the index of lanes: whatever keeps the lane was armed
+-- before that, and is seen, or waits.
+-- +goose StatementBegin
+CREATE FUNCTION line_lane_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM line o WHERE o.class IN ('C', 'AC') AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> NEW.id
+      AND o.provider = NEW.provider AND o.account = NEW.account AND o.region = NEW.region AND o.service = NEW.service) THEN
+    RAISE EXCEPTION USING MESSAGE = 'another purchase keeps the lane', ERRCODE = 'unique_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_lane_is_kept AFTER UPDATE ON line FOR EACH ROW
+  WHEN (NEW.armed > OLD.armed AND NEW.class IN ('C', 'AC'))
+  EXECUTE FUNCTION line_lane_is_kept();
+
 -- 4. What was sent, what the cloud said, what was bought.
 
 CREATE TABLE attempt (

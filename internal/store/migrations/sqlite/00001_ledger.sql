@@ -257,6 +257,16 @@ CREATE TRIGGER line_undecided BEFORE INSERT ON line
 BEGIN SELECT RAISE(ABORT, 'a new line is not decided'); END;
 -- +goose StatementEnd
 
+-- Asked after the line is in the index of lanes: whatever keeps the lane was armed
+-- before that, and is seen, or waits.
+-- +goose StatementBegin
+CREATE TRIGGER line_lane_is_kept AFTER UPDATE ON line
+  WHEN NEW.armed > OLD.armed AND NEW.class IN ('C', 'AC') AND EXISTS (
+    SELECT 1 FROM line o WHERE o.class IN ('C', 'AC') AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> NEW.id
+      AND o.provider = NEW.provider AND o.account = NEW.account AND o.region = NEW.region AND o.service = NEW.service)
+BEGIN SELECT RAISE(ABORT, 'another purchase keeps the lane'); END;
+-- +goose StatementEnd
+
 -- 4. What was sent, what the cloud said, what was bought.
 
 CREATE TABLE attempt (
