@@ -113,7 +113,10 @@ func pools(ledger string) (name string, write, read int, err error) {
 	return base, write, read, nil
 }
 
-func createPostgres(ctx context.Context, ledger, install string, now time.Time) (_ *DB, err error) {
+// createPostgres makes the tables of a ledger in an empty database, and lets fill make
+// a ledger of them. If fill fails, tables without a ledger are left, which the next
+// one fills.
+func createPostgres(ctx context.Context, ledger string, fill func(*DB) error) (_ *DB, err error) {
 	db, err := connectPostgres(ledger)
 	if err != nil {
 		return nil, fmt.Errorf("create the ledger: %w", err)
@@ -126,7 +129,6 @@ func createPostgres(ctx context.Context, ledger, install string, now time.Time) 
 	if err := db.checkSettings(ctx); err != nil {
 		return nil, err
 	}
-	// A ledger whose creation was interrupted before it had a name is finished.
 	switch err := db.isLedgerPostgres(ctx); {
 	case err == nil:
 		return nil, ErrLedgerExists
@@ -136,9 +138,7 @@ func createPostgres(ctx context.Context, ledger, install string, now time.Time) 
 	if err := db.migrate(ctx); err != nil {
 		return nil, err
 	}
-	if err := db.init(ctx, install, now); isUnique(err) {
-		return nil, ErrLedgerExists
-	} else if err != nil {
+	if err := fill(db); err != nil {
 		return nil, err
 	}
 	return db, nil

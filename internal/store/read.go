@@ -145,6 +145,7 @@ var guards = []string{
 	"decision_on_digest", "decision_not_by_requester", "plan_approved_by_enough", "plan_veto", "plan_transition", "plan_starts_proposed",
 	"installation_event_no_delete", "installation_event_append_only",
 	"foreign_item_no_delete", "foreign_item_append_only", "foreign_item_not_ours", "line_decided_once", "line_undecided", "line_can_be_taken_back", "line_lane_is_kept",
+	"installation_copied", "line_copied", "undo_copied",
 	"attempt_frozen", "attempt_closed", "line_one_open_per_lane", "attempt_one_per_fire_second",
 	"budget_no_delete", "budget_period_no_delete", "hold_no_delete", "budget_frozen", "budget_retired", "budget_period_frozen",
 	"undo_no_delete", "undo_decision_no_delete", "undo_decision_append_only", "undo_frozen", "undo_starts_requested", "undo_of_a_purchase",

@@ -10,12 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
-func createSQLite(ctx context.Context, path, install string, now time.Time) (*DB, error) {
+// createSQLite makes the file, which may not exist, with the tables of a ledger, and
+// lets fill make one of it. If anything fails, no file is left.
+func createSQLite(ctx context.Context, path string, fill func(*DB) error) (*DB, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -31,7 +32,7 @@ func createSQLite(ctx context.Context, path, install string, now time.Time) (*DB
 		err = errors.Join(db.checkSettings(ctx), db.migrate(ctx))
 	}
 	if err == nil {
-		err = db.init(ctx, install, now)
+		err = fill(db)
 	}
 	if err != nil {
 		if db != nil {

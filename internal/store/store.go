@@ -57,10 +57,14 @@ var (
 // or the URL of an empty PostgreSQL database. install tells this installation's
 // purchases from those of others: four lower-case letters or digits.
 func Create(ctx context.Context, ledger, install string, now time.Time) (*DB, error) {
+	return newLedger(ctx, ledger, func(db *DB) error { return db.init(ctx, install, now) })
+}
+
+func newLedger(ctx context.Context, ledger string, fill func(*DB) error) (*DB, error) {
 	if IsURL(ledger) {
-		return createPostgres(ctx, ledger, install, now)
+		return createPostgres(ctx, ledger, fill)
 	}
-	return createSQLite(ctx, ledger, install, now)
+	return createSQLite(ctx, ledger, fill)
 }
 
 // Open opens an existing ledger by its path or URL. It never creates one: a wrong
@@ -87,11 +91,16 @@ type Installation struct {
 	Install    string // four characters, part of every name given to a cloud
 	Purchasing bool
 	CreatedAt  time.Time
+	CopiedTo   string // where this ledger goes on; "" if it does here
 }
 
 func (db *DB) init(ctx context.Context, install string, now time.Time) error {
 	return db.write(ctx, func(q *rows.Queries) error {
-		return q.CreateInstallation(ctx, rows.CreateInstallationParams{Install: install, CreatedAt: micros(now)})
+		err := q.CreateInstallation(ctx, rows.CreateInstallationParams{Install: install, CreatedAt: micros(now)})
+		if isUnique(err) {
+			return ErrLedgerExists // somebody was faster
+		}
+		return err
 	})
 }
 
@@ -101,7 +110,7 @@ func (db *DB) Installation(ctx context.Context) (Installation, error) {
 	if err != nil {
 		return Installation{}, fmt.Errorf("installation: %w", err)
 	}
-	return Installation{Install: r.Install, Purchasing: r.State == "purchasing", CreatedAt: fromMicros(r.CreatedAt)}, nil
+	return Installation{Install: r.Install, Purchasing: r.State == "purchasing", CreatedAt: fromMicros(r.CreatedAt), CopiedTo: r.CopiedTo}, nil
 }
 
 func (db *DB) read() *rows.Queries { return rows.New(db.reader) }

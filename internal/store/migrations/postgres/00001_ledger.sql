@@ -17,7 +17,9 @@ CREATE TABLE installation (
   restored_at BIGINT NOT NULL DEFAULT 0,
   backup_at   BIGINT NOT NULL DEFAULT 0,
   state       TEXT COLLATE "C" NOT NULL CHECK (state IN ('purchasing', 'stopped', 'recovery')),
-  created_at  BIGINT NOT NULL
+  created_at  BIGINT NOT NULL,
+  copied_to   TEXT COLLATE "C" NOT NULL DEFAULT '', -- where this ledger goes on; then nothing moves in it
+  CHECK (copied_to = '' OR state <> 'purchasing')
 );
 
 -- Who stopped and started purchasing. The newest row says why it is stopped.
@@ -34,6 +36,9 @@ CREATE TRIGGER installation_no_delete BEFORE DELETE OR TRUNCATE ON installation
 CREATE TRIGGER installation_frozen BEFORE UPDATE ON installation FOR EACH ROW
   WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.install IS DISTINCT FROM OLD.install OR NEW.created_at IS DISTINCT FROM OLD.created_at)
   EXECUTE FUNCTION refuse('the name of an installation is frozen');
+CREATE TRIGGER installation_copied BEFORE UPDATE ON installation FOR EACH ROW
+  WHEN (OLD.copied_to <> '')
+  EXECUTE FUNCTION refuse('this ledger was copied, and the copy goes on');
 CREATE TRIGGER installation_event_no_delete BEFORE DELETE OR TRUNCATE ON installation_event
   EXECUTE FUNCTION refuse('rows of installation_event are never deleted');
 CREATE TRIGGER installation_event_append_only BEFORE UPDATE ON installation_event FOR EACH ROW
@@ -285,6 +290,18 @@ END $$;
 CREATE TRIGGER line_lane_is_kept AFTER UPDATE ON line FOR EACH ROW
   WHEN (NEW.armed > OLD.armed AND NEW.class IN ('C', 'AC'))
   EXECUTE FUNCTION line_lane_is_kept();
+
+-- +goose StatementBegin
+CREATE FUNCTION line_copied() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '') THEN
+    RAISE EXCEPTION USING MESSAGE = 'this ledger was copied, and the copy goes on', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_copied BEFORE UPDATE ON line FOR EACH ROW
+  EXECUTE FUNCTION line_copied();
 
 -- 4. What was sent, what the cloud said, what was bought.
 
@@ -583,6 +600,17 @@ CREATE TRIGGER undo_closed BEFORE UPDATE ON undo FOR EACH ROW
 CREATE TRIGGER undo_tries BEFORE UPDATE ON undo FOR EACH ROW
   WHEN (NEW.tries <> OLD.tries + (OLD.state = 'approved' AND NEW.state = 'sent')::int)
   EXECUTE FUNCTION refuse('an undo is sent once each time it is sent');
+-- +goose StatementBegin
+CREATE FUNCTION undo_copied() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '') THEN
+    RAISE EXCEPTION USING MESSAGE = 'this ledger was copied, and the copy goes on', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER undo_copied BEFORE UPDATE ON undo FOR EACH ROW
+  EXECUTE FUNCTION undo_copied();
 -- +goose StatementBegin
 CREATE FUNCTION undo_approved_by_enough() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
