@@ -34,7 +34,7 @@ func armUntilKilled(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	due, err := db.Workable(ctx)
+	due, err := db.Workable(ctx, "", t0, Due{}, 1000)
 	if err != nil {
 		return err
 	}
