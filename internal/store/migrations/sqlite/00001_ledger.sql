@@ -46,6 +46,15 @@ CREATE TRIGGER installation_event_append_only BEFORE UPDATE ON installation_even
 BEGIN SELECT RAISE(ABORT, 'rows of installation_event are never changed'); END;
 -- +goose StatementEnd
 
+-- The host that uses this file. PostgreSQL has no such table: it serves many.
+CREATE TABLE host (
+  id      INTEGER PRIMARY KEY CHECK (id = 1),
+  boot    TEXT NOT NULL,
+  machine TEXT NOT NULL,
+  name    TEXT NOT NULL,
+  seen_at INTEGER NOT NULL
+) STRICT;
+
 -- 2. Plans, and the people who decide on them.
 
 CREATE TABLE plan (
