@@ -44,6 +44,8 @@ var rules = []rule{
 	{"sim", []string{"cloud", "money"}, append([]string{"bursar/internal/driver", "bursar/internal/purchase", "bursar/internal/store", "=database/sql"}, sdks...)},
 	{"store", []string{"store/internal/rows", "purchase", "cloud", "money"}, append([]string{"bursar/internal/driver", "bursar/internal/engine"}, sdks...)},
 	{"store/internal/rows", nothing, sdks},
+	{"pgtest", nothing, sdks},
+	{"pgtest/pgtesting", []string{"pgtest"}, sdks},
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
 	{"engine", []string{"purchase", "driver", "store", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"net/http", "=database/sql"}, sdks...)},

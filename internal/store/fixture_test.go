@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +35,8 @@ type ledger interface {
 	ForeignItems(ctx context.Context, lane cloud.Lane) ([]string, error)
 	Versions(ctx context.Context, lineage purchase.PlanID) ([]*purchase.Plan, error)
 	LookNow(ctx context.Context, now time.Time) error
-	Workable(ctx context.Context) ([]Due, error)
+	Workable(ctx context.Context, plan purchase.PlanID, now time.Time, after Due, most int) ([]Due, error)
+	Waiting(ctx context.Context, plan purchase.PlanID, now time.Time) (bool, error)
 	LineID(ctx context.Context, prefix string) (purchase.LineID, error)
 	Facts(ctx context.Context, line purchase.LineID) ([]purchase.StoredFact, error)
 	Receipts(ctx context.Context) ([]purchase.Receipt, error)
@@ -50,18 +50,10 @@ type ledger interface {
 // engine is an open ledger and a way around it.
 type engine struct {
 	ledger
-	t *testing.T
+	t  *testing.T
+	db *DB
 	// exec changes rows behind the ledger's back.
 	exec func(query string, args ...any) error
-}
-
-func openSQLite(t *testing.T) *engine {
-	t.Helper()
-	db := create(t, filepath.Join(t.TempDir(), "ledger.db"))
-	return &engine{ledger: db, t: t, exec: func(query string, args ...any) error {
-		_, err := db.writer.ExecContext(t.Context(), query, args...)
-		return err
-	}}
 }
 
 func create(t *testing.T, path string) *DB {

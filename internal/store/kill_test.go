@@ -3,12 +3,15 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
+	"bursar/internal/pgtest/pgtesting"
 	"bursar/internal/purchase"
 )
 
@@ -24,7 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtesting.Run(m))
 }
 
 // armUntilKilled arms every ready line and prints each nonce once the ledger has
@@ -34,7 +37,7 @@ func armUntilKilled(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	due, err := db.Workable(ctx)
+	due, err := db.Workable(ctx, "", t0, Due{}, 1000)
 	if err != nil {
 		return err
 	}
@@ -51,7 +54,9 @@ func armUntilKilled(ctx context.Context, path string) error {
 		if err != nil {
 			return err
 		}
-		if err := db.Apply(ctx, c, t0); err != nil {
+		if err := db.Apply(ctx, c, t0); errors.Is(err, purchase.ErrLost) {
+			continue // another process was faster
+		} else if err != nil {
 			return err
 		}
 		fmt.Println(d.Line, nonce)
@@ -60,43 +65,45 @@ func armUntilKilled(ctx context.Context, path string) error {
 }
 
 func TestWhatAKilledProcessConfirmedIsInTheLedger(t *testing.T) {
-	const kills, perRun = 5, 30
-	path := filepath.Join(t.TempDir(), "l.db")
-	db := create(t, path)
-	e := &engine{ledger: db, t: t}
-	e.approve(1, kills*perRun*3)
-	closed(t, db)
-	confirmed := map[string]purchase.LineID{}
-	for kill := range kills {
-		killed(t, path, perRun-5*kill, confirmed)
-		db := reopen(t, path)
-		for nonce, line := range confirmed {
-			if armed, err := db.Armed(t.Context(), line, nonce); err != nil || !armed {
-				t.Errorf("kill %d: the confirmed attempt %s is gone, %v", kill, nonce, err)
-			}
-		}
-		for _, f := range db.Integrity(t.Context(), t0) {
-			if len(f.Problems) > 0 {
-				t.Errorf("kill %d, %s: %q", kill, f.Name, f.Problems)
-			}
-		}
-		s, err := db.Snapshot(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(s.Attempts) < len(confirmed) {
-			t.Errorf("kill %d: %d attempts for %d confirmations", kill, len(s.Attempts), len(confirmed))
-		}
-		for _, f := range purchase.Check(s, t0) {
-			if len(f.Problems) > 0 {
-				t.Errorf("kill %d, %s: %q", kill, f.Name, f.Problems)
-			}
-		}
+	onEngines(t, func(t *testing.T, on database) {
+		const kills, perRun = 5, 30
+		path := on.place(t)
+		db := create(t, path)
+		e := &engine{ledger: db, t: t}
+		e.approve(1, kills*perRun*3)
 		closed(t, db)
-	}
-	if len(confirmed) < kills*5 {
-		t.Errorf("only %d attempts were confirmed", len(confirmed))
-	}
+		confirmed := map[string]purchase.LineID{}
+		for kill := range kills {
+			killed(t, path, perRun-5*kill, confirmed)
+			db := reopen(t, path)
+			for nonce, line := range confirmed {
+				if armed, err := db.Armed(t.Context(), line, nonce); err != nil || !armed {
+					t.Errorf("kill %d: the confirmed attempt %s is gone, %v", kill, nonce, err)
+				}
+			}
+			for _, f := range db.Integrity(t.Context(), t0) {
+				if len(f.Problems) > 0 {
+					t.Errorf("kill %d, %s: %q", kill, f.Name, f.Problems)
+				}
+			}
+			s, err := db.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Attempts) < len(confirmed) {
+				t.Errorf("kill %d: %d attempts for %d confirmations", kill, len(s.Attempts), len(confirmed))
+			}
+			for _, f := range purchase.Check(s, t0) {
+				if len(f.Problems) > 0 {
+					t.Errorf("kill %d, %s: %q", kill, f.Name, f.Problems)
+				}
+			}
+			closed(t, db)
+		}
+		if len(confirmed) < kills*5 {
+			t.Errorf("only %d attempts were confirmed", len(confirmed))
+		}
+	})
 }
 
 // killed runs the child, kills it with SIGKILL after it has confirmed so many
@@ -133,4 +140,45 @@ func killed(t *testing.T, path string, after int, confirmed map[string]purchase.
 	if err := cmd.Wait(); err == nil {
 		t.Error("the child ended by itself: there were too few lines")
 	}
+}
+
+// Several processes work on one ledger at once: each line is armed by one of them, and
+// none is told that the ledger is busy.
+func TestFourProcessesShareALedger(t *testing.T) {
+	onEngines(t, func(t *testing.T, on database) {
+		const lines = 150
+		path := on.place(t)
+		e := around(t, create(t, path))
+		e.approve(1, lines)
+		self, err := os.Executable()
+		e.ok(err)
+		said := make([]string, 4)
+		var wg sync.WaitGroup
+		for i := range said {
+			cmd := exec.CommandContext(t.Context(), self)
+			cmd.Env = append(os.Environ(), childLedger+"="+path)
+			wg.Go(func() {
+				out, err := cmd.CombinedOutput()
+				if said[i] = string(out); err != nil {
+					t.Errorf("process %d: %v: %s", i, err, out)
+				}
+			})
+		}
+		wg.Wait()
+		armed := map[string]bool{}
+		for _, out := range said {
+			for _, text := range strings.Fields(out) {
+				if line, ok := strings.CutPrefix(text, "01K"); ok {
+					if armed[line] {
+						t.Errorf("line %s was armed twice", line)
+					}
+					armed[line] = true
+				}
+			}
+		}
+		if s := e.everything(); len(armed) != lines || len(s.Attempts) != lines {
+			t.Errorf("%d lines were armed, with %d attempts, of %d", len(armed), len(s.Attempts), lines)
+		}
+		e.sound(t0)
+	})
 }

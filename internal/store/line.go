@@ -115,11 +115,21 @@ func laneHeld(ctx context.Context, q *rows.Queries, l purchase.Line) (time.Time,
 // an order that is not looked at would fire. See purchase.Ledger for what its
 // errors mean.
 func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error {
-	err := db.write(ctx, func(q *rows.Queries) error {
+	if c.Arm != nil {
+		if err := db.rightClock(ctx); err != nil {
+			return fmt.Errorf("arm line %s: %w", c.Line, err)
+		}
+	}
+	ends := c.To != c.From && c.To.Unbought()
+	write := db.writeStep
+	if ends || c.DecidedBy != "" {
+		write = db.write // it may touch other lines
+	}
+	err := write(ctx, func(q *rows.Queries) error {
 		if err := moveLine(ctx, q, c, now); err != nil {
 			return err
 		}
-		if c.To != c.From && c.To.Unbought() {
+		if ends {
 			if err := q.CallOffBeside(ctx, rows.CallOffBesideParams{LookAt: micros(now), ID: string(c.Line)}); err != nil {
 				return err
 			}
@@ -251,9 +261,13 @@ func insertReceipt(ctx context.Context, q *rows.Queries, r *purchase.Receipt) er
 	})
 }
 
-// Armed reports whether the line has an attempt with this nonce. It reads on the
-// writing connection, after whatever transaction is still under way there.
+// Armed reports whether the line has an attempt with this nonce. It reads after
+// whatever transaction on the line is still under way: on SQLite on the writing
+// connection, on PostgreSQL under the lock of its row.
 func (db *DB) Armed(ctx context.Context, line purchase.LineID, nonce string) (bool, error) {
+	if db.postgres {
+		return db.armedPostgres(ctx, line, nonce)
+	}
 	n, err := rows.New(db.writer).CountNonce(ctx, rows.CountNonceParams{LineID: string(line), Nonce: nonce})
 	if err != nil {
 		return false, fmt.Errorf("read back the attempt: %w", err)
@@ -278,10 +292,13 @@ type Due struct {
 	At    time.Time
 }
 
-// Workable lists the lines that a worker can do something for, now or later, the
-// most overdue first.
-func (db *DB) Workable(ctx context.Context) ([]Due, error) {
-	rs, err := db.read().WorkableLines(ctx)
+// Workable lists at most so many lines that a worker can do something for at this
+// moment, the most overdue first, beginning behind after: those of one plan, or of all
+// if plan is "".
+func (db *DB) Workable(ctx context.Context, plan purchase.PlanID, now time.Time, after Due, most int) ([]Due, error) {
+	rs, err := workable(ctx, db.read(), plan, rows.WorkableLinesParams{
+		Now: micros(now), AfterAt: micros(after.At), AfterID: string(after.Line), Most: int32(most),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open lines: %w", err)
 	}
@@ -291,6 +308,37 @@ func (db *DB) Workable(ctx context.Context) ([]Due, error) {
 		due[i] = Due{Line: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), Lane: lane, State: purchase.State(r.State), At: fromMicros(r.LookAt)}
 	}
 	return due, nil
+}
+
+func workable(ctx context.Context, q *rows.Queries, plan purchase.PlanID, p rows.WorkableLinesParams) ([]rows.WorkableLinesRow, error) {
+	if plan == "" {
+		return q.WorkableLines(ctx, p)
+	}
+	rs, err := q.WorkableLinesOfPlan(ctx, rows.WorkableLinesOfPlanParams{
+		PlanID: string(plan), Now: p.Now, AfterAt: p.AfterAt, AfterID: p.AfterID, Most: p.Most,
+	})
+	all := make([]rows.WorkableLinesRow, len(rs))
+	for i, r := range rs {
+		all[i] = rows.WorkableLinesRow(r)
+	}
+	return all, err
+}
+
+// Waiting reports whether a line, of one plan or of all if plan is "", becomes
+// workable by itself later than now.
+func (db *DB) Waiting(ctx context.Context, plan purchase.PlanID, now time.Time) (bool, error) {
+	ids, err := waiting(ctx, db.read(), plan, micros(now))
+	if err != nil {
+		return false, fmt.Errorf("lines that wait: %w", err)
+	}
+	return len(ids) > 0, nil
+}
+
+func waiting(ctx context.Context, q *rows.Queries, plan purchase.PlanID, now int64) ([]string, error) {
+	if plan == "" {
+		return q.WaitingLines(ctx, now)
+	}
+	return q.WaitingLinesOfPlan(ctx, rows.WaitingLinesOfPlanParams{PlanID: string(plan), Now: now})
 }
 
 func toAttempts(rs []rows.Attempt) ([]purchase.Attempt, error) {
@@ -325,5 +373,8 @@ func flag(b bool) int64 {
 // isUnique reports whether a unique index refused a row.
 func isUnique(err error) bool {
 	var e *sqlite.Error
-	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+	if errors.As(err, &e) {
+		return e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	return pgCode(err) == uniqueViolation
 }
