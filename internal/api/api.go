@@ -50,6 +50,8 @@ type Plan struct {
 	Decisions       []Decision `json:"decisions,omitempty"`
 	// Budgets are those that the plan takes from, or would if it were approved now.
 	Budgets []PlanBudget `json:"budgets,omitempty"`
+	// Begun tells who let it be bought; nil while nobody has.
+	Begun *Begun `json:"begun,omitempty"`
 	// Stopped tells who stopped purchasing while the plan has open lines.
 	Stopped *Stop `json:"stopped,omitempty"`
 }

@@ -128,6 +128,7 @@ kept in a ledger. Without a live account everything happens on simulated clouds.
   bursar plan create -f FILE             price what you would like to buy
   bursar approve PLAN                    look at it, then type its total
   bursar apply PLAN                      buy it; safe to run twice or to kill
+  bursar worker                          buy what apply --detach has begun
   bursar resolve LINE                    decide about a line that needs a person
   bursar history                         what happened
   bursar inventory                       what the clouds list, against the ledger
@@ -157,7 +158,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		}
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
-	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(),
+	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(),
 		sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
 		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.doctor(), sh.accounts(), sh.prove(), sh.sim(), sh.version())
 	return root

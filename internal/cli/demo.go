@@ -139,7 +139,7 @@ func (sh *shell) rehearse(ctx context.Context, r *app.Rehearsal, dir string) err
 func (sh *shell) applyFor(ctx context.Context, a *app.App, plan string, patience time.Duration) (api.Plan, error) {
 	progress := sh.progress()
 	defer progress.end()
-	return a.Apply(ctx, plan, patience, progress.moved)
+	return a.Apply(ctx, plan, "", patience, progress.moved)
 }
 
 // settle goes on with a plan, a simulated minute at a time, until every line has

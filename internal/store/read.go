@@ -162,6 +162,7 @@ var guards = []string{
 	"lane_no_delete", "imported_item_no_delete", "plan_lane_no_delete", "watch_no_delete", "fact_no_delete", "finding_no_delete",
 	"imported_item_append_only", "plan_lane_append_only", "fact_append_only", "lane_frozen", "imported_item_first_listing",
 	"plan_lane_with_its_plan", "watch_counts_up", "finding_frozen", "finding_one_open",
+	"begun_no_delete", "begun_append_only", "begun_of_approved", "line_begun_with_plan", "line_starts_unbegun",
 	"trial_no_delete", "trial_frozen", "trial_one_second", "calibration_no_delete", "calibration_append_only",
 }
 

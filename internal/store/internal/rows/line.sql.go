@@ -10,7 +10,7 @@ import (
 )
 
 const allLines = `-- name: AllLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
 `
 
 func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
@@ -38,6 +38,7 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 			&i.Version,
 			&i.CancelRequested,
 			&i.DecidedBy,
+			&i.Begun,
 			&i.ListingDigest,
 			&i.ListingAt,
 			&i.Reason,
@@ -136,7 +137,7 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 }
 
 const getLine = `-- name: GetLine :one
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
 `
 
 func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
@@ -158,6 +159,7 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 		&i.Version,
 		&i.CancelRequested,
 		&i.DecidedBy,
+		&i.Begun,
 		&i.ListingDigest,
 		&i.ListingAt,
 		&i.Reason,
@@ -263,7 +265,7 @@ func (q *Queries) LineIDs(ctx context.Context, id string) ([]string, error) {
 }
 
 const listLines = `-- name: ListLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) {
@@ -291,6 +293,7 @@ func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) 
 			&i.Version,
 			&i.CancelRequested,
 			&i.DecidedBy,
+			&i.Begun,
 			&i.ListingDigest,
 			&i.ListingAt,
 			&i.Reason,

@@ -33,6 +33,13 @@ type Attempt struct {
 	EndedAt      int64
 }
 
+type Begun struct {
+	PlanID string
+	Person string
+	At     int64
+	How    string
+}
+
 type Budget struct {
 	ID        string
 	PlanID    sql.NullString
@@ -200,6 +207,7 @@ type Line struct {
 	Version         int64
 	CancelRequested int64
 	DecidedBy       string
+	Begun           int64
 	ListingDigest   string
 	ListingAt       int64
 	Reason          string

@@ -83,6 +83,7 @@ CREATE TABLE line (
   version          BIGINT NOT NULL CHECK (version >= 0),
   cancel_requested BIGINT NOT NULL CHECK (cancel_requested IN (0, 1)),
   decided_by       TEXT NOT NULL DEFAULT '', -- who closed it by a decision instead of evidence
+  begun            BIGINT NOT NULL DEFAULT 0 CHECK (begun IN (0, 1)), -- a worker may arm it: see table begun
   listing_digest   TEXT NOT NULL DEFAULT '',
   listing_at       BIGINT NOT NULL DEFAULT 0,
   reason           TEXT NOT NULL,
@@ -98,6 +99,9 @@ CREATE TABLE line (
 CREATE UNIQUE INDEX line_one_open_per_lane ON line (provider, account, region, service)
   WHERE state = 'armed' AND class IN ('C', 'AC');
 CREATE INDEX line_open ON line (state, look_at);
+-- What workers pick from, in the order in which it is due.
+CREATE INDEX line_due ON line (look_at, id)
+  WHERE CASE WHEN state IN ('armed', 'queued', 'recovery') THEN 1 WHEN state IN ('ready', 'needs_reapproval') THEN begun ELSE 0 END = 1;
 CREATE INDEX line_lane ON line (provider, account, region, service, state);
 
 -- The table of transitions; the trigger on line refuses every other move.
@@ -439,3 +443,14 @@ CREATE TABLE calibration (
   at       BIGINT NOT NULL
 );
 CREATE INDEX calibration_account ON calibration (provider, account, id);
+
+-- 10. What goes on by itself.
+
+-- A person's word that the lines of an approved plan may be bought from now on, by
+-- whatever process works on the ledger.
+CREATE TABLE begun (
+  plan_id TEXT COLLATE "C" PRIMARY KEY REFERENCES plan (id) ON DELETE RESTRICT,
+  person  TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  at      BIGINT NOT NULL,
+  how     TEXT COLLATE "C" NOT NULL CHECK (how IN ('apply', 'detached', 'scheduled'))
+);

@@ -154,6 +154,7 @@ CREATE TABLE line (
   version          INTEGER NOT NULL CHECK (version >= 0),
   cancel_requested INTEGER NOT NULL CHECK (cancel_requested IN (0, 1)),
   decided_by       TEXT NOT NULL DEFAULT '', -- who closed it by a decision instead of evidence
+  begun            INTEGER NOT NULL DEFAULT 0 CHECK (begun IN (0, 1)), -- a worker may arm it: see table begun
   listing_digest   TEXT NOT NULL DEFAULT '',
   listing_at       INTEGER NOT NULL DEFAULT 0,
   reason           TEXT NOT NULL,
@@ -169,6 +170,9 @@ CREATE TABLE line (
 CREATE UNIQUE INDEX line_one_open_per_lane ON line (provider, account, region, service)
   WHERE state = 'armed' AND class IN ('C', 'AC');
 CREATE INDEX line_open ON line (state, look_at);
+-- What workers pick from, in the order in which it is due.
+CREATE INDEX line_due ON line (look_at, id)
+  WHERE CASE WHEN state IN ('armed', 'queued', 'recovery') THEN 1 WHEN state IN ('ready', 'needs_reapproval') THEN begun ELSE 0 END = 1;
 CREATE INDEX line_lane ON line (provider, account, region, service, state);
 
 -- The table of transitions; the trigger on line refuses every other move.
@@ -834,4 +838,39 @@ CREATE TRIGGER trial_frozen BEFORE UPDATE ON trial
     OR NEW.offering IS NOT OLD.offering OR NEW.before IS NOT OLD.before OR NEW.started_at IS NOT OLD.started_at
     OR NEW.order_id IS NOT OLD.order_id AND OLD.order_id IS NOT '' OR OLD.closed_at > 0
 BEGIN SELECT RAISE(ABORT, 'what a trial orders is frozen, and a closed one is never changed'); END;
+-- +goose StatementEnd
+
+-- 10. What goes on by itself.
+
+-- A person's word that the lines of an approved plan may be bought from now on, by
+-- whatever process works on the ledger.
+CREATE TABLE begun (
+  plan_id TEXT PRIMARY KEY REFERENCES plan (id) ON DELETE RESTRICT,
+  person  TEXT NOT NULL CHECK (person <> ''),
+  at      INTEGER NOT NULL,
+  how     TEXT NOT NULL CHECK (how IN ('apply', 'detached', 'scheduled'))
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER begun_no_delete BEFORE DELETE ON begun
+BEGIN SELECT RAISE(ABORT, 'rows of begun are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER begun_append_only BEFORE UPDATE ON begun
+BEGIN SELECT RAISE(ABORT, 'rows of begun are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER begun_of_approved BEFORE INSERT ON begun
+  WHEN NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'approved' AND p.approval_expires_at > NEW.at)
+BEGIN SELECT RAISE(ABORT, 'only an approved plan is begun'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_begun_with_plan BEFORE UPDATE ON line
+  WHEN NEW.begun <> OLD.begun AND (NEW.begun = 0 OR NOT EXISTS (SELECT 1 FROM begun b WHERE b.plan_id = NEW.plan_id))
+BEGIN SELECT RAISE(ABORT, 'a line is begun with its plan, once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_starts_unbegun BEFORE INSERT ON line
+  WHEN NEW.begun <> 0
+BEGIN SELECT RAISE(ABORT, 'a new line is not begun'); END;
 -- +goose StatementEnd

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"bursar/internal/api"
+	"bursar/internal/engine"
+	"bursar/internal/purchase"
+	"bursar/internal/store"
+)
+
+// Begin lets a worker buy an approved plan, and returns the plan. first is false
+// when somebody has begun it before.
+func (a *App) Begin(ctx context.Context, id, by string) (p api.Plan, first bool, err error) {
+	plan, err := a.toBegin(ctx, id)
+	if err != nil {
+		return api.Plan{}, false, err
+	}
+	first, err = a.begin(ctx, plan, by, store.ByDetach)
+	if errors.Is(err, store.ErrNotApproved) {
+		return api.Plan{}, false, fmt.Errorf("the approval of plan %s is over since %s: what is still wanted needs bursar plan continue %s",
+			plan.ID, plan.ApprovalExpires.Format("2006-01-02 15:04:05Z"), plan.ID)
+	} else if err != nil {
+		return api.Plan{}, false, err
+	}
+	p, err = a.Plan(ctx, string(plan.ID))
+	return p, first, err
+}
+
+// WorkOptions are those of a worker.
+type WorkOptions struct {
+	Lines int           // that are worked on at once
+	Grace time.Duration // for calls that are under way when it is stopped
+	// Told is told of every event, one at a time.
+	Told func(api.Worked)
+}
+
+// Work works on what is due of the plans that were begun, until ctx is over. The
+// caller must then end the process.
+func (a *App) Work(ctx context.Context, o WorkOptions) {
+	var mu sync.Mutex
+	tell := func(w api.Worked) {
+		mu.Lock()
+		defer mu.Unlock()
+		w.At = time.Now().UTC()
+		o.Told(w)
+	}
+	a.engine.Workers = o.Lines
+	tell(api.Worked{Event: "started"})
+	left := a.engine.Work(ctx, engine.WorkOptions{
+		Grace: o.Grace,
+		Moved: func(row purchase.Row, err error) {
+			tell(api.Worked{
+				Event: "moved", Line: string(row.Line.ID), Plan: string(row.Line.Plan), State: string(row.Line.State),
+				Reason: row.Line.Reason, Problem: problem(err),
+			})
+		},
+		Stopping: func(underWay []purchase.LineID) { tell(api.Worked{Event: "stopping", UnderWay: lineIDs(underWay)}) },
+	})
+	tell(api.Worked{Event: "stopped", UnderWay: lineIDs(left)})
+}
+
+func lineIDs(lines []purchase.LineID) (ids []string) {
+	for _, l := range lines {
+		ids = append(ids, string(l))
+	}
+	return ids
+}
