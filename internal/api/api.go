@@ -111,6 +111,8 @@ type LineHistory struct {
 	Evidence []Evidence `json:"evidence"`
 	Facts    []Fact     `json:"facts"` // of the commitment, after the purchase
 	Undos    []Undo     `json:"undos,omitempty"`
+	// Notices were raised because the line was to have moved on and had not.
+	Notices []Notice `json:"notices,omitempty"`
 }
 
 // Attempt is one right to send one request.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"bursar/internal/api"
 	"bursar/internal/engine"
@@ -38,6 +39,8 @@ type App struct {
 	rules  engine.ApprovalRules // for plans that are made from now on
 	tags   purchase.Tags        // likewise, as templates
 	stdin  io.Reader
+	// cadences are how often each task with a schedule is run, 0 for never.
+	cadences map[string]time.Duration
 }
 
 // ConfigName is the configuration file that is read when none is named.
@@ -140,7 +143,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
+	return &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
 }
 
 func (o Options) config() (Config, error) {

@@ -39,9 +39,13 @@ type WorkOptions struct {
 	Told func(api.Worked)
 }
 
-// Work works on what is due of the plans that were begun, until ctx is over. The
-// caller must then end the process.
-func (a *App) Work(ctx context.Context, o WorkOptions) {
+// Work works on what is due of the plans that were begun, begins those whose time
+// has come and runs the tasks that are due, until ctx is over. The caller must then
+// end the process.
+func (a *App) Work(ctx context.Context, o WorkOptions) error {
+	if _, err := a.schedules(ctx); err != nil {
+		return err
+	}
 	var mu sync.Mutex
 	tell := func(w api.Worked) {
 		mu.Lock()
@@ -51,8 +55,10 @@ func (a *App) Work(ctx context.Context, o WorkOptions) {
 	}
 	a.engine.Workers = o.Lines
 	tell(api.Worked{Event: "started"})
+	tasks := &tasks{App: a, tell: tell, running: map[string]bool{}}
 	left := a.engine.Work(ctx, engine.WorkOptions{
 		Grace: o.Grace,
+		Each:  tasks.begin,
 		Moved: func(row purchase.Row, err error) {
 			tell(api.Worked{
 				Event: "moved", Line: string(row.Line.ID), Plan: string(row.Line.Plan), State: string(row.Line.State),
@@ -61,7 +67,59 @@ func (a *App) Work(ctx context.Context, o WorkOptions) {
 		},
 		Stopping: func(underWay []purchase.LineID) { tell(api.Worked{Event: "stopping", UnderWay: lineIDs(underWay)}) },
 	})
+	tasks.all.Wait() // they end with ctx
 	tell(api.Worked{Event: "stopped", UnderWay: lineIDs(left)})
+	return nil
+}
+
+// tasks are those that this worker runs.
+type tasks struct {
+	*App
+	tell    func(api.Worked)
+	mu      sync.Mutex
+	running map[string]bool
+	all     sync.WaitGroup
+}
+
+// begin begins the plans whose time has come, and whatever task is due.
+func (t *tasks) begin(ctx context.Context) error {
+	plans, err := t.engine.BeginScheduled(ctx)
+	for _, s := range plans {
+		t.tell(api.Worked{Event: s.State, Plan: string(s.Plan), Reason: s.Detail})
+	}
+	if err != nil {
+		return err
+	}
+	list, err := t.db.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		t.mu.Lock()
+		free := !t.running[s.Task] && s.Due(t.clouds.now())
+		if free {
+			t.running[s.Task] = true
+		}
+		t.mu.Unlock()
+		if free {
+			t.all.Go(func() { t.run(ctx, s) })
+		}
+	}
+	return nil
+}
+
+func (t *tasks) run(ctx context.Context, s store.Schedule) {
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.running, s.Task)
+	}()
+	began, wall := t.clouds.now(), time.Now()
+	r, ran, err := t.engine.Tick(ctx, s, processName(), false)
+	if ran && ctx.Err() == nil {
+		v := ranView(engine.Task(s.Task), began, time.Since(wall), r, err)
+		t.tell(api.Worked{Event: "ran", Ran: &v})
+	}
 }
 
 func lineIDs(lines []purchase.LineID) (ids []string) {

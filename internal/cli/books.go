@@ -258,6 +258,13 @@ func (sh *shell) showLine(h api.LineHistory) error {
 	if h.Purpose != "" {
 		fmt.Fprintf(sh.out, "purpose: %s\n", h.Purpose)
 	}
+	for _, n := range h.Notices {
+		until := "and still is"
+		if n.ClosedAt != nil {
+			until = "until " + when(*n.ClosedAt)
+		}
+		fmt.Fprintf(sh.out, "overdue: %s, was to move on by %s; raised %s, %s\n", strings.ReplaceAll(n.State, "_", " "), when(n.MustLeaveBy), when(n.RaisedAt), until)
+	}
 	for _, key := range slices.Sorted(maps.Keys(h.Tags)) {
 		fmt.Fprintf(sh.out, "tag: %s: %s\n", key, h.Tags[key])
 	}

@@ -22,10 +22,11 @@ func (sh *shell) worker() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "worker",
 		Short: "Buy what was begun and look up what is in doubt, until it is stopped",
-		Long: `Works on the plans that somebody has begun (bursar apply PLAN --detach) and looks up
-what is in doubt, until it is stopped. Any number of workers may share a ledger; each
-may be killed at any moment, and another one goes on with what it leaves. A worker
-begins no plan by itself: people do.
+		Long: `Works on the plans that somebody has begun (bursar apply PLAN --detach) or scheduled
+(bursar schedule plan), looks up what is in doubt, and runs the tasks that bursar
+schedule list shows, until it is stopped. Any number of workers may share a ledger;
+each may be killed at any moment, and another one goes on with what it leaves. A
+worker begins no plan by itself: people do.
 
 The first SIGTERM or SIGINT stops it: nothing more is armed, calls that are under way
 end and are recorded, for as long as --grace says, and the exit code is 0. What is
@@ -46,8 +47,7 @@ With -o json each event is a line of JSON.`,
 			o.Lines = int(lines)
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
 				o.Told = sh.worked(o.Grace)
-				a.Work(cmd.Context(), o)
-				return nil
+				return a.Work(cmd.Context(), o)
 			})
 		},
 	}
@@ -70,6 +70,13 @@ func (sh *shell) worked(grace time.Duration) func(api.Worked) {
 			if left[w.State] {
 				delete(said, w.Line)
 			}
+		}
+		if w.Event == "ran" && sh.format != formatJSON {
+			text := w.Ran.Outcome + " " + w.Ran.Problem
+			if said[w.Ran.Task] == text || said[w.Ran.Task] == "" && w.Ran.Outcome == "done" {
+				return // that all is well is worth a word only if it was not
+			}
+			said[w.Ran.Task] = text
 		}
 		if sh.format == formatJSON {
 			enc := json.NewEncoder(sh.out)
@@ -98,6 +105,17 @@ func (sh *shell) workedSays(w api.Worked, grace time.Duration) string {
 		return fmt.Sprintf("stopped: %s, and the next worker looks: %s", n, which)
 	}
 	why := w.Reason
+	switch w.Event {
+	case "ran":
+		if why = w.Ran.Problem; why != "" {
+			why = ": " + why
+		}
+		return fmt.Sprintf("%-10s task %s%s", strings.ReplaceAll(w.Ran.Outcome, "_", " "), w.Ran.Task, why)
+	case "begun":
+		return "begun      plan " + w.Plan + ", as it was scheduled"
+	case "refused":
+		return "refused    plan " + w.Plan + ": " + why
+	}
 	if w.Problem != "" {
 		why = w.Problem
 	}

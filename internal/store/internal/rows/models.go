@@ -216,6 +216,16 @@ type Line struct {
 	UpdatedAt       int64
 }
 
+type Notice struct {
+	ID          string
+	LineID      string
+	State       string
+	MustLeaveBy int64
+	RaisedAt    int64
+	SeenAt      int64
+	ClosedAt    int64
+}
+
 type Plan struct {
 	ID                string
 	Lineage           string
@@ -248,6 +258,18 @@ type PlanLane struct {
 	ListedAt int64
 }
 
+type PlanSchedule struct {
+	ID      string
+	PlanID  string
+	At      int64
+	Person  string
+	MadeAt  int64
+	State   string
+	EndedAt int64
+	EndedBy string
+	Detail  string
+}
+
 type Receipt struct {
 	LineID       string
 	N            sql.NullInt64
@@ -260,6 +282,19 @@ type Receipt struct {
 	How          string
 	Heuristic    int64
 	At           int64
+}
+
+type Schedule struct {
+	Task      string
+	Every     int64
+	NextAt    int64
+	Holder    string
+	HeldUntil int64
+	LastAt    int64
+	LastTook  int64
+	Outcome   string
+	Detail    string
+	Version   int64
 }
 
 type Transition struct {

@@ -454,3 +454,49 @@ CREATE TABLE begun (
   at      BIGINT NOT NULL,
   how     TEXT COLLATE "C" NOT NULL CHECK (how IN ('apply', 'detached', 'scheduled'))
 );
+
+-- What is done again and again, one row for each task; every is 0 for one that is off.
+-- Whoever takes a tick moves next_at on and holds the row until held_until, which it
+-- puts off while it runs: what a process that died has held is taken by another one.
+CREATE TABLE schedule (
+  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire')),
+  every      BIGINT NOT NULL CHECK (every >= 0),
+  next_at    BIGINT NOT NULL,
+  holder     TEXT COLLATE "C" NOT NULL DEFAULT '',
+  held_until BIGINT NOT NULL DEFAULT 0,
+  last_at    BIGINT NOT NULL DEFAULT 0,
+  last_took  BIGINT NOT NULL DEFAULT 0,
+  outcome    TEXT COLLATE "C" NOT NULL DEFAULT '' CHECK (outcome IN ('', 'done', 'error', 'decision', 'in_doubt')),
+  detail     TEXT COLLATE "C" NOT NULL DEFAULT '',
+  version    BIGINT NOT NULL DEFAULT 0
+);
+
+-- A person's word that a plan is begun at a time.
+CREATE TABLE plan_schedule (
+  id       TEXT COLLATE "C" PRIMARY KEY,
+  plan_id  TEXT COLLATE "C" NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  at       BIGINT NOT NULL,
+  person   TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  made_at  BIGINT NOT NULL,
+  state    TEXT COLLATE "C" NOT NULL CHECK (state IN ('waiting', 'begun', 'canceled', 'refused')),
+  ended_at BIGINT NOT NULL DEFAULT 0,
+  ended_by TEXT COLLATE "C" NOT NULL DEFAULT '',
+  detail   TEXT COLLATE "C" NOT NULL DEFAULT '',
+  CHECK ((state = 'waiting') = (ended_at = 0))
+);
+CREATE UNIQUE INDEX plan_schedule_one_waiting ON plan_schedule (plan_id) WHERE state = 'waiting';
+CREATE INDEX plan_schedule_due ON plan_schedule (at) WHERE state = 'waiting';
+
+-- A line that was to leave its state by a time and has not. It is raised for people
+-- and closed when the line moves; no line moves because of it.
+CREATE TABLE notice (
+  id            TEXT COLLATE "C" PRIMARY KEY,
+  line_id       TEXT COLLATE "C" NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
+  state         TEXT COLLATE "C" NOT NULL,
+  must_leave_by BIGINT NOT NULL,
+  raised_at     BIGINT NOT NULL,
+  seen_at       BIGINT NOT NULL CHECK (seen_at >= raised_at),
+  closed_at     BIGINT NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX notice_one_open ON notice (line_id) WHERE closed_at = 0;
+CREATE INDEX line_overdue ON line (must_leave_by) WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'needs_review', 'recovery');

@@ -874,3 +874,75 @@ CREATE TRIGGER line_starts_unbegun BEFORE INSERT ON line
   WHEN NEW.begun <> 0
 BEGIN SELECT RAISE(ABORT, 'a new line is not begun'); END;
 -- +goose StatementEnd
+
+-- What is done again and again, one row for each task; every is 0 for one that is off.
+-- Whoever takes a tick moves next_at on and holds the row until held_until, which it
+-- puts off while it runs: what a process that died has held is taken by another one.
+CREATE TABLE schedule (
+  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire')),
+  every      INTEGER NOT NULL CHECK (every >= 0),
+  next_at    INTEGER NOT NULL,
+  holder     TEXT NOT NULL DEFAULT '',
+  held_until INTEGER NOT NULL DEFAULT 0,
+  last_at    INTEGER NOT NULL DEFAULT 0,
+  last_took  INTEGER NOT NULL DEFAULT 0,
+  outcome    TEXT NOT NULL DEFAULT '' CHECK (outcome IN ('', 'done', 'error', 'decision', 'in_doubt')),
+  detail     TEXT NOT NULL DEFAULT '',
+  version    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- A person's word that a plan is begun at a time.
+CREATE TABLE plan_schedule (
+  id       TEXT PRIMARY KEY,
+  plan_id  TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  at       INTEGER NOT NULL,
+  person   TEXT NOT NULL CHECK (person <> ''),
+  made_at  INTEGER NOT NULL,
+  state    TEXT NOT NULL CHECK (state IN ('waiting', 'begun', 'canceled', 'refused')),
+  ended_at INTEGER NOT NULL DEFAULT 0,
+  ended_by TEXT NOT NULL DEFAULT '',
+  detail   TEXT NOT NULL DEFAULT '',
+  CHECK ((state = 'waiting') = (ended_at = 0))
+) STRICT;
+CREATE UNIQUE INDEX plan_schedule_one_waiting ON plan_schedule (plan_id) WHERE state = 'waiting';
+CREATE INDEX plan_schedule_due ON plan_schedule (at) WHERE state = 'waiting';
+
+-- A line that was to leave its state by a time and has not. It is raised for people
+-- and closed when the line moves; no line moves because of it.
+CREATE TABLE notice (
+  id            TEXT PRIMARY KEY,
+  line_id       TEXT NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
+  state         TEXT NOT NULL,
+  must_leave_by INTEGER NOT NULL,
+  raised_at     INTEGER NOT NULL,
+  seen_at       INTEGER NOT NULL CHECK (seen_at >= raised_at),
+  closed_at     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX notice_one_open ON notice (line_id) WHERE closed_at = 0;
+CREATE INDEX line_overdue ON line (must_leave_by) WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'needs_review', 'recovery');
+
+-- +goose StatementBegin
+CREATE TRIGGER plan_schedule_no_delete BEFORE DELETE ON plan_schedule
+BEGIN SELECT RAISE(ABORT, 'rows of plan_schedule are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_schedule_of_approved BEFORE INSERT ON plan_schedule
+  WHEN NEW.state <> 'waiting' OR NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'approved' AND p.approval_expires_at > NEW.at)
+BEGIN SELECT RAISE(ABORT, 'a plan is scheduled for a time at which its approval stands'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_schedule_frozen BEFORE UPDATE ON plan_schedule
+  WHEN NEW.id IS NOT OLD.id OR NEW.plan_id IS NOT OLD.plan_id OR NEW.at IS NOT OLD.at OR NEW.person IS NOT OLD.person
+    OR NEW.made_at IS NOT OLD.made_at OR OLD.state <> 'waiting'
+BEGIN SELECT RAISE(ABORT, 'what a person has scheduled is frozen, and ends once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER notice_no_delete BEFORE DELETE ON notice
+BEGIN SELECT RAISE(ABORT, 'rows of notice are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER notice_frozen BEFORE UPDATE ON notice
+  WHEN NEW.id IS NOT OLD.id OR NEW.line_id IS NOT OLD.line_id OR NEW.state IS NOT OLD.state OR NEW.must_leave_by IS NOT OLD.must_leave_by
+    OR NEW.raised_at IS NOT OLD.raised_at OR OLD.closed_at > 0
+BEGIN SELECT RAISE(ABORT, 'what a notice is about is frozen, and a closed one is never changed'); END;
+-- +goose StatementEnd
