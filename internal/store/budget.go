@@ -17,8 +17,8 @@ import (
 // took. It is never armed.
 var ErrNoHold = errors.New("the line holds nothing of its budgets: see bursar check")
 
-// SetBudget gives the budget of b's name the cap of b as of b.ChangedAt, or makes
-// it if no budget of that name takes holds; then b.ID and the time it was made
+// SetBudget gives the budget of that name the cap asked for as of ChangedAt, or makes
+// it if no budget of that name takes holds; then its id and the time it was made
 // are set here. It returns what is stored.
 //
 // A new budget takes over what was approved in its current period and is open or
@@ -26,8 +26,10 @@ var ErrNoHold = errors.New("the line holds nothing of its budgets: see bursar ch
 // a cap below what is held and spent in the current period, *OtherMeasure a
 // change of anything but the cap, *OtherCurrency a line that cannot be taken
 // over; nothing is changed then.
-func (db *DB) SetBudget(ctx context.Context, b purchase.Budget) (purchase.Budget, error) {
+func (db *DB) SetBudget(ctx context.Context, asked purchase.Budget) (purchase.Budget, error) {
+	var b purchase.Budget
 	err := db.write(ctx, func(q *rows.Queries) error {
+		b = asked
 		r, err := q.GetActiveBudget(ctx, b.Name)
 		if errors.Is(err, sql.ErrNoRows) {
 			b.ID, b.CreatedAt, b.CreatedBy = purchase.BudgetID(newID(b.ChangedAt)), b.ChangedAt, b.ChangedBy

@@ -12,7 +12,7 @@ import (
 	"bursar/internal/store/internal/rows"
 )
 
-// Writers of one process that wait for each other share a COMMIT, because a disk
+// On SQLite there is one writer. Writers of one process that wait for each other share a COMMIT, because a disk
 // takes longer to sync than a step takes to write. Each step keeps its own guards
 // and is whole or nothing by a savepoint of its own; none is told that it is done
 // before the COMMIT that holds it has succeeded, and all of them are told what
@@ -36,13 +36,34 @@ type group struct {
 	err   error         // of the COMMIT
 }
 
-// write runs fn in a writing transaction: whole, or not at all with an error. If
-// the answer to COMMIT is an error, whether it took effect is unknown, and the
-// error says so.
+// write runs fn in a writing transaction that sees and changes the ledger alone:
+// whole, or not at all with an error. If the answer to COMMIT is an error, whether it
+// took effect is unknown, and the error says so. fn may run more than once, and what
+// it has written before is then undone.
 func (db *DB) write(ctx context.Context, fn func(*rows.Queries) error) error {
+	return db.commitAs(ctx, alone, fn)
+}
+
+// writeStep is write for a step of one line, which on PostgreSQL runs beside the
+// steps of other lines. fn first changes the row of the line by a guarded UPDATE,
+// which makes any other step of the line wait for this one, and after it touches only
+// rows of that line: attempts, evidence, receipt, watch, and last its holds and their
+// periods in the order of the budgets.
+func (db *DB) writeStep(ctx context.Context, fn func(*rows.Queries) error) error {
+	return db.commitAs(ctx, beside, fn)
+}
+
+func (db *DB) commitAs(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if db.postgres {
+		return db.writePostgres(ctx, lock, fn)
+	}
+	return db.writeSQLite(ctx, fn)
+}
+
+func (db *DB) writeSQLite(ctx context.Context, fn func(*rows.Queries) error) error {
 	// From here on no stop is heard: it would end what others have written, too.
 	ctx = context.WithoutCancel(ctx)
 	c := &db.commits

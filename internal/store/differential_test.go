@@ -20,34 +20,36 @@ import (
 // both must have answered alike and hold the same rows: what is proven on the one
 // is then true of the other.
 func TestTheLedgerInMemoryIsTheLedger(t *testing.T) {
-	steps, applied, refused := 0, 0, 0
-	run := func(seed uint64, classes []cloud.Class, allOrNothing bool) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			d := newPair(t, seed, classes, allOrNothing)
-			for range 80 {
-				d.step()
-			}
-			steps, applied, refused = steps+d.steps, applied+d.applied, refused+d.refused
-			for s := range d.reached {
-				reachedByAll[s] = true
-			}
-		})
-	}
-	for seed := range uint64(60) {
-		run(seed, pairClasses, false)
-	}
-	for seed := range uint64(20) {
-		run(1000+seed, slices.Repeat([]cloud.Class{cloud.ClassQueued}, 4), true)
-	}
-	t.Logf("%d steps: %d applied, %d refused by both", steps, applied, refused)
-	if applied < 1000 || refused < 300 {
-		t.Errorf("%d steps were applied and %d refused: that compares too little", applied, refused)
-	}
-	for _, s := range purchase.States {
-		if s != purchase.Draft && s != purchase.Recovery && s != purchase.Superseded && !reachedByAll[s] {
-			t.Errorf("no line was ever %s", s)
+	onEngines(t, func(t *testing.T, on database) {
+		steps, applied, refused := 0, 0, 0
+		run := func(seed uint64, classes []cloud.Class, allOrNothing bool) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				d := newPair(t, on, seed, classes, allOrNothing)
+				for range 80 {
+					d.step()
+				}
+				steps, applied, refused = steps+d.steps, applied+d.applied, refused+d.refused
+				for s := range d.reached {
+					reachedByAll[s] = true
+				}
+			})
 		}
-	}
+		for seed := range uint64(60) {
+			run(seed, pairClasses, false)
+		}
+		for seed := range uint64(20) {
+			run(1000+seed, slices.Repeat([]cloud.Class{cloud.ClassQueued}, 4), true)
+		}
+		t.Logf("%d steps: %d applied, %d refused by both", steps, applied, refused)
+		if applied < 1000 || refused < 300 {
+			t.Errorf("%d steps were applied and %d refused: that compares too little", applied, refused)
+		}
+		for _, s := range purchase.States {
+			if s != purchase.Draft && s != purchase.Recovery && s != purchase.Superseded && !reachedByAll[s] {
+				t.Errorf("no line was ever %s", s)
+			}
+		}
+	})
 }
 
 var reachedByAll = map[purchase.State]bool{}
@@ -69,9 +71,9 @@ type pair struct {
 
 var pairClasses = []cloud.Class{cloud.ClassName, cloud.ClassNone, cloud.ClassNone, cloud.ClassQueued, cloud.ClassQueued, cloud.ClassToken, cloud.ClassHandle}
 
-func newPair(t *testing.T, seed uint64, classes []cloud.Class, allOrNothing bool) *pair {
+func newPair(t *testing.T, on database, seed uint64, classes []cloud.Class, allOrNothing bool) *pair {
 	p := &pair{
-		t: t, rand: rand.New(rand.NewPCG(seed, 7)), sql: openSQLite(t), memory: dst.NewMemory("k7f2"), now: t0,
+		t: t, rand: rand.New(rand.NewPCG(seed, 7)), sql: on.open(t), memory: dst.NewMemory("k7f2"), now: t0,
 		reached: map[purchase.State]bool{},
 	}
 	p.plan = newPlan(t, 1, len(classes))

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,18 +49,10 @@ type ledger interface {
 // engine is an open ledger and a way around it.
 type engine struct {
 	ledger
-	t *testing.T
+	t  *testing.T
+	db *DB
 	// exec changes rows behind the ledger's back.
 	exec func(query string, args ...any) error
-}
-
-func openSQLite(t *testing.T) *engine {
-	t.Helper()
-	db := create(t, filepath.Join(t.TempDir(), "ledger.db"))
-	return &engine{ledger: db, t: t, exec: func(query string, args ...any) error {
-		_, err := db.writer.ExecContext(t.Context(), query, args...)
-		return err
-	}}
 }
 
 func create(t *testing.T, path string) *DB {

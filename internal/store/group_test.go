@@ -54,7 +54,7 @@ func arming(e *engine, p *purchase.Plan) (writers []func() error) {
 }
 
 func TestWritersShareACommit(t *testing.T) {
-	e := openSQLite(t)
+	e := sqliteFile.open(t)
 	p := e.approve(1, 6)
 	db := e.ledger.(*DB)
 	boom := func() error {
@@ -96,7 +96,7 @@ func TestAGroupIsToldItsCommit(t *testing.T) {
 		"commit": {commit: notAppliedUnknown}, "torn": {commit: (*sql.Tx).Commit, torn: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := openSQLite(t)
+			e := sqliteFile.open(t)
 			p := e.approve(1, 4)
 			before := e.everything()
 			db := e.ledger.(*DB)

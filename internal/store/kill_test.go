@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
+	"bursar/internal/pgtest/pgtesting"
 	"bursar/internal/purchase"
 )
 
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtesting.Run(m))
 }
 
 // armUntilKilled arms every ready line and prints each nonce once the ledger has
@@ -60,43 +60,45 @@ func armUntilKilled(ctx context.Context, path string) error {
 }
 
 func TestWhatAKilledProcessConfirmedIsInTheLedger(t *testing.T) {
-	const kills, perRun = 5, 30
-	path := filepath.Join(t.TempDir(), "l.db")
-	db := create(t, path)
-	e := &engine{ledger: db, t: t}
-	e.approve(1, kills*perRun*3)
-	closed(t, db)
-	confirmed := map[string]purchase.LineID{}
-	for kill := range kills {
-		killed(t, path, perRun-5*kill, confirmed)
-		db := reopen(t, path)
-		for nonce, line := range confirmed {
-			if armed, err := db.Armed(t.Context(), line, nonce); err != nil || !armed {
-				t.Errorf("kill %d: the confirmed attempt %s is gone, %v", kill, nonce, err)
-			}
-		}
-		for _, f := range db.Integrity(t.Context(), t0) {
-			if len(f.Problems) > 0 {
-				t.Errorf("kill %d, %s: %q", kill, f.Name, f.Problems)
-			}
-		}
-		s, err := db.Snapshot(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(s.Attempts) < len(confirmed) {
-			t.Errorf("kill %d: %d attempts for %d confirmations", kill, len(s.Attempts), len(confirmed))
-		}
-		for _, f := range purchase.Check(s, t0) {
-			if len(f.Problems) > 0 {
-				t.Errorf("kill %d, %s: %q", kill, f.Name, f.Problems)
-			}
-		}
+	onEngines(t, func(t *testing.T, on database) {
+		const kills, perRun = 5, 30
+		path := on.place(t)
+		db := create(t, path)
+		e := &engine{ledger: db, t: t}
+		e.approve(1, kills*perRun*3)
 		closed(t, db)
-	}
-	if len(confirmed) < kills*5 {
-		t.Errorf("only %d attempts were confirmed", len(confirmed))
-	}
+		confirmed := map[string]purchase.LineID{}
+		for kill := range kills {
+			killed(t, path, perRun-5*kill, confirmed)
+			db := reopen(t, path)
+			for nonce, line := range confirmed {
+				if armed, err := db.Armed(t.Context(), line, nonce); err != nil || !armed {
+					t.Errorf("kill %d: the confirmed attempt %s is gone, %v", kill, nonce, err)
+				}
+			}
+			for _, f := range db.Integrity(t.Context(), t0) {
+				if len(f.Problems) > 0 {
+					t.Errorf("kill %d, %s: %q", kill, f.Name, f.Problems)
+				}
+			}
+			s, err := db.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Attempts) < len(confirmed) {
+				t.Errorf("kill %d: %d attempts for %d confirmations", kill, len(s.Attempts), len(confirmed))
+			}
+			for _, f := range purchase.Check(s, t0) {
+				if len(f.Problems) > 0 {
+					t.Errorf("kill %d, %s: %q", kill, f.Name, f.Problems)
+				}
+			}
+			closed(t, db)
+		}
+		if len(confirmed) < kills*5 {
+			t.Errorf("only %d attempts were confirmed", len(confirmed))
+		}
+	})
 }
 
 // killed runs the child, kills it with SIGKILL after it has confirmed so many

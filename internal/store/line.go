@@ -115,11 +115,16 @@ func laneHeld(ctx context.Context, q *rows.Queries, l purchase.Line) (time.Time,
 // an order that is not looked at would fire. See purchase.Ledger for what its
 // errors mean.
 func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error {
-	err := db.write(ctx, func(q *rows.Queries) error {
+	ends := c.To != c.From && c.To.Unbought()
+	write := db.writeStep
+	if ends || c.DecidedBy != "" {
+		write = db.write // it may touch other lines
+	}
+	err := write(ctx, func(q *rows.Queries) error {
 		if err := moveLine(ctx, q, c, now); err != nil {
 			return err
 		}
-		if c.To != c.From && c.To.Unbought() {
+		if ends {
 			if err := q.CallOffBeside(ctx, rows.CallOffBesideParams{LookAt: micros(now), ID: string(c.Line)}); err != nil {
 				return err
 			}
@@ -251,9 +256,13 @@ func insertReceipt(ctx context.Context, q *rows.Queries, r *purchase.Receipt) er
 	})
 }
 
-// Armed reports whether the line has an attempt with this nonce. It reads on the
-// writing connection, after whatever transaction is still under way there.
+// Armed reports whether the line has an attempt with this nonce. It reads after
+// whatever transaction on the line is still under way: on SQLite on the writing
+// connection, on PostgreSQL under the lock of its row.
 func (db *DB) Armed(ctx context.Context, line purchase.LineID, nonce string) (bool, error) {
+	if db.postgres {
+		return db.armedPostgres(ctx, line, nonce)
+	}
 	n, err := rows.New(db.writer).CountNonce(ctx, rows.CountNonceParams{LineID: string(line), Nonce: nonce})
 	if err != nil {
 		return false, fmt.Errorf("read back the attempt: %w", err)
@@ -325,5 +334,8 @@ func flag(b bool) int64 {
 // isUnique reports whether a unique index refused a row.
 func isUnique(err error) bool {
 	var e *sqlite.Error
-	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+	if errors.As(err, &e) {
+		return e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	return pgCode(err) == uniqueViolation
 }

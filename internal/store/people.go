@@ -308,15 +308,30 @@ type Stop struct {
 // ErrState: the installation is not in the state that the request is for.
 var ErrState = errors.New("the installation is in another state")
 
+// CopiedError says that this ledger was copied and goes on elsewhere.
+type CopiedError struct{ To string }
+
+func (e *CopiedError) Error() string {
+	return fmt.Sprintf("this ledger was copied to %s and goes on there: use that one", e.To)
+}
+
 // SetPurchasing stops or starts all purchasing in a person's name. It takes
 // effect for every attempt armed later, by any process. If purchasing is not in
-// the opposite state it is ErrState and nothing is changed.
+// the opposite state it is ErrState and nothing is changed; a ledger that was copied
+// is never started, which is a *CopiedError.
 func (db *DB) SetPurchasing(ctx context.Context, s Stop) error {
 	from, to := "purchasing", "stopped"
 	if s.Purchasing {
 		from, to = to, from
 	}
 	err := db.write(ctx, func(q *rows.Queries) error {
+		in, err := q.GetInstallation(ctx)
+		if err == nil && in.CopiedTo != "" {
+			err = &CopiedError{To: in.CopiedTo}
+		}
+		if err != nil {
+			return err
+		}
 		n, err := q.SetInstallationState(ctx, rows.SetInstallationStateParams{ToState: to, FromState: from})
 		switch {
 		case err != nil:

@@ -12,7 +12,9 @@ import (
 	"bursar/internal/purchase"
 )
 
-func TestSQLite(t *testing.T) { testLedger(t, openSQLite) }
+func TestLedger(t *testing.T) {
+	onEngines(t, func(t *testing.T, on database) { testLedger(t, on.open) })
+}
 
 // testLedger is the suite that every engine passes.
 func testLedger(t *testing.T, open func(*testing.T) *engine) {

@@ -28,6 +28,9 @@ WHERE line.id = $6 AND line.state = 'needs_review' AND line.version = $7 AND can
 -- name: SetInstallationState :execrows
 UPDATE installation SET state = sqlc.arg(to_state) WHERE id = 1 AND state = sqlc.arg(from_state);
 
+-- name: GoOnElsewhere :execrows
+UPDATE installation SET copied_to = $1, state = CASE state WHEN 'purchasing' THEN 'stopped' ELSE state END WHERE id = 1 AND copied_to = '';
+
 -- name: InsertInstallationEvent :exec
 INSERT INTO installation_event (id, state, person, at, comment) VALUES ($1, $2, $3, $4, $5);
 

@@ -171,6 +171,7 @@ type Installation struct {
 	BackupAt    int64
 	State       string
 	CreatedAt   int64
+	CopiedTo    string
 }
 
 type InstallationEvent struct {

@@ -84,6 +84,18 @@ func (q *Queries) DecideLine(ctx context.Context, arg DecideLineParams) (int64, 
 	return result.RowsAffected()
 }
 
+const goOnElsewhere = `-- name: GoOnElsewhere :execrows
+UPDATE installation SET copied_to = $1, state = CASE state WHEN 'purchasing' THEN 'stopped' ELSE state END WHERE id = 1 AND copied_to = ''
+`
+
+func (q *Queries) GoOnElsewhere(ctx context.Context, copiedTo string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, goOnElsewhere, copiedTo)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const holdPlan = `-- name: HoldPlan :execrows
 UPDATE plan SET state = state WHERE id = $1 AND digest = $2 AND state = 'proposed'
 `

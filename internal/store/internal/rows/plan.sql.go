@@ -48,7 +48,7 @@ func (q *Queries) CreateInstallation(ctx context.Context, arg CreateInstallation
 }
 
 const getInstallation = `-- name: GetInstallation :one
-SELECT id, install, incarnation, restored_at, backup_at, state, created_at FROM installation WHERE id = 1
+SELECT id, install, incarnation, restored_at, backup_at, state, created_at, copied_to FROM installation WHERE id = 1
 `
 
 func (q *Queries) GetInstallation(ctx context.Context) (Installation, error) {
@@ -62,6 +62,7 @@ func (q *Queries) GetInstallation(ctx context.Context) (Installation, error) {
 		&i.BackupAt,
 		&i.State,
 		&i.CreatedAt,
+		&i.CopiedTo,
 	)
 	return i, err
 }

@@ -1,50 +1,73 @@
 -- +goose Up
 
+-- refuse is what the guards do that need no look at other rows.
+-- +goose StatementBegin
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation';
+END $$;
+-- +goose StatementEnd
+
 -- 1. The installation.
 
 CREATE TABLE installation (
   id          BIGINT PRIMARY KEY CHECK (id = 1),
-  install     TEXT NOT NULL CHECK (length(install) = 4),
+  install     TEXT COLLATE "C" NOT NULL CHECK (length(install) = 4),
   incarnation BIGINT NOT NULL,
   restored_at BIGINT NOT NULL DEFAULT 0,
   backup_at   BIGINT NOT NULL DEFAULT 0,
-  state       TEXT NOT NULL CHECK (state IN ('purchasing', 'stopped', 'recovery')),
-  created_at  BIGINT NOT NULL
+  state       TEXT COLLATE "C" NOT NULL CHECK (state IN ('purchasing', 'stopped', 'recovery')),
+  created_at  BIGINT NOT NULL,
+  copied_to   TEXT COLLATE "C" NOT NULL DEFAULT '', -- where this ledger goes on; then nothing moves in it
+  CHECK (copied_to = '' OR state <> 'purchasing')
 );
 
 -- Who stopped and started purchasing. The newest row says why it is stopped.
 CREATE TABLE installation_event (
-  id      TEXT PRIMARY KEY,
-  state   TEXT NOT NULL CHECK (state IN ('purchasing', 'stopped')),
-  person  TEXT NOT NULL CHECK (person <> ''),
+  id      TEXT COLLATE "C" PRIMARY KEY,
+  state   TEXT COLLATE "C" NOT NULL CHECK (state IN ('purchasing', 'stopped')),
+  person  TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
   at      BIGINT NOT NULL,
-  comment TEXT NOT NULL
+  comment TEXT COLLATE "C" NOT NULL
 );
+
+CREATE TRIGGER installation_no_delete BEFORE DELETE OR TRUNCATE ON installation
+  EXECUTE FUNCTION refuse('rows of installation are never deleted');
+CREATE TRIGGER installation_frozen BEFORE UPDATE ON installation FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.install IS DISTINCT FROM OLD.install OR NEW.created_at IS DISTINCT FROM OLD.created_at)
+  EXECUTE FUNCTION refuse('the name of an installation is frozen');
+CREATE TRIGGER installation_copied BEFORE UPDATE ON installation FOR EACH ROW
+  WHEN (OLD.copied_to <> '')
+  EXECUTE FUNCTION refuse('this ledger was copied, and the copy goes on');
+CREATE TRIGGER installation_event_no_delete BEFORE DELETE OR TRUNCATE ON installation_event
+  EXECUTE FUNCTION refuse('rows of installation_event are never deleted');
+CREATE TRIGGER installation_event_append_only BEFORE UPDATE ON installation_event FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of installation_event are never changed');
 
 -- 2. Plans, and the people who decide on them.
 
 CREATE TABLE plan (
-  id                  TEXT PRIMARY KEY,
-  lineage             TEXT NOT NULL,
+  id                  TEXT COLLATE "C" PRIMARY KEY,
+  lineage             TEXT COLLATE "C" NOT NULL,
   version             BIGINT NOT NULL CHECK (version >= 1),
-  name                TEXT NOT NULL,
-  requester           TEXT NOT NULL,
+  name                TEXT COLLATE "C" NOT NULL,
+  requester           TEXT COLLATE "C" NOT NULL,
   -- A name as it is compared: without case and surrounding space.
-  requester_key       TEXT NOT NULL CHECK (requester_key <> ''),
+  requester_key       TEXT COLLATE "C" NOT NULL CHECK (requester_key <> ''),
   created_at          BIGINT NOT NULL,
   tolerance_bp        BIGINT NOT NULL,
   -- Every line is bought, or none.
   all_or_nothing      BIGINT NOT NULL CHECK (all_or_nothing IN (0, 1)),
-  currency            TEXT NOT NULL,
-  upfront             TEXT NOT NULL,
-  hourly              TEXT NOT NULL,
-  total               TEXT NOT NULL,
-  digest              TEXT NOT NULL,
-  state               TEXT NOT NULL CHECK (state IN ('proposed', 'approved', 'rejected', 'superseded')),
+  currency            TEXT COLLATE "C" NOT NULL,
+  upfront             TEXT COLLATE "C" NOT NULL,
+  hourly              TEXT COLLATE "C" NOT NULL,
+  total               TEXT COLLATE "C" NOT NULL,
+  digest              TEXT COLLATE "C" NOT NULL,
+  state               TEXT COLLATE "C" NOT NULL CHECK (state IN ('proposed', 'approved', 'rejected', 'superseded')),
   -- The rule by which people approve, as it was when the plan was made.
   approvals_needed    BIGINT NOT NULL CHECK (approvals_needed >= 1),
   self_approval       BIGINT NOT NULL CHECK (self_approval IN (0, 1)),
-  approvers           TEXT NOT NULL,
+  approvers           TEXT COLLATE "C" NOT NULL,
   approval_expires_at BIGINT NOT NULL DEFAULT 0,
   UNIQUE (lineage, version),
   CHECK (state <> 'approved' OR approval_expires_at > 0)
@@ -53,40 +76,105 @@ CREATE TABLE plan (
 -- One person's yes or no on a digest. A person counts once, and may take a yes
 -- back with a no.
 CREATE TABLE decision (
-  id         TEXT PRIMARY KEY,
-  plan_id    TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
-  digest     TEXT NOT NULL,
-  person     TEXT NOT NULL,
-  person_key TEXT NOT NULL CHECK (person_key <> ''),
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  plan_id    TEXT COLLATE "C" NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  digest     TEXT COLLATE "C" NOT NULL,
+  person     TEXT COLLATE "C" NOT NULL,
+  person_key TEXT COLLATE "C" NOT NULL CHECK (person_key <> ''),
   approve    BIGINT NOT NULL CHECK (approve IN (0, 1)),
   at         BIGINT NOT NULL,
-  comment    TEXT NOT NULL,
+  comment    TEXT COLLATE "C" NOT NULL,
   UNIQUE (plan_id, person_key, approve)
 );
+
+CREATE TRIGGER plan_no_delete BEFORE DELETE OR TRUNCATE ON plan
+  EXECUTE FUNCTION refuse('rows of plan are never deleted');
+CREATE TRIGGER decision_no_delete BEFORE DELETE OR TRUNCATE ON decision
+  EXECUTE FUNCTION refuse('rows of decision are never deleted');
+CREATE TRIGGER decision_append_only BEFORE UPDATE ON decision FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of decision are never changed');
+CREATE TRIGGER plan_frozen BEFORE UPDATE ON plan FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.lineage IS DISTINCT FROM OLD.lineage OR NEW.version IS DISTINCT FROM OLD.version OR NEW.name IS DISTINCT FROM OLD.name OR NEW.requester IS DISTINCT FROM OLD.requester OR NEW.requester_key IS DISTINCT FROM OLD.requester_key OR NEW.approvals_needed IS DISTINCT FROM OLD.approvals_needed OR NEW.self_approval IS DISTINCT FROM OLD.self_approval OR NEW.approvers IS DISTINCT FROM OLD.approvers OR NEW.created_at IS DISTINCT FROM OLD.created_at OR NEW.tolerance_bp IS DISTINCT FROM OLD.tolerance_bp OR NEW.all_or_nothing IS DISTINCT FROM OLD.all_or_nothing OR NEW.currency IS DISTINCT FROM OLD.currency OR NEW.upfront IS DISTINCT FROM OLD.upfront OR NEW.hourly IS DISTINCT FROM OLD.hourly OR NEW.total IS DISTINCT FROM OLD.total OR NEW.digest IS DISTINCT FROM OLD.digest)
+  EXECUTE FUNCTION refuse('a plan is frozen');
+-- +goose StatementBegin
+CREATE FUNCTION decision_on_digest() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (
+      SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'proposed' AND p.digest = NEW.digest) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a decision is on the digest of a proposed plan', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER decision_on_digest BEFORE INSERT ON decision FOR EACH ROW
+  EXECUTE FUNCTION decision_on_digest();
+-- +goose StatementBegin
+CREATE FUNCTION decision_not_by_requester() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.approve = 1 AND EXISTS (
+      SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.self_approval = 0 AND p.requester_key = NEW.person_key) THEN
+    RAISE EXCEPTION USING MESSAGE = 'the requester does not approve', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER decision_not_by_requester BEFORE INSERT ON decision FOR EACH ROW
+  EXECUTE FUNCTION decision_not_by_requester();
+-- +goose StatementBegin
+CREATE FUNCTION plan_approved_by_enough() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state = 'approved' AND OLD.state <> 'approved' AND NEW.approvals_needed > (
+      SELECT count(*) FROM decision d WHERE d.plan_id = NEW.id AND d.digest = NEW.digest AND d.approve = 1) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a plan is approved by as many people as it needs', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_approved_by_enough BEFORE UPDATE ON plan FOR EACH ROW
+  EXECUTE FUNCTION plan_approved_by_enough();
+-- +goose StatementBegin
+CREATE FUNCTION plan_veto() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state = 'approved' AND EXISTS (
+      SELECT 1 FROM decision d WHERE d.plan_id = NEW.id AND d.approve = 0) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a no rejects the plan', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_veto BEFORE UPDATE ON plan FOR EACH ROW
+  EXECUTE FUNCTION plan_veto();
+CREATE TRIGGER plan_transition BEFORE UPDATE ON plan FOR EACH ROW
+  WHEN (NEW.state <> OLD.state AND NOT (
+    OLD.state = 'proposed' OR OLD.state = 'approved' AND NEW.state = 'superseded'))
+  EXECUTE FUNCTION refuse('this move of a plan is not one of its moves');
+CREATE TRIGGER plan_starts_proposed BEFORE INSERT ON plan FOR EACH ROW
+  WHEN (NEW.state <> 'proposed')
+  EXECUTE FUNCTION refuse('a plan starts as proposed');
 
 -- 3. Lines and how they may move.
 
 CREATE TABLE line (
-  id               TEXT PRIMARY KEY,
-  plan_id          TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  id               TEXT COLLATE "C" PRIMARY KEY,
+  plan_id          TEXT COLLATE "C" NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
   number           BIGINT NOT NULL CHECK (number >= 1),
-  provider         TEXT NOT NULL,
-  service          TEXT NOT NULL,
-  account          TEXT NOT NULL,
-  region           TEXT NOT NULL,
-  class            TEXT NOT NULL CHECK (class IN ('A', 'B', 'C', 'Q', 'H', 'AC')),
-  spec             TEXT NOT NULL,
-  state            TEXT NOT NULL CHECK (state IN ('draft', 'ready', 'armed', 'queued', 'purchased', 'failed',
+  provider         TEXT COLLATE "C" NOT NULL,
+  service          TEXT COLLATE "C" NOT NULL,
+  account          TEXT COLLATE "C" NOT NULL,
+  region           TEXT COLLATE "C" NOT NULL,
+  class            TEXT COLLATE "C" NOT NULL CHECK (class IN ('A', 'B', 'C', 'Q', 'H', 'AC')),
+  spec             TEXT COLLATE "C" NOT NULL,
+  state            TEXT COLLATE "C" NOT NULL CHECK (state IN ('draft', 'ready', 'armed', 'queued', 'purchased', 'failed',
                      'canceled', 'expired', 'superseded', 'needs_reapproval', 'needs_review', 'recovery')),
   generation       BIGINT NOT NULL CHECK (generation >= 1),
   armed            BIGINT NOT NULL CHECK (armed >= 0),
   version          BIGINT NOT NULL CHECK (version >= 0),
   cancel_requested BIGINT NOT NULL CHECK (cancel_requested IN (0, 1)),
-  decided_by       TEXT NOT NULL DEFAULT '', -- who closed it by a decision instead of evidence
+  decided_by       TEXT COLLATE "C" NOT NULL DEFAULT '', -- who closed it by a decision instead of evidence
   begun            BIGINT NOT NULL DEFAULT 0 CHECK (begun IN (0, 1)), -- a worker may arm it: see table begun
-  listing_digest   TEXT NOT NULL DEFAULT '',
+  listing_digest   TEXT COLLATE "C" NOT NULL DEFAULT '',
   listing_at       BIGINT NOT NULL DEFAULT 0,
-  reason           TEXT NOT NULL,
+  reason           TEXT COLLATE "C" NOT NULL,
   must_leave_by    BIGINT NOT NULL,
   look_at          BIGINT NOT NULL,
   updated_at       BIGINT NOT NULL,
@@ -106,8 +194,8 @@ CREATE INDEX line_lane ON line (provider, account, region, service, state);
 
 -- The table of transitions; the trigger on line refuses every other move.
 CREATE TABLE transition (
-  from_state TEXT NOT NULL,
-  to_state   TEXT NOT NULL,
+  from_state TEXT COLLATE "C" NOT NULL,
+  to_state   TEXT COLLATE "C" NOT NULL,
   PRIMARY KEY (from_state, to_state)
 );
 
@@ -148,30 +236,101 @@ INSERT INTO transition (from_state, to_state) VALUES
   ('recovery', 'canceled'),
   ('recovery', 'needs_review');
 
+CREATE TRIGGER line_no_delete BEFORE DELETE OR TRUNCATE ON line
+  EXECUTE FUNCTION refuse('rows of line are never deleted');
+CREATE TRIGGER line_frozen BEFORE UPDATE ON line FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.plan_id IS DISTINCT FROM OLD.plan_id OR NEW.number IS DISTINCT FROM OLD.number OR NEW.provider IS DISTINCT FROM OLD.provider OR NEW.service IS DISTINCT FROM OLD.service OR NEW.account IS DISTINCT FROM OLD.account OR NEW.region IS DISTINCT FROM OLD.region OR NEW.class IS DISTINCT FROM OLD.class OR NEW.spec IS DISTINCT FROM OLD.spec)
+  EXECUTE FUNCTION refuse('what a line asks for is frozen');
+-- +goose StatementBegin
+CREATE FUNCTION line_transition() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state <> OLD.state AND NOT EXISTS (
+      SELECT 1 FROM transition WHERE from_state = OLD.state AND to_state = NEW.state) THEN
+    RAISE EXCEPTION USING MESSAGE = 'this move of a line is not in the table of transitions', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_transition BEFORE UPDATE ON line FOR EACH ROW
+  EXECUTE FUNCTION line_transition();
+CREATE TRIGGER line_counts_up BEFORE UPDATE ON line FOR EACH ROW
+  WHEN (NEW.armed < OLD.armed OR NEW.version < OLD.version OR NEW.generation < OLD.generation)
+  EXECUTE FUNCTION refuse('attempts and generations only count up');
+CREATE TRIGGER line_starts_as_draft BEFORE INSERT ON line FOR EACH ROW
+  WHEN (NEW.state <> 'draft' OR NEW.armed <> 0)
+  EXECUTE FUNCTION refuse('a line starts as a draft');
+-- +goose StatementBegin
+CREATE FUNCTION line_can_be_taken_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.class <> 'Q' AND EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.all_or_nothing = 1) THEN
+    RAISE EXCEPTION USING MESSAGE = 'an all-or-nothing plan holds lines whose orders can be deleted', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_can_be_taken_back BEFORE INSERT ON line FOR EACH ROW
+  EXECUTE FUNCTION line_can_be_taken_back();
+CREATE TRIGGER line_decided_once BEFORE UPDATE ON line FOR EACH ROW
+  WHEN (NEW.decided_by IS DISTINCT FROM OLD.decided_by
+    AND NOT (OLD.decided_by = '' AND OLD.state = 'needs_review' AND NEW.state IN ('purchased', 'failed')))
+  EXECUTE FUNCTION refuse('a person decides a line out of review, once');
+CREATE TRIGGER line_undecided BEFORE INSERT ON line FOR EACH ROW
+  WHEN (NEW.decided_by <> '')
+  EXECUTE FUNCTION refuse('a new line is not decided');
+
+-- Asked after the line is in the index of lanes: whatever keeps the lane was armed
+-- before that, and is seen, or waits.
+-- +goose StatementBegin
+CREATE FUNCTION line_lane_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM line o WHERE o.class IN ('C', 'AC') AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> NEW.id
+      AND o.provider = NEW.provider AND o.account = NEW.account AND o.region = NEW.region AND o.service = NEW.service) THEN
+    RAISE EXCEPTION USING MESSAGE = 'another purchase keeps the lane', ERRCODE = 'unique_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_lane_is_kept AFTER UPDATE ON line FOR EACH ROW
+  WHEN (NEW.armed > OLD.armed AND NEW.class IN ('C', 'AC'))
+  EXECUTE FUNCTION line_lane_is_kept();
+
+-- +goose StatementBegin
+CREATE FUNCTION line_copied() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '') THEN
+    RAISE EXCEPTION USING MESSAGE = 'this ledger was copied, and the copy goes on', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_copied BEFORE UPDATE ON line FOR EACH ROW
+  EXECUTE FUNCTION line_copied();
+
 -- 4. What was sent, what the cloud said, what was bought.
 
 CREATE TABLE attempt (
-  line_id       TEXT NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
+  line_id       TEXT COLLATE "C" NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
   n             BIGINT NOT NULL CHECK (n >= 1),
   generation    BIGINT NOT NULL CHECK (generation >= 1),
-  nonce         TEXT NOT NULL UNIQUE,
+  nonce         TEXT COLLATE "C" NOT NULL UNIQUE,
   protocol      BIGINT NOT NULL,
-  account       TEXT NOT NULL,
-  region        TEXT NOT NULL,
-  identity      TEXT NOT NULL,
-  intent        TEXT NOT NULL,
-  intent_sha256 TEXT NOT NULL,
-  credential    TEXT NOT NULL,
+  account       TEXT COLLATE "C" NOT NULL,
+  region        TEXT COLLATE "C" NOT NULL,
+  identity      TEXT COLLATE "C" NOT NULL,
+  intent        TEXT COLLATE "C" NOT NULL,
+  intent_sha256 TEXT COLLATE "C" NOT NULL,
+  credential    TEXT COLLATE "C" NOT NULL,
   armed_at      BIGINT NOT NULL,
   answer_by     BIGINT NOT NULL,
   deadline      BIGINT NOT NULL,
   settled_at    BIGINT NOT NULL,
   fire_at       BIGINT,
-  before_ids    TEXT NOT NULL,
-  handle        TEXT NOT NULL DEFAULT '',
-  state         TEXT NOT NULL CHECK (state IN ('armed', 'unsent', 'succeeded', 'rejected', 'accepted', 'in_doubt', 'dead')),
-  outcome       TEXT NOT NULL,
-  code          TEXT NOT NULL,
+  before_ids    TEXT COLLATE "C" NOT NULL,
+  handle        TEXT COLLATE "C" NOT NULL DEFAULT '',
+  state         TEXT COLLATE "C" NOT NULL CHECK (state IN ('armed', 'unsent', 'succeeded', 'rejected', 'accepted', 'in_doubt', 'dead')),
+  outcome       TEXT COLLATE "C" NOT NULL,
+  code          TEXT COLLATE "C" NOT NULL,
   ended_at      BIGINT NOT NULL,
   PRIMARY KEY (line_id, n)
 );
@@ -181,19 +340,19 @@ CREATE UNIQUE INDEX attempt_one_per_fire_second ON attempt (account, region, fir
 
 -- Facts from the cloud, never changed, never deleted.
 CREATE TABLE evidence (
-  id         TEXT PRIMARY KEY,
-  line_id    TEXT NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  line_id    TEXT COLLATE "C" NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
   n          BIGINT NOT NULL,
-  kind       TEXT NOT NULL,
-  outcome    TEXT NOT NULL,
-  operation  TEXT NOT NULL,
+  kind       TEXT COLLATE "C" NOT NULL,
+  outcome    TEXT COLLATE "C" NOT NULL,
+  operation  TEXT COLLATE "C" NOT NULL,
   started    BIGINT NOT NULL,
   cloud_time BIGINT NOT NULL,
-  request_id TEXT NOT NULL,
+  request_id TEXT COLLATE "C" NOT NULL,
   status     BIGINT NOT NULL,
-  code       TEXT NOT NULL,
-  detail     TEXT NOT NULL,
-  commitment TEXT NOT NULL,
+  code       TEXT COLLATE "C" NOT NULL,
+  detail     TEXT COLLATE "C" NOT NULL,
+  commitment TEXT COLLATE "C" NOT NULL,
   at         BIGINT NOT NULL
 );
 CREATE INDEX evidence_line ON evidence (line_id, id);
@@ -201,40 +360,57 @@ CREATE INDEX evidence_line ON evidence (line_id, id);
 -- A commitment belongs to one line, and a line to one commitment. n is NULL when
 -- the attempt was lost with a rollback of the ledger.
 CREATE TABLE receipt (
-  line_id       TEXT PRIMARY KEY REFERENCES line (id) ON DELETE RESTRICT,
+  line_id       TEXT COLLATE "C" PRIMARY KEY REFERENCES line (id) ON DELETE RESTRICT,
   n             BIGINT,
-  provider      TEXT NOT NULL,
-  account       TEXT NOT NULL,
-  region        TEXT NOT NULL,
-  service       TEXT NOT NULL,
-  commitment_id TEXT NOT NULL,
-  commitment    TEXT NOT NULL,
-  how           TEXT NOT NULL,
+  provider      TEXT COLLATE "C" NOT NULL,
+  account       TEXT COLLATE "C" NOT NULL,
+  region        TEXT COLLATE "C" NOT NULL,
+  service       TEXT COLLATE "C" NOT NULL,
+  commitment_id TEXT COLLATE "C" NOT NULL,
+  commitment    TEXT COLLATE "C" NOT NULL,
+  how           TEXT COLLATE "C" NOT NULL,
   heuristic     BIGINT NOT NULL CHECK (heuristic IN (0, 1)),
   at            BIGINT NOT NULL,
   UNIQUE (provider, account, region, service, commitment_id),
   FOREIGN KEY (line_id, n) REFERENCES attempt (line_id, n) ON DELETE RESTRICT
 );
 
+CREATE TRIGGER attempt_no_delete BEFORE DELETE OR TRUNCATE ON attempt
+  EXECUTE FUNCTION refuse('rows of attempt are never deleted');
+CREATE TRIGGER evidence_no_delete BEFORE DELETE OR TRUNCATE ON evidence
+  EXECUTE FUNCTION refuse('rows of evidence are never deleted');
+CREATE TRIGGER receipt_no_delete BEFORE DELETE OR TRUNCATE ON receipt
+  EXECUTE FUNCTION refuse('rows of receipt are never deleted');
+CREATE TRIGGER evidence_append_only BEFORE UPDATE ON evidence FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of evidence are never changed');
+CREATE TRIGGER receipt_append_only BEFORE UPDATE ON receipt FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of receipt are never changed');
+CREATE TRIGGER attempt_frozen BEFORE UPDATE ON attempt FOR EACH ROW
+  WHEN (NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.n IS DISTINCT FROM OLD.n OR NEW.generation IS DISTINCT FROM OLD.generation OR NEW.nonce IS DISTINCT FROM OLD.nonce OR NEW.protocol IS DISTINCT FROM OLD.protocol OR NEW.account IS DISTINCT FROM OLD.account OR NEW.region IS DISTINCT FROM OLD.region OR NEW.identity IS DISTINCT FROM OLD.identity OR NEW.intent IS DISTINCT FROM OLD.intent OR NEW.intent_sha256 IS DISTINCT FROM OLD.intent_sha256 OR NEW.credential IS DISTINCT FROM OLD.credential OR NEW.armed_at IS DISTINCT FROM OLD.armed_at OR NEW.answer_by IS DISTINCT FROM OLD.answer_by OR NEW.deadline IS DISTINCT FROM OLD.deadline OR NEW.settled_at IS DISTINCT FROM OLD.settled_at OR NEW.before_ids IS DISTINCT FROM OLD.before_ids OR NEW.fire_at IS DISTINCT FROM OLD.fire_at)
+  EXECUTE FUNCTION refuse('what an attempt may send is frozen');
+CREATE TRIGGER attempt_closed BEFORE UPDATE ON attempt FOR EACH ROW
+  WHEN (OLD.state IN ('unsent', 'succeeded', 'rejected', 'dead'))
+  EXECUTE FUNCTION refuse('a closed attempt is never changed');
+
 -- 5. Budgets.
 
 -- A cap on what may be committed. A row with a plan is that plan's own ceiling: it
 -- comes with the approval and has no name.
 CREATE TABLE budget (
-  id         TEXT PRIMARY KEY,
-  plan_id    TEXT UNIQUE REFERENCES plan (id) ON DELETE RESTRICT,
-  name       TEXT NOT NULL,
-  account    TEXT NOT NULL, -- '' is every account
-  period     TEXT NOT NULL CHECK (period IN ('plan', 'month', 'ever')),
-  measure    TEXT NOT NULL CHECK (measure IN ('total', 'upfront', 'hourly')),
-  currency   TEXT NOT NULL CHECK (length(currency) = 3),
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  plan_id    TEXT COLLATE "C" UNIQUE REFERENCES plan (id) ON DELETE RESTRICT,
+  name       TEXT COLLATE "C" NOT NULL,
+  account    TEXT COLLATE "C" NOT NULL, -- '' is every account
+  period     TEXT COLLATE "C" NOT NULL CHECK (period IN ('plan', 'month', 'ever')),
+  measure    TEXT COLLATE "C" NOT NULL CHECK (measure IN ('total', 'upfront', 'hourly')),
+  currency   TEXT COLLATE "C" NOT NULL CHECK (length(currency) = 3),
   cap        BIGINT NOT NULL CHECK (cap >= 0), -- millionths of the currency
   created_at BIGINT NOT NULL,
-  created_by TEXT NOT NULL,
+  created_by TEXT COLLATE "C" NOT NULL,
   changed_at BIGINT NOT NULL,
-  changed_by TEXT NOT NULL,
+  changed_by TEXT COLLATE "C" NOT NULL,
   retired_at BIGINT NOT NULL DEFAULT 0,
-  retired_by TEXT NOT NULL DEFAULT '',
+  retired_by TEXT COLLATE "C" NOT NULL DEFAULT '',
   CHECK ((plan_id IS NULL) = (name <> '')),
   CHECK (plan_id IS NULL OR (period = 'plan' AND measure = 'total' AND account = ''))
 );
@@ -243,8 +419,8 @@ CREATE UNIQUE INDEX budget_one_of_a_name ON budget (name) WHERE retired_at = 0 A
 -- What a budget holds and has spent in one period: a plan's id, a month in UTC such
 -- as 2026-11, or 'ever'. Amounts are millionths of the budget's currency.
 CREATE TABLE budget_period (
-  budget_id TEXT NOT NULL REFERENCES budget (id) ON DELETE RESTRICT,
-  period    TEXT NOT NULL CHECK (period <> ''),
+  budget_id TEXT COLLATE "C" NOT NULL REFERENCES budget (id) ON DELETE RESTRICT,
+  period    TEXT COLLATE "C" NOT NULL CHECK (period <> ''),
   cap       BIGINT NOT NULL,
   held      BIGINT NOT NULL,
   spent     BIGINT NOT NULL,
@@ -254,11 +430,11 @@ CREATE TABLE budget_period (
 
 -- What an approved line takes from a budget, from its approval to its end.
 CREATE TABLE hold (
-  line_id   TEXT NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
-  budget_id TEXT NOT NULL,
-  period    TEXT NOT NULL,
+  line_id   TEXT COLLATE "C" NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
+  budget_id TEXT COLLATE "C" NOT NULL,
+  period    TEXT COLLATE "C" NOT NULL,
   amount    BIGINT NOT NULL CHECK (amount >= 0),
-  state     TEXT NOT NULL CHECK (state IN ('held', 'spent', 'released', 'returned')),
+  state     TEXT COLLATE "C" NOT NULL CHECK (state IN ('held', 'spent', 'released', 'returned')),
   at        BIGINT NOT NULL, -- of the approval
   ended_at  BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (line_id, budget_id),
@@ -267,31 +443,113 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_budget ON hold (budget_id, period);
 
+CREATE TRIGGER budget_no_delete BEFORE DELETE OR TRUNCATE ON budget
+  EXECUTE FUNCTION refuse('rows of budget are never deleted');
+CREATE TRIGGER budget_period_no_delete BEFORE DELETE OR TRUNCATE ON budget_period
+  EXECUTE FUNCTION refuse('rows of budget_period are never deleted');
+CREATE TRIGGER hold_no_delete BEFORE DELETE OR TRUNCATE ON hold
+  EXECUTE FUNCTION refuse('rows of hold are never deleted');
+CREATE TRIGGER budget_frozen BEFORE UPDATE ON budget FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.plan_id IS DISTINCT FROM OLD.plan_id OR NEW.name IS DISTINCT FROM OLD.name OR NEW.account IS DISTINCT FROM OLD.account OR NEW.period IS DISTINCT FROM OLD.period OR NEW.measure IS DISTINCT FROM OLD.measure OR NEW.currency IS DISTINCT FROM OLD.currency OR NEW.created_at IS DISTINCT FROM OLD.created_at OR NEW.created_by IS DISTINCT FROM OLD.created_by)
+  EXECUTE FUNCTION refuse('what a budget measures is frozen');
+CREATE TRIGGER budget_retired BEFORE UPDATE ON budget FOR EACH ROW
+  WHEN (OLD.retired_at <> 0 OR OLD.plan_id IS NOT NULL)
+  EXECUTE FUNCTION refuse('a retired budget and the ceiling of a plan are never changed');
+-- +goose StatementBegin
+CREATE FUNCTION budget_period_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.budget_id IS DISTINCT FROM OLD.budget_id OR NEW.period IS DISTINCT FROM OLD.period
+      OR NEW.cap IS DISTINCT FROM OLD.cap AND EXISTS (SELECT 1 FROM budget WHERE id = OLD.budget_id AND (plan_id IS NOT NULL OR retired_at <> 0)) THEN
+    RAISE EXCEPTION USING MESSAGE = 'the period of a budget, and the ceiling of a plan, are frozen', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER budget_period_frozen BEFORE UPDATE ON budget_period FOR EACH ROW
+  EXECUTE FUNCTION budget_period_frozen();
+-- +goose StatementBegin
+CREATE FUNCTION budget_period_spent_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.spent < OLD.spent AND NEW.spent <> (
+      SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = NEW.budget_id AND h.period = NEW.period AND h.state = 'spent') THEN
+    RAISE EXCEPTION USING MESSAGE = 'what is spent stays spent until the cloud takes it back', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER budget_period_spent_stays BEFORE UPDATE ON budget_period FOR EACH ROW
+  EXECUTE FUNCTION budget_period_spent_stays();
+CREATE TRIGGER hold_frozen BEFORE UPDATE ON hold FOR EACH ROW
+  WHEN (NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.budget_id IS DISTINCT FROM OLD.budget_id OR NEW.period IS DISTINCT FROM OLD.period OR NEW.amount IS DISTINCT FROM OLD.amount OR NEW.at IS DISTINCT FROM OLD.at)
+  EXECUTE FUNCTION refuse('what a hold takes is frozen');
+CREATE TRIGGER hold_starts_held BEFORE INSERT ON hold FOR EACH ROW
+  WHEN (NEW.state <> 'held')
+  EXECUTE FUNCTION refuse('a hold starts as held');
+CREATE TRIGGER hold_ends_once BEFORE UPDATE ON hold FOR EACH ROW
+  WHEN (OLD.state <> 'held' AND NOT (OLD.state = 'spent' AND NEW.state = 'returned'))
+  EXECUTE FUNCTION refuse('a hold that has ended is never changed');
+-- +goose StatementBegin
+CREATE FUNCTION hold_spent_with_receipt() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state = 'spent' AND NOT EXISTS (SELECT 1 FROM receipt WHERE line_id = NEW.line_id) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a hold is spent only with a commitment', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER hold_spent_with_receipt BEFORE UPDATE ON hold FOR EACH ROW
+  EXECUTE FUNCTION hold_spent_with_receipt();
+-- +goose StatementBegin
+CREATE FUNCTION hold_released_after_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state = 'released' AND NOT EXISTS (
+      SELECT 1 FROM line WHERE id = NEW.line_id AND state IN ('failed', 'canceled', 'expired', 'superseded')) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a hold is released only when its line has ended without a purchase', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER hold_released_after_end BEFORE UPDATE ON hold FOR EACH ROW
+  EXECUTE FUNCTION hold_released_after_end();
+-- +goose StatementBegin
+CREATE FUNCTION line_opens_with_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF OLD.state = 'draft' AND NEW.state = 'ready' AND NOT EXISTS (
+      SELECT 1 FROM hold h JOIN budget b ON b.id = h.budget_id
+      WHERE h.line_id = OLD.id AND h.state = 'held' AND b.plan_id = OLD.plan_id) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a line is opened only with a hold on the ceiling of its plan', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_opens_with_hold BEFORE UPDATE ON line FOR EACH ROW
+  EXECUTE FUNCTION line_opens_with_hold();
+
 -- 6. What is given back.
 
 -- What a person asks to be given back of what a line bought. One request is open for a
 -- line; it is approved as a plan is, and sent at most once at a time.
 CREATE TABLE undo (
-  id               TEXT PRIMARY KEY,
-  line_id          TEXT NOT NULL REFERENCES receipt (line_id) ON DELETE RESTRICT,
-  commitment_id    TEXT NOT NULL,
-  digest           TEXT NOT NULL,
-  token            TEXT NOT NULL UNIQUE,
-  requester        TEXT NOT NULL,
-  requester_key    TEXT NOT NULL CHECK (requester_key <> ''),
+  id               TEXT COLLATE "C" PRIMARY KEY,
+  line_id          TEXT COLLATE "C" NOT NULL REFERENCES receipt (line_id) ON DELETE RESTRICT,
+  commitment_id    TEXT COLLATE "C" NOT NULL,
+  digest           TEXT COLLATE "C" NOT NULL,
+  token            TEXT COLLATE "C" NOT NULL UNIQUE,
+  requester        TEXT COLLATE "C" NOT NULL,
+  requester_key    TEXT COLLATE "C" NOT NULL CHECK (requester_key <> ''),
   requested_at     BIGINT NOT NULL,
-  comment          TEXT NOT NULL,
+  comment          TEXT COLLATE "C" NOT NULL,
   -- The rule by which people approve, as it was when it was asked for.
   approvals_needed BIGINT NOT NULL CHECK (approvals_needed >= 1),
   self_approval    BIGINT NOT NULL CHECK (self_approval IN (0, 1)),
-  approvers        TEXT NOT NULL,
+  approvers        TEXT COLLATE "C" NOT NULL,
   until            BIGINT NOT NULL CHECK (until > 0), -- nothing is sent afterwards
-  state            TEXT NOT NULL CHECK (state IN ('requested', 'approved', 'sent', 'returned', 'refused', 'kept', 'rejected', 'expired')),
+  state            TEXT COLLATE "C" NOT NULL CHECK (state IN ('requested', 'approved', 'sent', 'returned', 'refused', 'kept', 'rejected', 'expired')),
   tries            BIGINT NOT NULL CHECK (tries >= 0),
   deadline         BIGINT NOT NULL DEFAULT 0, -- of the last request
   settled_at       BIGINT NOT NULL DEFAULT 0, -- from then on a listing shows what it did
-  outcome          TEXT NOT NULL DEFAULT '',
-  detail           TEXT NOT NULL DEFAULT '',
+  outcome          TEXT COLLATE "C" NOT NULL DEFAULT '',
+  detail           TEXT COLLATE "C" NOT NULL DEFAULT '',
   updated_at       BIGINT NOT NULL,
   CHECK (state <> 'sent' OR tries > 0 AND deadline > 0 AND settled_at >= deadline)
 );
@@ -299,25 +557,133 @@ CREATE UNIQUE INDEX undo_one_open ON undo (line_id) WHERE state IN ('requested',
 
 -- One person's yes or no on an undo.
 CREATE TABLE undo_decision (
-  id         TEXT PRIMARY KEY,
-  undo_id    TEXT NOT NULL REFERENCES undo (id) ON DELETE RESTRICT,
-  digest     TEXT NOT NULL,
-  person     TEXT NOT NULL,
-  person_key TEXT NOT NULL CHECK (person_key <> ''),
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  undo_id    TEXT COLLATE "C" NOT NULL REFERENCES undo (id) ON DELETE RESTRICT,
+  digest     TEXT COLLATE "C" NOT NULL,
+  person     TEXT COLLATE "C" NOT NULL,
+  person_key TEXT COLLATE "C" NOT NULL CHECK (person_key <> ''),
   approve    BIGINT NOT NULL CHECK (approve IN (0, 1)),
   at         BIGINT NOT NULL,
-  comment    TEXT NOT NULL,
+  comment    TEXT COLLATE "C" NOT NULL,
   UNIQUE (undo_id, person_key, approve)
 );
+
+CREATE TRIGGER undo_no_delete BEFORE DELETE OR TRUNCATE ON undo
+  EXECUTE FUNCTION refuse('rows of undo are never deleted');
+CREATE TRIGGER undo_decision_no_delete BEFORE DELETE OR TRUNCATE ON undo_decision
+  EXECUTE FUNCTION refuse('rows of undo_decision are never deleted');
+CREATE TRIGGER undo_decision_append_only BEFORE UPDATE ON undo_decision FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of undo_decision are never changed');
+CREATE TRIGGER undo_frozen BEFORE UPDATE ON undo FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.commitment_id IS DISTINCT FROM OLD.commitment_id OR NEW.digest IS DISTINCT FROM OLD.digest OR NEW.token IS DISTINCT FROM OLD.token OR NEW.requester IS DISTINCT FROM OLD.requester OR NEW.requester_key IS DISTINCT FROM OLD.requester_key OR NEW.requested_at IS DISTINCT FROM OLD.requested_at OR NEW.comment IS DISTINCT FROM OLD.comment OR NEW.approvals_needed IS DISTINCT FROM OLD.approvals_needed OR NEW.self_approval IS DISTINCT FROM OLD.self_approval OR NEW.approvers IS DISTINCT FROM OLD.approvers OR NEW.until IS DISTINCT FROM OLD.until)
+  EXECUTE FUNCTION refuse('what an undo asks for is frozen');
+CREATE TRIGGER undo_starts_requested BEFORE INSERT ON undo FOR EACH ROW
+  WHEN (NEW.state <> 'requested' OR NEW.tries <> 0)
+  EXECUTE FUNCTION refuse('an undo starts as requested');
+-- +goose StatementBegin
+CREATE FUNCTION undo_of_a_purchase() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (
+      SELECT 1 FROM receipt r JOIN line l ON l.id = r.line_id WHERE r.line_id = NEW.line_id AND r.commitment_id = NEW.commitment_id AND l.state = 'purchased') THEN
+    RAISE EXCEPTION USING MESSAGE = 'an undo is of what its line has bought', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER undo_of_a_purchase BEFORE INSERT ON undo FOR EACH ROW
+  EXECUTE FUNCTION undo_of_a_purchase();
+CREATE TRIGGER undo_transition BEFORE UPDATE ON undo FOR EACH ROW
+  WHEN (NEW.state <> OLD.state AND NOT (
+    OLD.state = 'requested' AND NEW.state IN ('approved', 'rejected', 'expired') OR
+    OLD.state = 'approved' AND NEW.state IN ('sent', 'rejected', 'expired') OR
+    OLD.state = 'sent' AND NEW.state IN ('approved', 'returned', 'refused', 'kept')))
+  EXECUTE FUNCTION refuse('this move of an undo is not one of its moves');
+CREATE TRIGGER undo_closed BEFORE UPDATE ON undo FOR EACH ROW
+  WHEN (OLD.state IN ('returned', 'refused', 'kept', 'rejected', 'expired'))
+  EXECUTE FUNCTION refuse('an undo that has ended is never changed');
+CREATE TRIGGER undo_tries BEFORE UPDATE ON undo FOR EACH ROW
+  WHEN (NEW.tries <> OLD.tries + (OLD.state = 'approved' AND NEW.state = 'sent')::int)
+  EXECUTE FUNCTION refuse('an undo is sent once each time it is sent');
+-- +goose StatementBegin
+CREATE FUNCTION undo_copied() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '') THEN
+    RAISE EXCEPTION USING MESSAGE = 'this ledger was copied, and the copy goes on', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER undo_copied BEFORE UPDATE ON undo FOR EACH ROW
+  EXECUTE FUNCTION undo_copied();
+-- +goose StatementBegin
+CREATE FUNCTION undo_approved_by_enough() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state = 'approved' AND NEW.approvals_needed > (
+      SELECT count(*) FROM undo_decision d WHERE d.undo_id = NEW.id AND d.digest = NEW.digest AND d.approve = 1) THEN
+    RAISE EXCEPTION USING MESSAGE = 'an undo is approved by as many people as it needs', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER undo_approved_by_enough BEFORE UPDATE ON undo FOR EACH ROW
+  EXECUTE FUNCTION undo_approved_by_enough();
+-- +goose StatementBegin
+CREATE FUNCTION undo_veto() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state IN ('approved', 'sent') AND OLD.state <> 'sent' AND EXISTS (
+      SELECT 1 FROM undo_decision d WHERE d.undo_id = NEW.id AND d.approve = 0) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a no rejects the undo', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER undo_veto BEFORE UPDATE ON undo FOR EACH ROW
+  EXECUTE FUNCTION undo_veto();
+-- +goose StatementBegin
+CREATE FUNCTION undo_decision_on_digest() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (
+      SELECT 1 FROM undo u WHERE u.id = NEW.undo_id AND u.digest = NEW.digest AND (u.state = 'requested' OR u.state = 'approved' AND NEW.approve = 0)) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a decision is on the digest of an undo that is not sent', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER undo_decision_on_digest BEFORE INSERT ON undo_decision FOR EACH ROW
+  EXECUTE FUNCTION undo_decision_on_digest();
+-- +goose StatementBegin
+CREATE FUNCTION undo_decision_not_by_requester() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.approve = 1 AND EXISTS (
+      SELECT 1 FROM undo u WHERE u.id = NEW.undo_id AND u.self_approval = 0 AND u.requester_key = NEW.person_key) THEN
+    RAISE EXCEPTION USING MESSAGE = 'the requester does not approve', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER undo_decision_not_by_requester BEFORE INSERT ON undo_decision FOR EACH ROW
+  EXECUTE FUNCTION undo_decision_not_by_requester();
+-- +goose StatementBegin
+CREATE FUNCTION hold_returned_with_undo() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state = 'returned' AND (OLD.state <> 'spent' OR NOT EXISTS (
+      SELECT 1 FROM undo u WHERE u.line_id = NEW.line_id AND u.state = 'returned')) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a hold is returned only when the cloud took the commitment back', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER hold_returned_with_undo BEFORE UPDATE ON hold FOR EACH ROW
+  EXECUTE FUNCTION hold_returned_with_undo();
 
 -- 7. Lanes, and what explains their commitments.
 
 -- A lane that was ever listed completely, or declared exclusive.
 CREATE TABLE lane (
-  provider    TEXT NOT NULL,
-  account     TEXT NOT NULL,
-  region      TEXT NOT NULL,
-  service     TEXT NOT NULL,
+  provider    TEXT COLLATE "C" NOT NULL,
+  account     TEXT COLLATE "C" NOT NULL,
+  region      TEXT COLLATE "C" NOT NULL,
+  service     TEXT COLLATE "C" NOT NULL,
   imported_at BIGINT NOT NULL DEFAULT 0,
   audited_at  BIGINT NOT NULL DEFAULT 0,
   exclusive   BIGINT NOT NULL DEFAULT 0 CHECK (exclusive IN (0, 1)),
@@ -326,12 +692,12 @@ CREATE TABLE lane (
 
 -- What a lane of a plan held when the plan was made.
 CREATE TABLE plan_lane (
-  plan_id   TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
-  provider  TEXT NOT NULL,
-  account   TEXT NOT NULL,
-  region    TEXT NOT NULL,
-  service   TEXT NOT NULL,
-  ids       TEXT NOT NULL,
+  plan_id   TEXT COLLATE "C" NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  provider  TEXT COLLATE "C" NOT NULL,
+  account   TEXT COLLATE "C" NOT NULL,
+  region    TEXT COLLATE "C" NOT NULL,
+  service   TEXT COLLATE "C" NOT NULL,
+  ids       TEXT COLLATE "C" NOT NULL,
   listed_at BIGINT NOT NULL CHECK (listed_at > 0),
   PRIMARY KEY (plan_id, provider, account, region, service)
 );
@@ -339,12 +705,12 @@ CREATE TABLE plan_lane (
 -- What the first complete listing of a lane showed that is not ours: it was there
 -- before us.
 CREATE TABLE imported_item (
-  provider      TEXT NOT NULL,
-  account       TEXT NOT NULL,
-  region        TEXT NOT NULL,
-  service       TEXT NOT NULL,
-  commitment_id TEXT NOT NULL,
-  commitment    TEXT NOT NULL,
+  provider      TEXT COLLATE "C" NOT NULL,
+  account       TEXT COLLATE "C" NOT NULL,
+  region        TEXT COLLATE "C" NOT NULL,
+  service       TEXT COLLATE "C" NOT NULL,
+  commitment_id TEXT COLLATE "C" NOT NULL,
+  commitment    TEXT COLLATE "C" NOT NULL,
   at            BIGINT NOT NULL,
   PRIMARY KEY (provider, account, region, service, commitment_id),
   FOREIGN KEY (provider, account, region, service) REFERENCES lane (provider, account, region, service) ON DELETE RESTRICT
@@ -352,53 +718,112 @@ CREATE TABLE imported_item (
 
 -- Commitments that a person declared to be somebody else's.
 CREATE TABLE foreign_item (
-  id            TEXT PRIMARY KEY,
-  provider      TEXT NOT NULL,
-  account       TEXT NOT NULL,
-  region        TEXT NOT NULL,
-  service       TEXT NOT NULL,
-  commitment_id TEXT NOT NULL CHECK (commitment_id <> ''),
-  person        TEXT NOT NULL CHECK (person <> ''),
-  comment       TEXT NOT NULL,
+  id            TEXT COLLATE "C" PRIMARY KEY,
+  provider      TEXT COLLATE "C" NOT NULL,
+  account       TEXT COLLATE "C" NOT NULL,
+  region        TEXT COLLATE "C" NOT NULL,
+  service       TEXT COLLATE "C" NOT NULL,
+  commitment_id TEXT COLLATE "C" NOT NULL CHECK (commitment_id <> ''),
+  person        TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  comment       TEXT COLLATE "C" NOT NULL,
   at            BIGINT NOT NULL,
   UNIQUE (provider, account, region, service, commitment_id)
 );
+
+CREATE TRIGGER foreign_item_no_delete BEFORE DELETE OR TRUNCATE ON foreign_item
+  EXECUTE FUNCTION refuse('rows of foreign_item are never deleted');
+CREATE TRIGGER foreign_item_append_only BEFORE UPDATE ON foreign_item FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of foreign_item are never changed');
+-- +goose StatementBegin
+CREATE FUNCTION foreign_item_not_ours() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+      SELECT 1 FROM receipt r WHERE r.provider = NEW.provider AND r.account = NEW.account AND r.region = NEW.region
+        AND r.service = NEW.service AND r.commitment_id = NEW.commitment_id) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a receipt names this commitment', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER foreign_item_not_ours BEFORE INSERT ON foreign_item FOR EACH ROW
+  EXECUTE FUNCTION foreign_item_not_ours();
+CREATE TRIGGER lane_no_delete BEFORE DELETE OR TRUNCATE ON lane
+  EXECUTE FUNCTION refuse('rows of lane are never deleted');
+CREATE TRIGGER imported_item_no_delete BEFORE DELETE OR TRUNCATE ON imported_item
+  EXECUTE FUNCTION refuse('rows of imported_item are never deleted');
+CREATE TRIGGER plan_lane_no_delete BEFORE DELETE OR TRUNCATE ON plan_lane
+  EXECUTE FUNCTION refuse('rows of plan_lane are never deleted');
+CREATE TRIGGER imported_item_append_only BEFORE UPDATE ON imported_item FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of imported_item are never changed');
+CREATE TRIGGER plan_lane_append_only BEFORE UPDATE ON plan_lane FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of plan_lane are never changed');
+CREATE TRIGGER lane_frozen BEFORE UPDATE ON lane FOR EACH ROW
+  WHEN (NEW.provider IS DISTINCT FROM OLD.provider OR NEW.account IS DISTINCT FROM OLD.account OR NEW.region IS DISTINCT FROM OLD.region OR NEW.service IS DISTINCT FROM OLD.service
+    OR NEW.imported_at IS DISTINCT FROM OLD.imported_at AND OLD.imported_at > 0 OR NEW.audited_at < OLD.audited_at)
+  EXECUTE FUNCTION refuse('a lane is imported once');
+-- +goose StatementBegin
+CREATE FUNCTION imported_item_first_listing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (
+      SELECT 1 FROM lane l WHERE l.provider = NEW.provider AND l.account = NEW.account AND l.region = NEW.region
+        AND l.service = NEW.service AND l.imported_at = NEW.at)
+    OR EXISTS (
+      SELECT 1 FROM receipt r WHERE r.provider = NEW.provider AND r.account = NEW.account AND r.region = NEW.region
+        AND r.service = NEW.service AND lower(r.commitment_id) = lower(NEW.commitment_id)) THEN
+    RAISE EXCEPTION USING MESSAGE = 'only what the first listing of a lane showed and no receipt names is imported', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER imported_item_first_listing BEFORE INSERT ON imported_item FOR EACH ROW
+  EXECUTE FUNCTION imported_item_first_listing();
+-- +goose StatementBegin
+CREATE FUNCTION plan_lane_with_its_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'proposed') THEN
+    RAISE EXCEPTION USING MESSAGE = 'what a lane held is stored with a new plan, never later', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_lane_with_its_plan BEFORE INSERT ON plan_lane FOR EACH ROW
+  EXECUTE FUNCTION plan_lane_with_its_plan();
 
 -- 8. What became of a purchase.
 
 -- When a purchased line is looked at next. next_at is 0 when its commitment has
 -- come to its end.
 CREATE TABLE watch (
-  line_id TEXT PRIMARY KEY REFERENCES receipt (line_id) ON DELETE RESTRICT,
+  line_id TEXT COLLATE "C" PRIMARY KEY REFERENCES receipt (line_id) ON DELETE RESTRICT,
   next_at BIGINT NOT NULL CHECK (next_at >= 0),
   stage   BIGINT NOT NULL CHECK (stage >= 0),
-  state   TEXT NOT NULL
+  state   TEXT COLLATE "C" NOT NULL
 );
 CREATE INDEX watch_due ON watch (next_at);
 
 -- What became of a commitment after its purchase.
 CREATE TABLE fact (
-  id         TEXT PRIMARY KEY,
-  line_id    TEXT NOT NULL REFERENCES receipt (line_id) ON DELETE RESTRICT,
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  line_id    TEXT COLLATE "C" NOT NULL REFERENCES receipt (line_id) ON DELETE RESTRICT,
   at         BIGINT NOT NULL,
-  kind       TEXT NOT NULL CHECK (kind IN ('active', 'payment_failed', 'returned', 'retired', 'differs', 'missing', 'heuristic_mixed')),
-  detail     TEXT NOT NULL,
-  commitment TEXT NOT NULL
+  kind       TEXT COLLATE "C" NOT NULL CHECK (kind IN ('active', 'payment_failed', 'returned', 'retired', 'differs', 'missing', 'heuristic_mixed')),
+  detail     TEXT COLLATE "C" NOT NULL,
+  commitment TEXT COLLATE "C" NOT NULL
 );
 CREATE INDEX fact_line ON fact (line_id, id);
 
 -- Something in a lane that the ledger cannot explain, or the other way round.
 CREATE TABLE finding (
-  id            TEXT PRIMARY KEY,
-  provider      TEXT NOT NULL,
-  account       TEXT NOT NULL,
-  region        TEXT NOT NULL,
-  service       TEXT NOT NULL,
-  commitment_id TEXT NOT NULL,
-  kind          TEXT NOT NULL CHECK (kind IN ('unexplained', 'missing', 'differs', 'payment_failed', 'heuristic_mixed')),
-  line_id       TEXT NOT NULL,
-  detail        TEXT NOT NULL,
-  commitment    TEXT NOT NULL,
+  id            TEXT COLLATE "C" PRIMARY KEY,
+  provider      TEXT COLLATE "C" NOT NULL,
+  account       TEXT COLLATE "C" NOT NULL,
+  region        TEXT COLLATE "C" NOT NULL,
+  service       TEXT COLLATE "C" NOT NULL,
+  commitment_id TEXT COLLATE "C" NOT NULL,
+  kind          TEXT COLLATE "C" NOT NULL CHECK (kind IN ('unexplained', 'missing', 'differs', 'payment_failed', 'heuristic_mixed')),
+  line_id       TEXT COLLATE "C" NOT NULL,
+  detail        TEXT COLLATE "C" NOT NULL,
+  commitment    TEXT COLLATE "C" NOT NULL,
   first_seen    BIGINT NOT NULL,
   last_seen     BIGINT NOT NULL,
   closed_at     BIGINT NOT NULL DEFAULT 0,
@@ -406,22 +831,39 @@ CREATE TABLE finding (
 );
 CREATE UNIQUE INDEX finding_one_open ON finding (provider, account, region, service, commitment_id, kind) WHERE closed_at = 0;
 
+CREATE TRIGGER watch_no_delete BEFORE DELETE OR TRUNCATE ON watch
+  EXECUTE FUNCTION refuse('rows of watch are never deleted');
+CREATE TRIGGER fact_no_delete BEFORE DELETE OR TRUNCATE ON fact
+  EXECUTE FUNCTION refuse('rows of fact are never deleted');
+CREATE TRIGGER finding_no_delete BEFORE DELETE OR TRUNCATE ON finding
+  EXECUTE FUNCTION refuse('rows of finding are never deleted');
+CREATE TRIGGER fact_append_only BEFORE UPDATE ON fact FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of fact are never changed');
+CREATE TRIGGER watch_counts_up BEFORE UPDATE ON watch FOR EACH ROW
+  WHEN (NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.stage < OLD.stage)
+  EXECUTE FUNCTION refuse('the looks at a line only count up');
+CREATE TRIGGER finding_frozen BEFORE UPDATE ON finding FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.provider IS DISTINCT FROM OLD.provider OR NEW.account IS DISTINCT FROM OLD.account OR NEW.region IS DISTINCT FROM OLD.region
+    OR NEW.service IS DISTINCT FROM OLD.service OR NEW.commitment_id IS DISTINCT FROM OLD.commitment_id OR NEW.kind IS DISTINCT FROM OLD.kind
+    OR NEW.first_seen IS DISTINCT FROM OLD.first_seen OR OLD.closed_at > 0)
+  EXECUTE FUNCTION refuse('what a finding is about is frozen, and a closed one is never changed');
+
 -- 9. What was measured of the clouds, and the orders that it took.
 
 -- An order that an experiment places. It is queued at least 30 days ahead, and it
 -- is open until its deletion was seen.
 CREATE TABLE trial (
-  id         TEXT PRIMARY KEY,
-  provider   TEXT NOT NULL,
-  account    TEXT NOT NULL,
-  region     TEXT NOT NULL,
-  service    TEXT NOT NULL,
-  experiment TEXT NOT NULL,
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  provider   TEXT COLLATE "C" NOT NULL,
+  account    TEXT COLLATE "C" NOT NULL,
+  region     TEXT COLLATE "C" NOT NULL,
+  service    TEXT COLLATE "C" NOT NULL,
+  experiment TEXT COLLATE "C" NOT NULL,
   fire_at    BIGINT NOT NULL,
-  token      TEXT NOT NULL,
-  offering   TEXT NOT NULL,
-  before     TEXT NOT NULL,
-  order_id   TEXT NOT NULL DEFAULT '',
+  token      TEXT COLLATE "C" NOT NULL,
+  offering   TEXT COLLATE "C" NOT NULL,
+  before     TEXT COLLATE "C" NOT NULL,
+  order_id   TEXT COLLATE "C" NOT NULL DEFAULT '',
   started_at BIGINT NOT NULL,
   closed_at  BIGINT NOT NULL DEFAULT 0,
   CHECK (fire_at >= started_at + 2592000000000)
@@ -431,18 +873,31 @@ CREATE UNIQUE INDEX trial_one_second ON trial (provider, account, region, servic
 -- One result of an experiment. value is a duration in microseconds, where the result
 -- is one.
 CREATE TABLE calibration (
-  id       TEXT PRIMARY KEY,
-  provider TEXT NOT NULL,
-  account  TEXT NOT NULL,
-  region   TEXT NOT NULL,
-  service  TEXT NOT NULL,
-  name     TEXT NOT NULL CHECK (name IN ('start_second', 'queue_lead', 'visibility', 'deletion', 'deadline', 'signature_age', 'trail_delay', 'throttle', 'token_life', 'token_changed')),
+  id       TEXT COLLATE "C" PRIMARY KEY,
+  provider TEXT COLLATE "C" NOT NULL,
+  account  TEXT COLLATE "C" NOT NULL,
+  region   TEXT COLLATE "C" NOT NULL,
+  service  TEXT COLLATE "C" NOT NULL,
+  name     TEXT COLLATE "C" NOT NULL CHECK (name IN ('start_second', 'queue_lead', 'visibility', 'deletion', 'deadline', 'signature_age', 'trail_delay', 'throttle', 'token_life', 'token_changed')),
   value    BIGINT NOT NULL CHECK (value >= 0),
   holds    BIGINT NOT NULL CHECK (holds IN (0, 1)),
-  detail   TEXT NOT NULL,
+  detail   TEXT COLLATE "C" NOT NULL,
   at       BIGINT NOT NULL
 );
 CREATE INDEX calibration_account ON calibration (provider, account, id);
+
+CREATE TRIGGER trial_no_delete BEFORE DELETE OR TRUNCATE ON trial
+  EXECUTE FUNCTION refuse('rows of trial are never deleted');
+CREATE TRIGGER calibration_no_delete BEFORE DELETE OR TRUNCATE ON calibration
+  EXECUTE FUNCTION refuse('rows of calibration are never deleted');
+CREATE TRIGGER calibration_append_only BEFORE UPDATE ON calibration FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of calibration are never changed');
+CREATE TRIGGER trial_frozen BEFORE UPDATE ON trial FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.provider IS DISTINCT FROM OLD.provider OR NEW.account IS DISTINCT FROM OLD.account OR NEW.region IS DISTINCT FROM OLD.region
+    OR NEW.service IS DISTINCT FROM OLD.service OR NEW.experiment IS DISTINCT FROM OLD.experiment OR NEW.fire_at IS DISTINCT FROM OLD.fire_at OR NEW.token IS DISTINCT FROM OLD.token
+    OR NEW.offering IS DISTINCT FROM OLD.offering OR NEW.before IS DISTINCT FROM OLD.before OR NEW.started_at IS DISTINCT FROM OLD.started_at
+    OR NEW.order_id IS DISTINCT FROM OLD.order_id AND OLD.order_id IS DISTINCT FROM '' OR OLD.closed_at > 0)
+  EXECUTE FUNCTION refuse('what a trial orders is frozen, and a closed one is never changed');
 
 -- 10. What goes on by itself.
 
@@ -500,3 +955,57 @@ CREATE TABLE notice (
 );
 CREATE UNIQUE INDEX notice_one_open ON notice (line_id) WHERE closed_at = 0;
 CREATE INDEX line_overdue ON line (must_leave_by) WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'needs_review', 'recovery');
+
+CREATE TRIGGER begun_no_delete BEFORE DELETE OR TRUNCATE ON begun
+  EXECUTE FUNCTION refuse('rows of begun are never deleted');
+CREATE TRIGGER begun_append_only BEFORE UPDATE ON begun FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of begun are never changed');
+-- +goose StatementBegin
+CREATE FUNCTION begun_of_approved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'approved' AND p.approval_expires_at > NEW.at) THEN
+    RAISE EXCEPTION USING MESSAGE = 'only an approved plan is begun', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER begun_of_approved BEFORE INSERT ON begun FOR EACH ROW
+  EXECUTE FUNCTION begun_of_approved();
+-- +goose StatementBegin
+CREATE FUNCTION line_begun_with_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.begun = 0 OR NOT EXISTS (SELECT 1 FROM begun b WHERE b.plan_id = NEW.plan_id) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a line is begun with its plan, once', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_begun_with_plan BEFORE UPDATE ON line FOR EACH ROW
+  WHEN (NEW.begun <> OLD.begun)
+  EXECUTE FUNCTION line_begun_with_plan();
+CREATE TRIGGER line_starts_unbegun BEFORE INSERT ON line FOR EACH ROW
+  WHEN (NEW.begun <> 0)
+  EXECUTE FUNCTION refuse('a new line is not begun');
+CREATE TRIGGER plan_schedule_no_delete BEFORE DELETE OR TRUNCATE ON plan_schedule
+  EXECUTE FUNCTION refuse('rows of plan_schedule are never deleted');
+-- +goose StatementBegin
+CREATE FUNCTION plan_schedule_of_approved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state <> 'waiting' OR NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'approved' AND p.approval_expires_at > NEW.at) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a plan is scheduled for a time at which its approval stands', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_schedule_of_approved BEFORE INSERT ON plan_schedule FOR EACH ROW
+  EXECUTE FUNCTION plan_schedule_of_approved();
+CREATE TRIGGER plan_schedule_frozen BEFORE UPDATE ON plan_schedule FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.plan_id IS DISTINCT FROM OLD.plan_id OR NEW.at IS DISTINCT FROM OLD.at OR NEW.person IS DISTINCT FROM OLD.person
+    OR NEW.made_at IS DISTINCT FROM OLD.made_at OR OLD.state <> 'waiting')
+  EXECUTE FUNCTION refuse('what a person has scheduled is frozen, and ends once');
+CREATE TRIGGER notice_no_delete BEFORE DELETE OR TRUNCATE ON notice
+  EXECUTE FUNCTION refuse('rows of notice are never deleted');
+CREATE TRIGGER notice_frozen BEFORE UPDATE ON notice FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.state IS DISTINCT FROM OLD.state OR NEW.must_leave_by IS DISTINCT FROM OLD.must_leave_by
+    OR NEW.raised_at IS DISTINCT FROM OLD.raised_at OR OLD.closed_at > 0)
+  EXECUTE FUNCTION refuse('what a notice is about is frozen, and a closed one is never changed');

@@ -9,7 +9,9 @@ CREATE TABLE installation (
   restored_at INTEGER NOT NULL DEFAULT 0,
   backup_at   INTEGER NOT NULL DEFAULT 0,
   state       TEXT NOT NULL CHECK (state IN ('purchasing', 'stopped', 'recovery')),
-  created_at  INTEGER NOT NULL
+  created_at  INTEGER NOT NULL,
+  copied_to   TEXT NOT NULL DEFAULT '', -- where this ledger goes on; then nothing moves in it
+  CHECK (copied_to = '' OR state <> 'purchasing')
 ) STRICT;
 
 -- Who stopped and started purchasing. The newest row says why it is stopped.
@@ -29,6 +31,11 @@ BEGIN SELECT RAISE(ABORT, 'rows of installation are never deleted'); END;
 CREATE TRIGGER installation_frozen BEFORE UPDATE ON installation
   WHEN NEW.id IS NOT OLD.id OR NEW.install IS NOT OLD.install OR NEW.created_at IS NOT OLD.created_at
 BEGIN SELECT RAISE(ABORT, 'the name of an installation is frozen'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER installation_copied BEFORE UPDATE ON installation
+  WHEN OLD.copied_to <> ''
+BEGIN SELECT RAISE(ABORT, 'this ledger was copied, and the copy goes on'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER installation_event_no_delete BEFORE DELETE ON installation_event
@@ -259,6 +266,22 @@ BEGIN SELECT RAISE(ABORT, 'a person decides a line out of review, once'); END;
 CREATE TRIGGER line_undecided BEFORE INSERT ON line
   WHEN NEW.decided_by <> ''
 BEGIN SELECT RAISE(ABORT, 'a new line is not decided'); END;
+-- +goose StatementEnd
+
+-- Asked after the line is in the index of lanes: whatever keeps the lane was armed
+-- before that, and is seen, or waits.
+-- +goose StatementBegin
+CREATE TRIGGER line_lane_is_kept AFTER UPDATE ON line
+  WHEN NEW.armed > OLD.armed AND NEW.class IN ('C', 'AC') AND EXISTS (
+    SELECT 1 FROM line o WHERE o.class IN ('C', 'AC') AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> NEW.id
+      AND o.provider = NEW.provider AND o.account = NEW.account AND o.region = NEW.region AND o.service = NEW.service)
+BEGIN SELECT RAISE(ABORT, 'another purchase keeps the lane'); END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER line_copied BEFORE UPDATE ON line
+  WHEN EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '')
+BEGIN SELECT RAISE(ABORT, 'this ledger was copied, and the copy goes on'); END;
 -- +goose StatementEnd
 
 -- 4. What was sent, what the cloud said, what was bought.
@@ -567,6 +590,11 @@ BEGIN SELECT RAISE(ABORT, 'an undo that has ended is never changed'); END;
 CREATE TRIGGER undo_tries BEFORE UPDATE ON undo
   WHEN NEW.tries <> OLD.tries + (OLD.state = 'approved' AND NEW.state = 'sent')
 BEGIN SELECT RAISE(ABORT, 'an undo is sent once each time it is sent'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_copied BEFORE UPDATE ON undo
+  WHEN EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '')
+BEGIN SELECT RAISE(ABORT, 'this ledger was copied, and the copy goes on'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER undo_approved_by_enough BEFORE UPDATE ON undo
