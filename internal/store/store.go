@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -45,6 +46,8 @@ type DB struct {
 	commits       commits
 	// commit ends a writing transaction; tests replace it to lose the answer.
 	commit func(*sql.Tx) error
+	// incarnation is the one that this process has recognized.
+	incarnation atomic.Int64
 }
 
 // Errors of the package; match them with errors.Is.
@@ -103,6 +106,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	db, err := open(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger %s: %w", path, err)
+	}
+	if _, err := db.Recognize(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
@@ -221,12 +227,25 @@ type Installation struct {
 	Install    string // four characters, part of every name given to a cloud
 	Purchasing bool
 	CreatedAt  time.Time
+	// Incarnation counts the times that the ledger was found to have gone back, from 1.
+	Incarnation int64
+	Recovery    bool // what was lost is not made good yet
+	// Restored is when it was last found to have gone back, and Backup the time from
+	// which on it may have forgotten something; zero if it never has.
+	Restored, Backup time.Time
 }
 
 func (db *DB) init(ctx context.Context, install string, now time.Time) error {
-	return db.write(ctx, func(q *rows.Queries) error {
+	err := db.write(ctx, func(q *rows.Queries) error {
+		if err := setMarks(ctx, q, map[MarkName]string{MarkHolder: newID(now)}, now); err != nil {
+			return err
+		}
 		return q.CreateInstallation(ctx, rows.CreateInstallationParams{Install: install, CreatedAt: micros(now)})
 	})
+	if err == nil {
+		_, err = db.Recognize(ctx)
+	}
+	return err
 }
 
 // Installation reads the ledger's own identity.
@@ -235,7 +254,10 @@ func (db *DB) Installation(ctx context.Context) (Installation, error) {
 	if err != nil {
 		return Installation{}, fmt.Errorf("installation: %w", err)
 	}
-	return Installation{Install: r.Install, Purchasing: r.State == "purchasing", CreatedAt: fromMicros(r.CreatedAt)}, nil
+	return Installation{
+		Install: r.Install, Purchasing: r.State == "purchasing", CreatedAt: fromMicros(r.CreatedAt), Incarnation: r.Incarnation,
+		Recovery: r.State == "recovery", Restored: fromMicros(r.RestoredAt), Backup: fromMicros(r.BackupAt),
+	}, nil
 }
 
 func (db *DB) read() *rows.Queries { return rows.New(db.reader) }

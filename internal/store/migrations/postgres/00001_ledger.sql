@@ -439,3 +439,40 @@ CREATE TABLE calibration (
   at       BIGINT NOT NULL
 );
 CREATE INDEX calibration_account ON calibration (provider, account, id);
+
+-- 10. What tells that the ledger is the one that it was.
+
+-- What was outside the ledger when it was last known to be the right one.
+CREATE TABLE mark (
+  name  TEXT PRIMARY KEY CHECK (name IN ('holder', 'system', 'timeline', 'file', 'host', 'environment', 'journal', 'journal_seq')),
+  value TEXT NOT NULL,
+  at    BIGINT NOT NULL
+);
+
+-- Who found or said what of the ledger's past. person is 'bursar' where a mark spoke.
+CREATE TABLE recovery_event (
+  id          TEXT PRIMARY KEY,
+  kind        TEXT NOT NULL CHECK (kind IN ('started', 'moved', 'adopted', 'explained', 'finished')),
+  incarnation BIGINT NOT NULL CHECK (incarnation >= 1),
+  person      TEXT NOT NULL CHECK (person <> ''),
+  at          BIGINT NOT NULL,
+  detail      TEXT NOT NULL,
+  comment     TEXT NOT NULL
+);
+
+-- What this installation bought in a time that the ledger has lost, under a name of a
+-- line that it does not know. entry is that of the intent journal.
+CREATE TABLE regained_item (
+  id            TEXT PRIMARY KEY,
+  provider      TEXT NOT NULL,
+  account       TEXT NOT NULL,
+  region        TEXT NOT NULL,
+  service       TEXT NOT NULL,
+  commitment_id TEXT NOT NULL CHECK (commitment_id <> ''),
+  commitment    TEXT NOT NULL,
+  entry         TEXT NOT NULL,
+  person        TEXT NOT NULL CHECK (person <> ''),
+  comment       TEXT NOT NULL,
+  at            BIGINT NOT NULL,
+  UNIQUE (provider, account, region, service, commitment_id)
+);
