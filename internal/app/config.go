@@ -56,10 +56,17 @@ import (
 //	  requester_may_approve: false  # default: where every line is simulated
 //	tags:                           # frozen into every plan that is made from now on
 //	  cost-center: "{purpose}"      # what purchases are tagged with besides bursar:plan and bursar:line
+//	journal: /mnt/other/bursar.journal  # optional: where intents are written; default LEDGER.journal
+//	environment: production         # optional: a copy of the ledger in another one buys nothing
+//	claims: true                    # optional: claim every purchase in the account that pays
 type Config struct {
 	Accounts  []Account     `yaml:"accounts"`
 	Approvals Approvals     `yaml:"approvals"`
 	Tags      purchase.Tags `yaml:"tags"`
+	// Journal is the path of the intent journal, from the directory of this file.
+	Journal     string `yaml:"journal"`
+	Environment string `yaml:"environment"`
+	Claims      bool   `yaml:"claims"`
 }
 
 // Approvals is the rule by which plans are approved.
@@ -183,7 +190,7 @@ func yamlProblem(err error) string {
 	}
 	first := wrong.Errors[0]
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
-		keys := "accounts, approvals, tags"
+		keys := "accounts, approvals, tags, journal, environment, claims"
 		if strings.HasSuffix(m[3], "Account") {
 			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, currency, billing_account, offers"
 		}
@@ -236,6 +243,9 @@ func (c Config) validate() error {
 		seen[a.ID] = true
 	}
 	if err := c.Approvals.validate(); err != nil {
+		return err
+	}
+	if err := plain("environment", c.Environment); err != nil {
 		return err
 	}
 	return c.Tags.CheckTemplates()

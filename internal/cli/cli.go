@@ -180,6 +180,9 @@ func (sh *shell) withApp(ctx context.Context, fn func(*app.App) error) error {
 	if err != nil {
 		return err
 	}
+	if says := a.Notice(); says != "" {
+		fmt.Fprintf(sh.err, "Note: %s.\n", says)
+	}
 	err = fn(a)
 	if closing := a.Close(); err == nil {
 		err = closing
