@@ -398,7 +398,7 @@ func entry(i purchase.Intent, now time.Time) (journal.Record, error) {
 	return journal.Record{
 		At: now, Line: strings.ToUpper(parts[2]), N: n, Generation: generation, Identity: i.Identity,
 		Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service),
-		Offering: i.Offering.ID, Quantity: i.Quantity, Deadline: i.Deadline, Request: digest,
+		Offering: i.Offering.ID, Quantity: i.Quantity, Deadline: i.Deadline, FireAt: i.FireAt, Request: digest,
 	}, nil
 }
 

@@ -48,6 +48,7 @@ type Record struct {
 	Offering   string    `json:"offering"`
 	Quantity   int64     `json:"quantity"`
 	Deadline   time.Time `json:"deadline"`
+	FireAt     time.Time `json:"fire_at,omitzero"` // of an order for a later second
 	// Request is the digest that the ledger keeps of the attempt's intent. The intent
 	// holds the deadline, so that a later attempt of the same number has another one.
 	Request string `json:"request"`
