@@ -32,13 +32,14 @@ type Options struct {
 
 // App is an open ledger with its clouds.
 type App struct {
-	db     *store.DB
-	clouds *clouds
-	engine *engine.Engine
-	rules  engine.ApprovalRules // for plans that are made from now on
-	tags   purchase.Tags        // likewise, as templates
-	stdin  io.Reader
-	notice string // what was found when the ledger was opened; "" for nothing
+	db      *store.DB
+	clouds  *clouds
+	engine  *engine.Engine
+	rules   engine.ApprovalRules // for plans that are made from now on
+	tags    purchase.Tags        // likewise, as templates
+	stdin   io.Reader
+	journal string // path of the intent journal
+	notice  string // what was found when the ledger was opened; "" for nothing
 }
 
 // ConfigName is the configuration file that is read when none is named.

@@ -123,6 +123,7 @@ func hostMark() string {
 // watch compares the ledger with what is outside of it, before anything is written to
 // it. The notice is a sentence for people; "" if nothing is wrong.
 func (a *App) watch(ctx context.Context, o Options, cfg Config) (notice string, err error) {
+	a.journal = o.journalPath(cfg)
 	if a.engine.Guard, err = guard(ctx, o, cfg, a.db, a.clouds.now()); err != nil {
 		return "", err
 	}
