@@ -33,12 +33,14 @@ type Options struct {
 
 // App is an open ledger with its clouds.
 type App struct {
-	db     *store.DB
-	clouds *clouds
-	engine *engine.Engine
-	rules  engine.ApprovalRules // for plans that are made from now on
-	tags   purchase.Tags        // likewise, as templates
-	stdin  io.Reader
+	db      *store.DB
+	clouds  *clouds
+	engine  *engine.Engine
+	rules   engine.ApprovalRules // for plans that are made from now on
+	tags    purchase.Tags        // likewise, as templates
+	stdin   io.Reader
+	journal string // path of the intent journal
+	notice  string // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
 	cadences map[string]time.Duration
 }
@@ -65,15 +67,26 @@ func Init(ctx context.Context, o Options) (api.Installation, error) {
 		return api.Installation{}, err
 	}
 	defer c.close() //nolint:errcheck // nothing was written
-	db, err := store.Create(ctx, o.Ledger, newInstall(), c.now())
+	install := newInstall()
+	j, err := createJournal(o.journalPath(cfg), install, c.now())
+	if err != nil {
+		return api.Installation{}, err
+	}
+	db, err := store.Create(ctx, o.Ledger, install, c.now())
+	if err = errors.Join(err, j.Close()); err != nil {
+		err = errors.Join(err, os.Remove(j.Path()))
+	}
 	if errors.Is(err, store.ErrLedgerExists) {
 		return api.Installation{}, exists(o.Ledger)
 	} else if err != nil {
 		return api.Installation{}, err
 	}
-	a := &App{db: db, clouds: c}
+	a := &App{db: db, clouds: c, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now}}
 	in, err := a.Installation(ctx)
-	return in, errors.Join(err, db.Close())
+	if err == nil {
+		_, err = a.watch(ctx, o, cfg)
+	}
+	return in, errors.Join(err, a.unwatch(), db.Close())
 }
 
 // vacant refuses a path where no ledger can be created.
@@ -143,7 +156,11 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
+	a := &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
 }
 
 func (o Options) config() (Config, error) {
@@ -154,7 +171,7 @@ func (o Options) config() (Config, error) {
 }
 
 // Close closes the ledger and stops the simulator, if this process runs one.
-func (a *App) Close() error { return errors.Join(a.clouds.close(), a.db.Close()) }
+func (a *App) Close() error { return errors.Join(a.clouds.close(), a.unwatch(), a.db.Close()) }
 
 // Installation tells which ledger this is and where purchases go.
 func (a *App) Installation(ctx context.Context) (api.Installation, error) {

@@ -140,12 +140,16 @@ func (a *App) Check(ctx context.Context) ([]api.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	journaled, err := a.checkJournal(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found := slices.Concat(a.db.Integrity(ctx, now), purchase.Check(snapshot, now), audited)
 	views := make([]api.Finding, len(found))
 	for i, f := range found {
 		views[i] = api.Finding{Name: f.Name, Says: f.Says, OK: len(f.Problems) == 0, Checked: f.Checked, Problems: f.Problems}
 	}
-	return views, nil
+	return append(views, journaled), nil
 }
 
 func itemView(i engine.Item) api.Item {

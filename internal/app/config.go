@@ -61,11 +61,18 @@ import (
 //	  audit: 1h
 //	  inventory: 6h
 //	  expire: 5m                    # end what was not sent before its approval was over
+//	journal: /mnt/other/bursar.journal  # optional: where intents are written; default LEDGER.journal
+//	environment: production         # optional: a copy of the ledger in another one buys nothing
+//	claims: true                    # optional: claim every purchase in the account that pays
 type Config struct {
 	Accounts  []Account     `yaml:"accounts"`
 	Approvals Approvals     `yaml:"approvals"`
 	Tags      purchase.Tags `yaml:"tags"`
 	Schedules Schedules     `yaml:"schedules"`
+	// Journal is the path of the intent journal, from the directory of this file.
+	Journal     string `yaml:"journal"`
+	Environment string `yaml:"environment"`
+	Claims      bool   `yaml:"claims"`
 }
 
 // Approvals is the rule by which plans are approved.
@@ -192,7 +199,7 @@ func yamlProblem(err error) string {
 	}
 	first := wrong.Errors[0]
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
-		keys := "accounts, approvals, tags, schedules"
+		keys := "accounts, approvals, tags, schedules, journal, environment, claims"
 		if strings.HasSuffix(m[3], "Account") {
 			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, currency, billing_account, offers"
 		}
@@ -248,6 +255,9 @@ func (c Config) validate() error {
 		seen[a.ID] = true
 	}
 	if err := c.Approvals.validate(); err != nil {
+		return err
+	}
+	if err := plain("environment", c.Environment); err != nil {
 		return err
 	}
 	return c.Tags.CheckTemplates()

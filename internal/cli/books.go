@@ -67,7 +67,7 @@ clouds list. It never begins a plan: only apply does.`,
 					return err
 				}
 				if now.Stopped != nil && sh.format == formatTable {
-					fmt.Fprintf(sh.out, "stopped    %s: bursar start\n", stopped(now.Stopped))
+					fmt.Fprintf(sh.out, "stopped    %s: %s\n", stopped(now.Stopped), goOn(now.Stopped))
 				}
 				if err := unlessStopped(now.Stopped, open, "bursar reconcile"); err != nil {
 					return err

@@ -134,6 +134,7 @@ kept in a ledger. Without a live account everything happens on simulated clouds.
   bursar inventory                       what the clouds list, against the ledger
   bursar audit                           follow what was bought to its end
   bursar stop                            stop all purchasing at once
+  bursar recovery status                 is the ledger the one that it was
 
 Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		SilenceErrors: true,
@@ -160,7 +161,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 	}
 	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(),
 		sh.schedule(), sh.run(), sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
-		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.doctor(), sh.accounts(), sh.prove(), sh.sim(), sh.version())
+		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.recovery(), sh.doctor(), sh.accounts(), sh.prove(), sh.sim(), sh.version())
 	return root
 }
 
@@ -180,6 +181,9 @@ func (sh *shell) withApp(ctx context.Context, fn func(*app.App) error) error {
 	a, err := app.Open(ctx, sh.options())
 	if err != nil {
 		return err
+	}
+	if says := a.Notice(); says != "" {
+		fmt.Fprintf(sh.err, "Note: %s.\n", says)
 	}
 	err = fn(a)
 	if closing := a.Close(); err == nil {

@@ -206,7 +206,7 @@ func printPlan(w io.Writer, p api.Plan) {
 		fmt.Fprintf(w, "expires    %s\n", when(*p.ApprovalExpires))
 	}
 	if p.Stopped != nil {
-		fmt.Fprintf(w, "stopped    %s: bursar start\n", stopped(p.Stopped))
+		fmt.Fprintf(w, "stopped    %s: %s\n", stopped(p.Stopped), goOn(p.Stopped))
 	}
 }
 

@@ -282,6 +282,8 @@ var apiTypes = map[string]func() any{
 	"Case":         func() any { return new(api.Case) },
 	"Canceled":     func() any { return new([]api.Canceled) },
 	"Purchasing":   func() any { return new(api.Purchasing) },
+	"Recovery":     func() any { return new(api.Recovery) },
+	"Owners":       func() any { return new([]api.Owner) },
 	"Budget":       func() any { return new(api.Budget) },
 	"Budgets":      func() any { return new([]api.Budget) },
 	"Calibrations": func() any { return new([]api.Calibration) },

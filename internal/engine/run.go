@@ -37,6 +37,9 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 	lastMove := time.Now()
 	seen := map[purchase.LineID]string{}
 	for {
+		if err := e.watch(ctx); err != nil {
+			return err
+		}
 		due, waiting, err := e.due(ctx, o.Plan)
 		if err != nil {
 			return err

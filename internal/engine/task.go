@@ -299,11 +299,11 @@ func (r TaskResult) Detail() string {
 	if r.Problem != "" {
 		return r.Problem
 	}
-	return counted(r.Counts)
+	return countsText(r.Counts)
 }
 
-// counted lists counts by name; those that are zero are left out.
-func counted(counts map[string]int) string {
+// countsText lists counts by name; those that are zero are left out.
+func countsText(counts map[string]int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		if counts[name] > 0 {

@@ -51,10 +51,8 @@ type operation struct {
 	members []string
 	numbers []string // members that are numbers, in the JSON protocols
 	maps    []string // members that are maps with free keys, in the rest-json protocol
-	// Of Azure Resource Manager: the API version if it is not the service's, and members
-	// that are booleans.
-	version  string
-	booleans []string
+	booleans []string // members that are booleans, in the JSON protocols
+	version  string   // of Azure Resource Manager: the API version if it is not the service's
 	// unserved are members the real operation has and this one refuses, with
 	// the reason.
 	unserved map[string]string

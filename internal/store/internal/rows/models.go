@@ -217,6 +217,12 @@ type Line struct {
 	UpdatedAt       int64
 }
 
+type Mark struct {
+	Name  string
+	Value string
+	At    int64
+}
+
 type Notice struct {
 	ID          string
 	LineID      string
@@ -282,6 +288,30 @@ type Receipt struct {
 	Commitment   string
 	How          string
 	Heuristic    int64
+	At           int64
+}
+
+type RecoveryEvent struct {
+	ID          string
+	Kind        string
+	Incarnation int64
+	Person      string
+	At          int64
+	Detail      string
+	Comment     string
+}
+
+type RegainedItem struct {
+	ID           string
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Commitment   string
+	Entry        string
+	Person       string
+	Comment      string
 	At           int64
 }
 

@@ -1009,3 +1009,84 @@ CREATE TRIGGER notice_frozen BEFORE UPDATE ON notice FOR EACH ROW
   WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.state IS DISTINCT FROM OLD.state OR NEW.must_leave_by IS DISTINCT FROM OLD.must_leave_by
     OR NEW.raised_at IS DISTINCT FROM OLD.raised_at OR OLD.closed_at > 0)
   EXECUTE FUNCTION refuse('what a notice is about is frozen, and a closed one is never changed');
+
+-- 11. What tells that the ledger is the one that it was.
+
+-- What was outside the ledger when it was last known to be the right one.
+CREATE TABLE mark (
+  name  TEXT COLLATE "C" PRIMARY KEY CHECK (name IN ('holder', 'system', 'timeline', 'file', 'host', 'environment', 'journal', 'journal_seq')),
+  value TEXT COLLATE "C" NOT NULL,
+  at    BIGINT NOT NULL
+);
+
+-- Who found or said what of the ledger's past. person is 'bursar' where a mark spoke.
+CREATE TABLE recovery_event (
+  id          TEXT COLLATE "C" PRIMARY KEY,
+  kind        TEXT COLLATE "C" NOT NULL CHECK (kind IN ('started', 'moved', 'adopted', 'explained', 'finished')),
+  incarnation BIGINT NOT NULL CHECK (incarnation >= 1),
+  person      TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  at          BIGINT NOT NULL,
+  detail      TEXT COLLATE "C" NOT NULL,
+  comment     TEXT COLLATE "C" NOT NULL
+);
+
+-- What this installation bought in a time that the ledger has lost, under a name of a
+-- line that it does not know. entry is that of the intent journal.
+CREATE TABLE regained_item (
+  id            TEXT COLLATE "C" PRIMARY KEY,
+  provider      TEXT COLLATE "C" NOT NULL,
+  account       TEXT COLLATE "C" NOT NULL,
+  region        TEXT COLLATE "C" NOT NULL,
+  service       TEXT COLLATE "C" NOT NULL,
+  commitment_id TEXT COLLATE "C" NOT NULL CHECK (commitment_id <> ''),
+  commitment    TEXT COLLATE "C" NOT NULL,
+  entry         TEXT COLLATE "C" NOT NULL,
+  person        TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  comment       TEXT COLLATE "C" NOT NULL,
+  at            BIGINT NOT NULL,
+  UNIQUE (provider, account, region, service, commitment_id)
+);
+
+CREATE TRIGGER mark_no_delete BEFORE DELETE OR TRUNCATE ON mark
+  EXECUTE FUNCTION refuse('rows of mark are never deleted');
+CREATE TRIGGER recovery_event_no_delete BEFORE DELETE OR TRUNCATE ON recovery_event
+  EXECUTE FUNCTION refuse('rows of recovery_event are never deleted');
+CREATE TRIGGER regained_item_no_delete BEFORE DELETE OR TRUNCATE ON regained_item
+  EXECUTE FUNCTION refuse('rows of regained_item are never deleted');
+CREATE TRIGGER recovery_event_append_only BEFORE UPDATE ON recovery_event FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of recovery_event are never changed');
+CREATE TRIGGER regained_item_append_only BEFORE UPDATE ON regained_item FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of regained_item are never changed');
+CREATE TRIGGER mark_frozen BEFORE UPDATE ON mark FOR EACH ROW
+  WHEN (NEW.name IS DISTINCT FROM OLD.name)
+  EXECUTE FUNCTION refuse('a mark keeps its name');
+CREATE TRIGGER installation_counts_up BEFORE UPDATE ON installation FOR EACH ROW
+  WHEN (NEW.incarnation < OLD.incarnation OR NEW.restored_at < OLD.restored_at
+    OR NEW.incarnation = OLD.incarnation AND (NEW.restored_at IS DISTINCT FROM OLD.restored_at OR NEW.backup_at IS DISTINCT FROM OLD.backup_at)
+    OR NEW.incarnation > OLD.incarnation AND NEW.state <> 'recovery')
+  EXECUTE FUNCTION refuse('a new incarnation begins in recovery');
+-- +goose StatementBegin
+CREATE FUNCTION installation_recovered() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM line WHERE state = 'recovery') OR EXISTS (SELECT 1 FROM finding WHERE kind = 'unexplained' AND closed_at = 0) THEN
+    RAISE EXCEPTION USING MESSAGE = 'recovery lasts until everything is explained', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER installation_recovered BEFORE UPDATE ON installation FOR EACH ROW
+  WHEN (OLD.state = 'recovery' AND NEW.state <> 'recovery')
+  EXECUTE FUNCTION installation_recovered();
+-- +goose StatementBegin
+CREATE FUNCTION regained_item_unknown() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM receipt r WHERE r.provider = NEW.provider AND r.account = NEW.account AND r.region = NEW.region
+      AND r.service = NEW.service AND lower(r.commitment_id) = lower(NEW.commitment_id)) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a receipt names this commitment', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER regained_item_unknown BEFORE INSERT ON regained_item FOR EACH ROW
+  EXECUTE FUNCTION regained_item_unknown();

@@ -974,3 +974,86 @@ CREATE TRIGGER notice_frozen BEFORE UPDATE ON notice
     OR NEW.raised_at IS NOT OLD.raised_at OR OLD.closed_at > 0
 BEGIN SELECT RAISE(ABORT, 'what a notice is about is frozen, and a closed one is never changed'); END;
 -- +goose StatementEnd
+
+-- 11. What tells that the ledger is the one that it was.
+
+-- What was outside the ledger when it was last known to be the right one.
+CREATE TABLE mark (
+  name  TEXT PRIMARY KEY CHECK (name IN ('holder', 'system', 'timeline', 'file', 'host', 'environment', 'journal', 'journal_seq')),
+  value TEXT NOT NULL,
+  at    INTEGER NOT NULL
+) STRICT;
+
+-- Who found or said what of the ledger's past. person is 'bursar' where a mark spoke.
+CREATE TABLE recovery_event (
+  id          TEXT PRIMARY KEY,
+  kind        TEXT NOT NULL CHECK (kind IN ('started', 'moved', 'adopted', 'explained', 'finished')),
+  incarnation INTEGER NOT NULL CHECK (incarnation >= 1),
+  person      TEXT NOT NULL CHECK (person <> ''),
+  at          INTEGER NOT NULL,
+  detail      TEXT NOT NULL,
+  comment     TEXT NOT NULL
+) STRICT;
+
+-- What this installation bought in a time that the ledger has lost, under a name of a
+-- line that it does not know. entry is that of the intent journal.
+CREATE TABLE regained_item (
+  id            TEXT PRIMARY KEY,
+  provider      TEXT NOT NULL,
+  account       TEXT NOT NULL,
+  region        TEXT NOT NULL,
+  service       TEXT NOT NULL,
+  commitment_id TEXT NOT NULL CHECK (commitment_id <> ''),
+  commitment    TEXT NOT NULL,
+  entry         TEXT NOT NULL,
+  person        TEXT NOT NULL CHECK (person <> ''),
+  comment       TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  UNIQUE (provider, account, region, service, commitment_id)
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER mark_no_delete BEFORE DELETE ON mark
+BEGIN SELECT RAISE(ABORT, 'rows of mark are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER recovery_event_no_delete BEFORE DELETE ON recovery_event
+BEGIN SELECT RAISE(ABORT, 'rows of recovery_event are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER regained_item_no_delete BEFORE DELETE ON regained_item
+BEGIN SELECT RAISE(ABORT, 'rows of regained_item are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER recovery_event_append_only BEFORE UPDATE ON recovery_event
+BEGIN SELECT RAISE(ABORT, 'rows of recovery_event are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER regained_item_append_only BEFORE UPDATE ON regained_item
+BEGIN SELECT RAISE(ABORT, 'rows of regained_item are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER mark_frozen BEFORE UPDATE ON mark
+  WHEN NEW.name IS NOT OLD.name
+BEGIN SELECT RAISE(ABORT, 'a mark keeps its name'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER installation_counts_up BEFORE UPDATE ON installation
+  WHEN NEW.incarnation < OLD.incarnation OR NEW.restored_at < OLD.restored_at
+    OR NEW.incarnation = OLD.incarnation AND (NEW.restored_at IS NOT OLD.restored_at OR NEW.backup_at IS NOT OLD.backup_at)
+    OR NEW.incarnation > OLD.incarnation AND NEW.state <> 'recovery'
+BEGIN SELECT RAISE(ABORT, 'a new incarnation begins in recovery'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER installation_recovered BEFORE UPDATE ON installation
+  WHEN OLD.state = 'recovery' AND NEW.state <> 'recovery'
+    AND (EXISTS (SELECT 1 FROM line WHERE state = 'recovery') OR EXISTS (SELECT 1 FROM finding WHERE kind = 'unexplained' AND closed_at = 0))
+BEGIN SELECT RAISE(ABORT, 'recovery lasts until everything is explained'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER regained_item_unknown BEFORE INSERT ON regained_item
+  WHEN EXISTS (
+    SELECT 1 FROM receipt r WHERE r.provider = NEW.provider AND r.account = NEW.account AND r.region = NEW.region
+      AND r.service = NEW.service AND lower(r.commitment_id) = lower(NEW.commitment_id))
+BEGIN SELECT RAISE(ABORT, 'a receipt names this commitment'); END;
+-- +goose StatementEnd
