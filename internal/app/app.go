@@ -22,10 +22,12 @@ import (
 
 // Options say which ledger and which clouds to use.
 type Options struct {
-	Ledger string // file of the ledger
-	Config string // configuration file; "" means bursar.yaml beside the ledger, if there is one
+	Ledger string // file of the ledger, or URL of its PostgreSQL database
+	// Config is the configuration file; "" means bursar.yaml beside the ledger, or in
+	// the working directory for one that is no file, if there is one.
+	Config string
 	// Endpoint names a running simulator; "" means the one that this process runs
-	// over a file beside the ledger.
+	// over a file at CloudsPath.
 	Endpoint string
 	Stdin    io.Reader    // what an input named "-" is read from; nil means the process's
 	Log      *slog.Logger // nil discards
@@ -49,8 +51,13 @@ type App struct {
 const ConfigName = "bursar.yaml"
 
 // CloudsPath returns the state file of the simulated clouds that belong to a
-// ledger.
-func CloudsPath(ledger string) string { return ledger + ".clouds" }
+// ledger: beside its file, or in the working directory for one that is no file.
+func CloudsPath(ledger string) string {
+	if store.IsURL(ledger) {
+		return "bursar.clouds"
+	}
+	return ledger + ".clouds"
+}
 
 // Init creates a ledger. It never touches an existing one.
 func Init(ctx context.Context, o Options) (api.Installation, error) {
@@ -91,6 +98,9 @@ func Init(ctx context.Context, o Options) (api.Installation, error) {
 
 // vacant refuses a path where no ledger can be created.
 func vacant(path string) error {
+	if store.IsURL(path) {
+		return nil // the database tells
+	}
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
@@ -110,7 +120,11 @@ func isDir(path string) bool {
 }
 
 func exists(path string) error {
-	return fmt.Errorf("%s: %w: it is left as it is; name another file with --ledger to start a new one", path, store.ErrLedgerExists)
+	other := "file"
+	if store.IsURL(path) {
+		other = "database"
+	}
+	return fmt.Errorf("%s: %w: it is left as it is; name another %s with --ledger to start a new one", store.Masked(path), store.ErrLedgerExists, other)
 }
 
 // newInstall returns the four characters that tell this installation's purchases
@@ -136,7 +150,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	}
 	db, err := store.Open(ctx, o.Ledger)
 	if errors.Is(err, store.ErrNoLedger) {
-		return nil, fmt.Errorf("%w: create one with: bursar init --ledger %s", err, o.Ledger)
+		return nil, fmt.Errorf("%w: create one with: bursar init --ledger %s", err, store.Masked(o.Ledger))
 	} else if err != nil {
 		return nil, err
 	}
@@ -149,6 +163,9 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
 	c.constants = calibrated(measured)
+	if c.simulator == nil {
+		db.JudgeClocks()
+	}
 	if err := db.DeclareExclusive(ctx, cfg.exclusive()); err != nil {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
@@ -166,6 +183,9 @@ func Open(ctx context.Context, o Options) (*App, error) {
 func (o Options) config() (Config, error) {
 	if o.Config != "" {
 		return LoadConfig(o.Config, true)
+	}
+	if store.IsURL(o.Ledger) {
+		return LoadConfig(ConfigName, false)
 	}
 	return LoadConfig(filepath.Join(filepath.Dir(o.Ledger), ConfigName), false)
 }

@@ -102,7 +102,7 @@ func ledgerOf(ctx context.Context, o Options) (install string, err error) {
 	}
 	db, err := store.Open(ctx, o.Ledger)
 	if errors.Is(err, store.ErrNoLedger) {
-		return "", fmt.Errorf("%w: create one with: bursar init --ledger %s", err, o.Ledger)
+		return "", fmt.Errorf("%w: create one with: bursar init --ledger %s", err, store.Masked(o.Ledger))
 	} else if err != nil {
 		return "", err
 	}

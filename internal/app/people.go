@@ -90,6 +90,10 @@ func (a *App) SetPurchasing(ctx context.Context, on bool, by, comment string) (a
 		return api.Purchasing{}, err
 	}
 	err := a.db.SetPurchasing(ctx, store.Stop{Purchasing: on, By: by, At: a.clouds.now(), Comment: comment})
+	var copied *store.CopiedError
+	if errors.As(err, &copied) {
+		return api.Purchasing{}, copied
+	}
 	if !errors.Is(err, store.ErrState) {
 		if err != nil {
 			return api.Purchasing{}, err

@@ -147,8 +147,9 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 	root.SetErr(sh.err)
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
-	f.StringVar(&sh.ledger, "ledger", env("BURSAR_LEDGER", "bursar.db"), "`file` of the ledger (BURSAR_LEDGER)")
-	f.StringVar(&sh.config, "config", os.Getenv("BURSAR_CONFIG"), "configuration `file`; default bursar.yaml beside the ledger (BURSAR_CONFIG)")
+	f.StringVar(&sh.ledger, "ledger", env("BURSAR_LEDGER", "bursar.db"), "`file` of the ledger, or the postgres:// URL of its database (BURSAR_LEDGER)")
+	f.Lookup("ledger").DefValue = "bursar.db" // that of the environment may hold a password
+	f.StringVar(&sh.config, "config", os.Getenv("BURSAR_CONFIG"), "configuration `file`; default bursar.yaml beside the ledger, or here when that is no file (BURSAR_CONFIG)")
 	f.StringVar(&sh.endpoint, "endpoint", env("BURSAR_ENDPOINT", os.Getenv("AWS_ENDPOINT_URL")), "`address` of a running bursar sim (BURSAR_ENDPOINT, AWS_ENDPOINT_URL)")
 	f.StringVarP(&sh.format, "output", "o", "table", "`format`: table, json or csv")
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -161,7 +162,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 	}
 	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(),
 		sh.schedule(), sh.run(), sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
-		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.recovery(), sh.doctor(), sh.accounts(), sh.prove(), sh.sim(), sh.version())
+		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.recovery(), sh.doctor(), sh.accounts(), sh.ledgers(), sh.migrate(), sh.prove(), sh.sim(), sh.version())
 	return root
 }
 

@@ -15,7 +15,13 @@ func (sh *shell) initialize() *cobra.Command {
 		Use:   "init",
 		Short: "Create a ledger",
 		Long: `Creates the ledger, a file that no other command ever creates: a wrong path
-must not start an empty ledger that knows of no purchase.`,
+must not start an empty ledger that knows of no purchase.
+
+A ledger that several hosts work on is an empty PostgreSQL database:
+
+  bursar init --ledger postgres://bursar@db.example.org/bursar
+
+A password is taken from PGPASSWORD or ~/.pgpass as well as from the URL.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := app.Init(cmd.Context(), sh.options())

@@ -23,17 +23,24 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"bursar/internal/api"
+	"bursar/internal/pgtest"
+	"bursar/internal/pgtest/pgtesting"
 )
 
 // TestMain makes the test binary a bursar when it is called by that name, for
 // scripts and for tests that kill processes.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"bursar": func() {
+	testscript.Main(whole{m}, map[string]func(){"bursar": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
 		os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}})
 }
+
+// whole runs the tests, and stops the PostgreSQL that they started.
+type whole struct{ *testing.M }
+
+func (w whole) Run() int { return pgtesting.Run(w.M) }
 
 // TestScripts runs testdata/script. Besides the commands of testscript there are:
 //
@@ -53,6 +60,10 @@ func TestMain(m *testing.M) {
 //	replace OLD NEW FILE
 //	cut VAR ID           all of an id but its last character, in lower case
 //	[!] glob PATTERN     files that match exist
+//	database VAR         put the URL of an empty PostgreSQL database into a variable;
+//	                     its password is hush
+//
+// and the condition [postgres], which is false where it is not installed and no CI is.
 func TestScripts(t *testing.T) {
 	testdata, err := filepath.Abs("../../testdata")
 	if err != nil {
@@ -67,10 +78,22 @@ func TestScripts(t *testing.T) {
 			env.Setenv("BURSAR_USER", "ada")
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "postgres" {
+				return false, fmt.Errorf("there is no condition %q", cond)
+			}
+			return pgtest.Installed() || os.Getenv("CI") != "", nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": scriptRun, "until": scriptUntil, "sim": scriptSim, "field": scriptField, "strict": scriptStrict, "csv": scriptCSV,
 			"sold": scriptSold, "once": scriptOnce, "replace": scriptReplace, "cut": scriptCut, "glob": scriptGlob,
 			"early": scriptEarly, "later": scriptLater,
+			"database": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: database VAR")
+				}
+				ts.Setenv(args[0], strings.Replace(pgtesting.Database(t), "bursar@", "bursar:hush@", 1))
+			},
 		},
 	})
 }
@@ -272,6 +295,8 @@ func scriptField(ts *testscript.TestScript, neg bool, args []string) {
 // apiTypes are the types that scripts may ask for.
 var apiTypes = map[string]func() any{
 	"Installation": func() any { return new(api.Installation) },
+	"Migration":    func() any { return new(api.Migration) },
+	"LedgerCopy":   func() any { return new(api.LedgerCopy) },
 	"Plan":         func() any { return new(api.Plan) },
 	"Plans":        func() any { return new([]api.Plan) },
 	"PlanCreated":  func() any { return new(api.PlanCreated) },

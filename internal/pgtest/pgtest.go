@@ -206,6 +206,12 @@ func (c *Cluster) lastWords() string {
 	return strings.Join(lines[max(0, len(lines)-3):], " | ")
 }
 
+// Installed reports whether PostgreSQL's programs are on this machine.
+func Installed() bool {
+	_, err := binaries()
+	return err == nil
+}
+
 // binaries is the directory of PostgreSQL's programs: that of initdb in PATH, or the
 // newest version that Debian's packages have installed.
 func binaries() (string, error) {

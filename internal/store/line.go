@@ -115,6 +115,11 @@ func laneHeld(ctx context.Context, q *rows.Queries, l purchase.Line) (time.Time,
 // an order that is not looked at would fire. See purchase.Ledger for what its
 // errors mean.
 func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error {
+	if c.Arm != nil {
+		if err := db.rightClock(ctx); err != nil {
+			return fmt.Errorf("arm line %s: %w", c.Line, err)
+		}
+	}
 	ends := c.To != c.From && c.To.Unbought()
 	write := db.writeStep
 	if ends || c.DecidedBy != "" {

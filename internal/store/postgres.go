@@ -365,29 +365,6 @@ func (db *DB) armedPostgres(ctx context.Context, line purchase.LineID, nonce str
 	return n == 1, nil
 }
 
-// Skew is how far this machine's clock is ahead of the database's, as well as the time
-// that the question took tells; 0 on SQLite, which has this machine's.
-func (db *DB) Skew(ctx context.Context) (time.Duration, error) {
-	if !db.postgres {
-		return 0, nil
-	}
-	var us int64
-	asked := time.Now()
-	err := db.reader.QueryRowContext(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Scan(&us)
-	took := time.Since(asked)
-	if err != nil {
-		return 0, fmt.Errorf("the clock of the database: %w", err)
-	}
-	theirs := time.UnixMicro(us)
-	switch {
-	case theirs.Before(asked):
-		return asked.Sub(theirs), nil
-	case theirs.After(asked.Add(took)):
-		return asked.Add(took).Sub(theirs), nil
-	}
-	return 0, nil
-}
-
 // Marks are what tells a PostgreSQL server from any other, and its history from that
 // of a copy which was promoted or restored; both are "" on SQLite.
 func (db *DB) Marks(ctx context.Context) (system, timeline string, err error) {

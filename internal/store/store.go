@@ -37,6 +37,7 @@ type DB struct {
 	// ones, on SQLite.
 	writes, reads *statements
 	commits       commits
+	clocks        clocks
 	// commit ends a writing transaction; tests replace it to lose the answer.
 	commit func(*sql.Tx) error
 	// incarnation is the one that this process has recognized.

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"bursar/internal/api"
+	"bursar/internal/store"
+)
+
+// Migrate brings a ledger up to date with this program.
+func Migrate(ctx context.Context, o Options) (api.Migration, error) {
+	from, to, err := store.Migrate(ctx, o.Ledger)
+	if errors.Is(err, store.ErrNoLedger) {
+		err = fmt.Errorf("%w: create one with: bursar init --ledger %s", err, store.Masked(o.Ledger))
+	}
+	return api.Migration{Ledger: store.Masked(o.Ledger), From: from, To: to}, err
+}
+
+// CopyLedger makes a new ledger of all that one holds, and ends the old one. The
+// state of simulated clouds that belongs to it goes along, unless there is one at the
+// new place.
+func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.LedgerCopy, error) {
+	by = person(by)
+	if err := plain("the name of the person", by); err != nil {
+		return api.LedgerCopy{}, err
+	}
+	if err := vacant(to); err != nil {
+		return api.LedgerCopy{}, err
+	}
+	o.Ledger = from
+	cfg, err := o.config()
+	if err != nil {
+		return api.LedgerCopy{}, err
+	}
+	c, err := openClouds(ctx, cfg, o.Endpoint, CloudsPath(from))
+	if err != nil {
+		return api.LedgerCopy{}, err
+	}
+	now := c.now()
+	own := c.simulator != nil && c.simulator.own != nil
+	if err := c.close(); err != nil {
+		return api.LedgerCopy{}, err
+	}
+	copied := api.LedgerCopy{From: store.Masked(from), To: store.Masked(to), Tables: []api.CopiedTable{}}
+	if own {
+		if copied.Clouds, err = copyClouds(CloudsPath(from), CloudsPath(to)); err != nil {
+			return api.LedgerCopy{}, err
+		}
+	}
+	tables, err := store.Copy(ctx, from, to, by, now)
+	switch {
+	case errors.Is(err, store.ErrLedgerExists):
+		err = exists(to)
+	case errors.Is(err, store.ErrNoLedger):
+		err = fmt.Errorf("%w: there is nothing to copy", err)
+	}
+	if err != nil {
+		if copied.Clouds != "" {
+			err = errors.Join(err, os.Remove(copied.Clouds))
+		}
+		return api.LedgerCopy{}, err
+	}
+	for _, t := range tables {
+		copied.Tables = append(copied.Tables, api.CopiedTable{Name: t.Name, Rows: t.Rows})
+	}
+	return copied, nil
+}
+
+// copyClouds copies a state file and returns where to; "" if there was nothing to copy
+// or something stands there.
+func copyClouds(from, to string) (made string, err error) {
+	in, err := os.Open(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("the simulated clouds: %w", err)
+	}
+	defer in.Close() //nolint:errcheck // read only
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("the simulated clouds: %w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("the simulated clouds: %w", err), os.Remove(to))
+	}
+	return to, nil
+}
