@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 type books struct {
 	lines    int
 	states   map[string]int // lines by state
+	why      map[string]int // lines that were not bought, by reason
 	sold     int            // commitments that bind
 	twice    []string       // lines that were bought more than once
 	lost     []string       // bought, and the ledger does not know
@@ -29,7 +31,7 @@ type books struct {
 
 // count holds the ledgers of installations against the truth of the clouds.
 func (w *world) count(ctx context.Context, desks ...*app.App) (*books, error) {
-	b := &books{states: map[string]int{}}
+	b := &books{states: map[string]int{}, why: map[string]int{}}
 	owned := map[string][]sim.Entry{} // by line
 	var lines []api.Line
 	byName := map[string]string{} // names of lines, in lower case
@@ -103,6 +105,9 @@ func lineOf(e sim.Entry, lines map[string]string) string {
 func (b *books) enter(l api.Line, sold []sim.Entry) {
 	b.lines++
 	b.states[l.State]++
+	if l.State != "purchased" {
+		b.why[l.State+": "+reason(l.Reason)]++
+	}
 	if l.DecidedBy != "" {
 		b.decided++
 	}
@@ -134,6 +139,12 @@ func (b *books) enter(l api.Line, sold []sim.Entry) {
 		b.open = append(b.open, where)
 	}
 }
+
+// identifiers are words of reasons that are of one line.
+var identifiers = regexp.MustCompile(`\S*\d\S*`)
+
+// reason is one without what is of one line.
+func reason(text string) string { return identifiers.ReplaceAllString(text, "#") }
 
 // bad are all findings that must not be, one line each.
 func (b *books) bad() (all []string) {

@@ -72,7 +72,7 @@ func open(ctx context.Context, o Options) (w *world, err error) {
 		return nil, err
 	}
 	w.sim, err = sim.New(sim.Options{
-		Now: w.clock.now, Seed: o.Seed, Visibility: time.Minute, Quota: 1_000_000, Unthrottled: true, SignatureAge: time.Hour,
+		Now: w.clock.now, Seed: o.Seed, Visibility: time.Minute, Quota: 1_000_000, Unthrottled: true, SignatureAge: time.Hour, PageSize: 100,
 	})
 	if err != nil {
 		return nil, err

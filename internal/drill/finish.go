@@ -11,6 +11,10 @@ import (
 	"bursar/internal/app"
 )
 
+// step is by how much the clock is moved at least: a request that is being made when it
+// moves is not late by it.
+const step = 10 * time.Minute
+
 // finish lets workers end what is open, with a person beside them, while the clock of
 // the clouds is moved on to whatever they wait for.
 func (w *world) finish(ctx context.Context, workers int, patience time.Duration) (rounds int, err error) {
@@ -53,6 +57,8 @@ func (w *world) finish(ctx context.Context, workers int, patience time.Duration)
 			switch {
 			case l.State == "needs_review":
 				p.decide(ctx, l)
+			case l.State == "needs_reapproval":
+				p.desk.Cancel(ctx, []string{l.ID}, "ada", "drill: "+l.Reason) //nolint:errcheck // asked again
 			case l.LookAt == nil:
 			case !l.LookAt.After(now):
 				due++
@@ -69,7 +75,7 @@ func (w *world) finish(ctx context.Context, workers int, patience time.Duration)
 		// A line may be due and wait for its turn in a lane.
 		if due == 0 || time.Since(since) > time.Second {
 			rounds++
-			if err := w.sim.Advance(max(30*time.Second, next.Sub(now))); err != nil {
+			if err := w.sim.Advance(max(step, next.Sub(now))); err != nil {
 				return rounds, err
 			}
 			since = time.Now()

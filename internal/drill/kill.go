@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,6 +75,9 @@ func Kill(ctx context.Context, o KillOptions) error {
 	w.say("  PostgreSQL crashed    %d times; %d workers could not start meanwhile", k.crashes, k.refused.Load())
 	w.say("  requests to clouds    %d, of them %d to buy", w.clouds.asked.Load(), w.spending())
 	w.say("  lines                 %s; %d decided by a person", b.byState(), b.decided)
+	for _, why := range slices.Sorted(maps.Keys(b.why)) {
+		w.say("                        %d %s", b.why[why], why)
+	}
 	w.say("  lines per second      %.1f under fire", float64(done)/worked.Seconds())
 	w.say("  longest take-over     %s (%d lines were left by killed workers)", k.longest.Round(10*time.Millisecond), k.left)
 	w.say("  took                  %s, %d moves of the clouds' clock at the end", time.Since(began).Round(time.Second), rounds)
