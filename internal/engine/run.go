@@ -40,18 +40,17 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 		if err := e.watch(ctx); err != nil {
 			return err
 		}
-		due, waiting, err := e.due(ctx, o.Plan)
+		r, err := e.once(ctx, o, seen)
 		if err != nil {
 			return err
 		}
-		progress, held := e.work(ctx, due, seen, o.Moved)
-		if progress {
+		if r.progress {
 			lastMove = time.Now()
 		}
-		if held == len(due) && waiting == 0 || ctx.Err() != nil || time.Since(lastMove) >= o.Patience {
+		if r.held == r.due && !r.waiting || ctx.Err() != nil || time.Since(lastMove) >= o.Patience {
 			return ctx.Err()
 		}
-		if progress && waiting == 0 {
+		if r.progress && !r.waiting {
 			continue
 		}
 		select {
@@ -61,27 +60,47 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 	}
 }
 
-// due splits the workable lines into those that are due now and the number of
-// those that are not but that a run may wait for.
-func (e *Engine) due(ctx context.Context, plan purchase.PlanID) (due []store.Due, waiting int, err error) {
-	open, err := e.DB.Workable(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
+// pass is what came of one look at every line that was due.
+type pass struct {
+	due, held int  // as of work
+	progress  bool // as of work
+	waiting   bool // a line that was not due becomes so by itself
+}
+
+// atOnce is how many lines are picked at once: however many are open, this many are
+// read and kept in memory.
+const atOnce = 1000
+
+// once advances the lines that are due now.
+func (e *Engine) once(ctx context.Context, o RunOptions, seen map[purchase.LineID]string) (r pass, err error) {
 	now := e.Now()
-	for _, d := range open {
-		switch {
-		case plan != "" && d.Plan != plan:
-		case d.At.After(now) && d.State == purchase.NeedsReapproval: // for people, or the end of its approval
-		case d.At.After(now), e.paces.said(d, now):
-			waiting++
-		default:
-			due = append(due, d)
+	for after := (store.Due{}); ctx.Err() == nil; {
+		open, err := e.DB.Workable(ctx, o.Plan, now, after, atOnce)
+		if err != nil {
+			return r, err
 		}
+		due := make([]store.Due, 0, len(open))
+		for _, d := range open {
+			if e.paces.said(d, now) {
+				r.waiting = true
+			} else {
+				due = append(due, d)
+			}
+		}
+		// Processes that start at the same moment begin with different lines.
+		rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+		progress, held := e.work(ctx, due, seen, o.Moved)
+		r.due, r.held, r.progress = r.due+len(due), r.held+held, r.progress || progress
+		if len(open) < atOnce {
+			break
+		}
+		after = open[len(open)-1]
 	}
-	// Processes that start at the same moment begin with different lines.
-	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
-	return due, waiting, nil
+	if r.waiting || ctx.Err() != nil {
+		return r, nil
+	}
+	r.waiting, err = e.DB.Waiting(ctx, o.Plan, now)
+	return r, err
 }
 
 // work advances the lines, some at a time. It reports whether any of them has

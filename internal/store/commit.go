@@ -92,6 +92,9 @@ func (db *DB) step(ctx context.Context, fn func(*rows.Queries) error) (_ *group,
 		if err != nil {
 			return nil, err
 		}
+		if err := db.keep(ctx, tx); err != nil {
+			return nil, errors.Join(err, tx.Rollback())
+		}
 		g = &group{tx: tx, done: make(chan struct{})}
 		c.group = g
 	}

@@ -135,7 +135,7 @@ func tablesOf(t *testing.T, db *DB) []string {
 	if db.postgres {
 		return texts(t, db, "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name NOT LIKE 'goose%' ORDER BY 1")
 	}
-	return texts(t, db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%' ORDER BY 1")
+	return texts(t, db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%' AND name <> 'host' ORDER BY 1")
 }
 
 // texts are the rows of a query with one column.

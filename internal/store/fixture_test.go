@@ -35,7 +35,8 @@ type ledger interface {
 	ForeignItems(ctx context.Context, lane cloud.Lane) ([]string, error)
 	Versions(ctx context.Context, lineage purchase.PlanID) ([]*purchase.Plan, error)
 	LookNow(ctx context.Context, now time.Time) error
-	Workable(ctx context.Context) ([]Due, error)
+	Workable(ctx context.Context, plan purchase.PlanID, now time.Time, after Due, most int) ([]Due, error)
+	Waiting(ctx context.Context, plan purchase.PlanID, now time.Time) (bool, error)
 	LineID(ctx context.Context, prefix string) (purchase.LineID, error)
 	Facts(ctx context.Context, line purchase.LineID) ([]purchase.StoredFact, error)
 	Receipts(ctx context.Context) ([]purchase.Receipt, error)

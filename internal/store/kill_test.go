@@ -3,9 +3,12 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
+	"sync"
 	"testing"
 
 	"bursar/internal/pgtest/pgtesting"
@@ -34,7 +37,7 @@ func armUntilKilled(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	due, err := db.Workable(ctx)
+	due, err := db.Workable(ctx, "", t0, Due{}, 1000)
 	if err != nil {
 		return err
 	}
@@ -51,7 +54,9 @@ func armUntilKilled(ctx context.Context, path string) error {
 		if err != nil {
 			return err
 		}
-		if err := db.Apply(ctx, c, t0); err != nil {
+		if err := db.Apply(ctx, c, t0); errors.Is(err, purchase.ErrLost) {
+			continue // another process was faster
+		} else if err != nil {
 			return err
 		}
 		fmt.Println(d.Line, nonce)
@@ -135,4 +140,45 @@ func killed(t *testing.T, path string, after int, confirmed map[string]purchase.
 	if err := cmd.Wait(); err == nil {
 		t.Error("the child ended by itself: there were too few lines")
 	}
+}
+
+// Several processes work on one ledger at once: each line is armed by one of them, and
+// none is told that the ledger is busy.
+func TestFourProcessesShareALedger(t *testing.T) {
+	onEngines(t, func(t *testing.T, on database) {
+		const lines = 150
+		path := on.place(t)
+		e := around(t, create(t, path))
+		e.approve(1, lines)
+		self, err := os.Executable()
+		e.ok(err)
+		said := make([]string, 4)
+		var wg sync.WaitGroup
+		for i := range said {
+			cmd := exec.CommandContext(t.Context(), self)
+			cmd.Env = append(os.Environ(), childLedger+"="+path)
+			wg.Go(func() {
+				out, err := cmd.CombinedOutput()
+				if said[i] = string(out); err != nil {
+					t.Errorf("process %d: %v: %s", i, err, out)
+				}
+			})
+		}
+		wg.Wait()
+		armed := map[string]bool{}
+		for _, out := range said {
+			for _, text := range strings.Fields(out) {
+				if line, ok := strings.CutPrefix(text, "01K"); ok {
+					if armed[line] {
+						t.Errorf("line %s was armed twice", line)
+					}
+					armed[line] = true
+				}
+			}
+		}
+		if s := e.everything(); len(armed) != lines || len(s.Attempts) != lines {
+			t.Errorf("%d lines were armed, with %d attempts, of %d", len(armed), len(s.Attempts), lines)
+		}
+		e.sound(t0)
+	})
 }

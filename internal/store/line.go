@@ -295,10 +295,13 @@ type Due struct {
 	At    time.Time
 }
 
-// Workable lists the lines that a worker can do something for, now or later, the
-// most overdue first.
-func (db *DB) Workable(ctx context.Context) ([]Due, error) {
-	rs, err := db.read().WorkableLines(ctx)
+// Workable lists at most so many lines that a worker can do something for at this
+// moment, the most overdue first, beginning behind after: those of one plan, or of all
+// if plan is "".
+func (db *DB) Workable(ctx context.Context, plan purchase.PlanID, now time.Time, after Due, most int) ([]Due, error) {
+	rs, err := workable(ctx, db.read(), plan, rows.WorkableLinesParams{
+		Now: micros(now), AfterAt: micros(after.At), AfterID: string(after.Line), Most: int32(most),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open lines: %w", err)
 	}
@@ -308,6 +311,37 @@ func (db *DB) Workable(ctx context.Context) ([]Due, error) {
 		due[i] = Due{Line: purchase.LineID(r.ID), Plan: purchase.PlanID(r.PlanID), Lane: lane, State: purchase.State(r.State), At: fromMicros(r.LookAt)}
 	}
 	return due, nil
+}
+
+func workable(ctx context.Context, q *rows.Queries, plan purchase.PlanID, p rows.WorkableLinesParams) ([]rows.WorkableLinesRow, error) {
+	if plan == "" {
+		return q.WorkableLines(ctx, p)
+	}
+	rs, err := q.WorkableLinesOfPlan(ctx, rows.WorkableLinesOfPlanParams{
+		PlanID: string(plan), Now: p.Now, AfterAt: p.AfterAt, AfterID: p.AfterID, Most: p.Most,
+	})
+	all := make([]rows.WorkableLinesRow, len(rs))
+	for i, r := range rs {
+		all[i] = rows.WorkableLinesRow(r)
+	}
+	return all, err
+}
+
+// Waiting reports whether a line, of one plan or of all if plan is "", becomes
+// workable by itself later than now.
+func (db *DB) Waiting(ctx context.Context, plan purchase.PlanID, now time.Time) (bool, error) {
+	ids, err := waiting(ctx, db.read(), plan, micros(now))
+	if err != nil {
+		return false, fmt.Errorf("lines that wait: %w", err)
+	}
+	return len(ids) > 0, nil
+}
+
+func waiting(ctx context.Context, q *rows.Queries, plan purchase.PlanID, now int64) ([]string, error) {
+	if plan == "" {
+		return q.WaitingLines(ctx, now)
+	}
+	return q.WaitingLinesOfPlan(ctx, rows.WaitingLinesOfPlanParams{PlanID: string(plan), Now: now})
 }
 
 func toAttempts(rs []rows.Attempt) ([]purchase.Attempt, error) {

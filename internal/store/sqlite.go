@@ -17,6 +17,9 @@ import (
 // createSQLite makes the file, which may not exist, with the tables of a ledger, and
 // lets fill make one of it. If anything fails, no file is left.
 func createSQLite(ctx context.Context, path string, fill func(*DB) error) (*DB, error) {
+	if err := onDisk(path); err != nil {
+		return nil, fmt.Errorf("create the ledger: %w", err)
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -33,6 +36,9 @@ func createSQLite(ctx context.Context, path string, fill func(*DB) error) (*DB, 
 	}
 	if err == nil {
 		err = fill(db)
+	}
+	if err == nil {
+		err = db.claim(ctx)
 	}
 	if err != nil {
 		if db != nil {
@@ -51,12 +57,18 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
+	if err := onDisk(path); err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
 	if err := isLedger(ctx, path); err != nil {
 		return nil, fmt.Errorf("open the ledger %s: %w", path, err)
 	}
 	db, err := connectSQLite(path)
 	if err == nil {
 		err = errors.Join(db.checkSettings(ctx), db.upToDate(ctx))
+	}
+	if err == nil {
+		err = db.claim(ctx)
 	}
 	if err != nil {
 		if db != nil {
@@ -111,7 +123,7 @@ func connectSQLite(path string) (*DB, error) {
 		"&_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)" +
 		// Without it INSERT OR REPLACE deletes a row and asks no trigger.
 		"&_pragma=recursive_triggers(ON)"
-	db := &DB{name: path, commit: (*sql.Tx).Commit}
+	db := &DB{name: path, host: thisHost(), commit: (*sql.Tx).Commit}
 	if db.writer, err = sql.Open("sqlite", name); err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ import (
 type DB struct {
 	name     string // a path, or a URL without its password
 	postgres bool
+	host     host    // this one, of a file
 	writer   *sql.DB // on SQLite one connection: writers queue here instead of at the file lock
 	reader   *sql.DB
 	// writes and reads are the prepared queries of the two, and commits the shared

@@ -167,9 +167,10 @@ func testDue(t *testing.T, e *engine) {
 	e.save(2, 1) // drafts are nobody's work
 	e.armed(p.Lines[2].ID, t0.Add(-time.Hour), "nonce-1")
 	e.armed(p.Lines[1].ID, t0, "nonce-2")
-	due := func() []Due {
+	e.approve(3, 1)
+	due := func(now time.Time, after Due, most int) []Due {
 		t.Helper()
-		d, err := e.Workable(t.Context())
+		d, err := e.Workable(t.Context(), p.ID, now, after, most)
 		e.ok(err)
 		return d
 	}
@@ -178,20 +179,47 @@ func testDue(t *testing.T, e *engine) {
 		{p.Lines[0].ID, p.ID, p.Lines[0].Spec.Lane(), purchase.Ready, t0},
 		{p.Lines[1].ID, p.ID, p.Lines[1].Spec.Lane(), purchase.Armed, t0.Add(2 * time.Second)},
 	}
-	if diff := cmp.Diff(want, due()); diff != "" {
-		t.Errorf("due (-want +got):\n%s", diff)
+	late := t0.Add(time.Minute)
+	for what, c := range map[string][2][]Due{
+		"all":                {want, due(late, Due{}, 10)},
+		"now":                {want[:2], due(t0, Due{}, 10)},
+		"the first":          {want[:1], due(late, Due{}, 1)},
+		"behind the first":   {want[1:], due(late, want[0], 10)},
+		"one behind another": {want[1:2], due(late, want[0], 1)},
+		"behind the last":    {{}, due(late, want[2], 10)},
+	} {
+		if diff := cmp.Diff(c[0], c[1]); diff != "" {
+			t.Errorf("due, %s (-want +got):\n%s", what, diff)
+		}
+	}
+	if all, err := e.Workable(t.Context(), "", late, Due{}, 10); err != nil || len(all) != 4 {
+		t.Errorf("of all plans %d are due, %v", len(all), err)
+	}
+	waits := func(plan purchase.PlanID, now time.Time) bool {
+		t.Helper()
+		waits, err := e.Waiting(t.Context(), plan, now)
+		e.ok(err)
+		return waits
+	}
+	if !waits(p.ID, t0) || waits(p.ID, late) || !waits("", t0) || waits("", late) || waits(purchase.PlanID(id("01P", 3)), t0) {
+		t.Error("a line waits, or does not, against its time")
 	}
 	e.ok(e.LookNow(t.Context(), t0))
 	want[2].At = t0
-	if diff := cmp.Diff([]Due{want[0], want[1], want[2]}, due()); diff != "" {
+	if diff := cmp.Diff(want, due(t0, Due{}, 10)); diff != "" {
 		t.Errorf("due now (-want +got):\n%s", diff)
 	}
 	// What a ledger has forgotten is looked for like what it knows.
 	e.ok(e.exec("INSERT OR IGNORE INTO transition VALUES ('ready', 'recovery')"))
 	e.ok(e.exec("UPDATE line SET state = 'recovery' WHERE id = $1", p.Lines[0].ID))
 	want[1].State = purchase.Recovery
-	if diff := cmp.Diff(want, due()); diff != "" {
+	if diff := cmp.Diff(want, due(t0, Due{}, 10)); diff != "" {
 		t.Errorf("due in recovery (-want +got):\n%s", diff)
+	}
+	// A price that rose waits for people.
+	e.ok(e.exec("UPDATE line SET state = 'needs_reapproval', look_at = $1 WHERE id = $2", micros(late), string(id("01K", 3000))))
+	if waits(purchase.PlanID(id("01P", 3)), t0) {
+		t.Error("a line that waits for people becomes workable by itself")
 	}
 }
 

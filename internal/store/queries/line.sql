@@ -28,7 +28,28 @@ SELECT * FROM line ORDER BY plan_id, number;
 SELECT id FROM line WHERE id LIKE $1 ORDER BY id LIMIT 3;
 
 -- name: WorkableLines :many
-SELECT id, plan_id, state, look_at, provider, account, region, service FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id;
+SELECT id, plan_id, state, look_at, provider, account, region, service FROM line
+WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery')
+  AND look_at <= sqlc.arg(now) AND (look_at, id) > (CAST(sqlc.arg(after_at) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
+ORDER BY look_at, id LIMIT sqlc.arg(most);
+
+-- name: WorkableLinesOfPlan :many
+SELECT id, plan_id, state, look_at, provider, account, region, service FROM line
+WHERE plan_id = sqlc.arg(plan_id) AND state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery')
+  AND look_at <= sqlc.arg(now) AND (look_at, id) > (CAST(sqlc.arg(after_at) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
+ORDER BY look_at, id LIMIT sqlc.arg(most);
+
+-- name: WaitingLines :many
+-- One line that becomes due by itself. A needs_reapproval waits for people.
+SELECT id FROM line
+WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') AND look_at > sqlc.arg(now) AND state <> 'needs_reapproval'
+ORDER BY look_at LIMIT 1;
+
+-- name: WaitingLinesOfPlan :many
+SELECT id FROM line
+WHERE plan_id = sqlc.arg(plan_id) AND state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') AND look_at > sqlc.arg(now)
+  AND state <> 'needs_reapproval'
+ORDER BY look_at LIMIT 1;
 
 -- name: MoveLine :execrows
 UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,

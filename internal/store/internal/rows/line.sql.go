@@ -442,9 +442,84 @@ func (q *Queries) StatesBeside(ctx context.Context, arg StatesBesideParams) ([]s
 	return items, nil
 }
 
-const workableLines = `-- name: WorkableLines :many
-SELECT id, plan_id, state, look_at, provider, account, region, service FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') ORDER BY look_at, id
+const waitingLines = `-- name: WaitingLines :many
+SELECT id FROM line
+WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') AND look_at > $1 AND state <> 'needs_reapproval'
+ORDER BY look_at LIMIT 1
 `
+
+// One line that becomes due by itself. A needs_reapproval waits for people.
+func (q *Queries) WaitingLines(ctx context.Context, now int64) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, waitingLines, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const waitingLinesOfPlan = `-- name: WaitingLinesOfPlan :many
+SELECT id FROM line
+WHERE plan_id = $1 AND state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery') AND look_at > $2
+  AND state <> 'needs_reapproval'
+ORDER BY look_at LIMIT 1
+`
+
+type WaitingLinesOfPlanParams struct {
+	PlanID string
+	Now    int64
+}
+
+func (q *Queries) WaitingLinesOfPlan(ctx context.Context, arg WaitingLinesOfPlanParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, waitingLinesOfPlan, arg.PlanID, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const workableLines = `-- name: WorkableLines :many
+SELECT id, plan_id, state, look_at, provider, account, region, service FROM line
+WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery')
+  AND look_at <= $1 AND (look_at, id) > (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+ORDER BY look_at, id LIMIT $4
+`
+
+type WorkableLinesParams struct {
+	Now     int64
+	AfterAt int64
+	AfterID string
+	Most    int32
+}
 
 type WorkableLinesRow struct {
 	ID       string
@@ -457,8 +532,13 @@ type WorkableLinesRow struct {
 	Service  string
 }
 
-func (q *Queries) WorkableLines(ctx context.Context) ([]WorkableLinesRow, error) {
-	rows, err := q.db.QueryContext(ctx, workableLines)
+func (q *Queries) WorkableLines(ctx context.Context, arg WorkableLinesParams) ([]WorkableLinesRow, error) {
+	rows, err := q.db.QueryContext(ctx, workableLines,
+		arg.Now,
+		arg.AfterAt,
+		arg.AfterID,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -466,6 +546,70 @@ func (q *Queries) WorkableLines(ctx context.Context) ([]WorkableLinesRow, error)
 	var items []WorkableLinesRow
 	for rows.Next() {
 		var i WorkableLinesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.PlanID,
+			&i.State,
+			&i.LookAt,
+			&i.Provider,
+			&i.Account,
+			&i.Region,
+			&i.Service,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const workableLinesOfPlan = `-- name: WorkableLinesOfPlan :many
+SELECT id, plan_id, state, look_at, provider, account, region, service FROM line
+WHERE plan_id = $1 AND state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery')
+  AND look_at <= $2 AND (look_at, id) > (CAST($3 AS BIGINT), CAST($4 AS TEXT))
+ORDER BY look_at, id LIMIT $5
+`
+
+type WorkableLinesOfPlanParams struct {
+	PlanID  string
+	Now     int64
+	AfterAt int64
+	AfterID string
+	Most    int32
+}
+
+type WorkableLinesOfPlanRow struct {
+	ID       string
+	PlanID   string
+	State    string
+	LookAt   int64
+	Provider string
+	Account  string
+	Region   string
+	Service  string
+}
+
+func (q *Queries) WorkableLinesOfPlan(ctx context.Context, arg WorkableLinesOfPlanParams) ([]WorkableLinesOfPlanRow, error) {
+	rows, err := q.db.QueryContext(ctx, workableLinesOfPlan,
+		arg.PlanID,
+		arg.Now,
+		arg.AfterAt,
+		arg.AfterID,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WorkableLinesOfPlanRow
+	for rows.Next() {
+		var i WorkableLinesOfPlanRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.PlanID,

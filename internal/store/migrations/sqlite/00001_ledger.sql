@@ -46,6 +46,15 @@ CREATE TRIGGER installation_event_append_only BEFORE UPDATE ON installation_even
 BEGIN SELECT RAISE(ABORT, 'rows of installation_event are never changed'); END;
 -- +goose StatementEnd
 
+-- The host that uses this file. PostgreSQL has no such table: it serves many.
+CREATE TABLE host (
+  id      INTEGER PRIMARY KEY CHECK (id = 1),
+  boot    TEXT NOT NULL,
+  machine TEXT NOT NULL,
+  name    TEXT NOT NULL,
+  seen_at INTEGER NOT NULL
+) STRICT;
+
 -- 2. Plans, and the people who decide on them.
 
 CREATE TABLE plan (
@@ -176,10 +185,14 @@ CREATE TABLE line (
 -- Where the cloud has no identity for a purchase, one open purchase per lane.
 CREATE UNIQUE INDEX line_one_open_per_lane ON line (provider, account, region, service)
   WHERE state = 'armed' AND class IN ('C', 'AC');
-CREATE INDEX line_open ON line (state, look_at);
 -- What workers pick from, in the order in which it is due.
 CREATE INDEX line_due ON line (look_at, id)
   WHERE CASE WHEN state IN ('armed', 'queued', 'recovery') THEN 1 WHEN state IN ('ready', 'needs_reapproval') THEN begun ELSE 0 END = 1;
+-- What a worker can do something for, in the order in which it is due.
+CREATE INDEX line_open ON line (look_at, id)
+  WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery');
+CREATE INDEX line_open_of_plan ON line (plan_id, look_at, id)
+  WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery');
 CREATE INDEX line_lane ON line (provider, account, region, service, state);
 
 -- The table of transitions; the trigger on line refuses every other move.
