@@ -17,6 +17,7 @@ import (
 	"bursar/internal/api"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
+	"bursar/internal/queue"
 	"bursar/internal/store"
 )
 
@@ -34,6 +35,7 @@ type Options struct {
 // App is an open ledger with its clouds.
 type App struct {
 	db     *store.DB
+	queue  *queue.Queue
 	clouds *clouds
 	engine *engine.Engine
 	rules  engine.ApprovalRules // for plans that are made from now on
@@ -73,6 +75,9 @@ func Init(ctx context.Context, o Options) (api.Installation, error) {
 	}
 	a := &App{db: db, clouds: c}
 	in, err := a.Installation(ctx)
+	if err == nil {
+		err = makeQueue(ctx, o)
+	}
 	return in, errors.Join(err, db.Close())
 }
 
@@ -139,11 +144,37 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err := db.DeclareExclusive(ctx, cfg.exclusive()); err != nil {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
-	log := o.Log
-	if log == nil {
-		log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := o.log()
+	q, err := openQueue(ctx, o)
+	if err != nil {
+		return nil, errors.Join(err, c.close(), db.Close())
 	}
-	return &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
+	db.WakeWith(q.Wake)
+	return &App{db: db, queue: q, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
+}
+
+func (o Options) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	return o.Log
+}
+
+// openQueue opens the queue in the database of the ledger.
+func openQueue(ctx context.Context, o Options) (*queue.Queue, error) {
+	if store.IsURL(o.Ledger) {
+		return queue.Postgres(ctx, o.Ledger, o.log())
+	}
+	return queue.SQLite(o.Ledger, o.log())
+}
+
+// makeQueue makes the tables of the queue in the database of the ledger.
+func makeQueue(ctx context.Context, o Options) error {
+	q, err := openQueue(ctx, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(q.Migrate(ctx), q.Close())
 }
 
 func (o Options) config() (Config, error) {
@@ -154,7 +185,7 @@ func (o Options) config() (Config, error) {
 }
 
 // Close closes the ledger and stops the simulator, if this process runs one.
-func (a *App) Close() error { return errors.Join(a.clouds.close(), a.db.Close()) }
+func (a *App) Close() error { return errors.Join(a.clouds.close(), a.queue.Close(), a.db.Close()) }
 
 // Installation tells which ledger this is and where purchases go.
 func (a *App) Installation(ctx context.Context) (api.Installation, error) {

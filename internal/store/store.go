@@ -38,6 +38,8 @@ type DB struct {
 	commits       commits
 	// commit ends a writing transaction; tests replace it to lose the answer.
 	commit func(*sql.Tx) error
+	// waker is told of what becomes due; nil for nobody.
+	waker Waker
 }
 
 // Errors of the package; match them with errors.Is.
