@@ -37,6 +37,7 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 	lastMove := time.Now()
 	seen := map[purchase.LineID]string{}
 	for {
+		e.share(ctx)
 		due, waiting, err := e.due(ctx, o.Plan)
 		if err != nil {
 			return err
@@ -140,5 +141,7 @@ func (e *Engine) advance(ctx context.Context, id purchase.LineID) (row purchase.
 			err = fmt.Errorf("line %s: internal error: %v", id, p)
 		}
 	}()
-	return e.protocol().Advance(ctx, id)
+	ledger := &arming{DB: e.DB, paces: &e.paces}
+	defer ledger.done()
+	return e.protocol(ledger).Advance(ctx, id)
 }

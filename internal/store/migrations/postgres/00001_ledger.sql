@@ -1009,3 +1009,20 @@ CREATE TRIGGER notice_frozen BEFORE UPDATE ON notice FOR EACH ROW
   WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.state IS DISTINCT FROM OLD.state OR NEW.must_leave_by IS DISTINCT FROM OLD.must_leave_by
     OR NEW.raised_at IS DISTINCT FROM OLD.raised_at OR OLD.closed_at > 0)
   EXECUTE FUNCTION refuse('what a notice is about is frozen, and a closed one is never changed');
+
+-- What workers have learned of a lane: how many of its lines may be under way in all
+-- of them together, and from when on it is asked again. It is a hint for others; no
+-- purchase depends on it.
+CREATE TABLE lane_pace (
+  provider TEXT COLLATE "C" NOT NULL,
+  account  TEXT COLLATE "C" NOT NULL,
+  region   TEXT COLLATE "C" NOT NULL,
+  service  TEXT COLLATE "C" NOT NULL,
+  most     BIGINT NOT NULL CHECK (most >= 1),
+  until    BIGINT NOT NULL,
+  cause    TEXT COLLATE "C" NOT NULL,
+  at       BIGINT NOT NULL,
+  version  BIGINT NOT NULL CHECK (version >= 1),
+  PRIMARY KEY (provider, account, region, service)
+);
+CREATE INDEX attempt_under_way ON attempt (answer_by) WHERE state = 'armed';
