@@ -1026,3 +1026,7 @@ CREATE TABLE lane_pace (
   PRIMARY KEY (provider, account, region, service)
 );
 CREATE INDEX attempt_under_way ON attempt (answer_by) WHERE state = 'armed';
+CREATE TRIGGER schedule_no_delete BEFORE DELETE OR TRUNCATE ON schedule
+  EXECUTE FUNCTION refuse('rows of schedule are never deleted');
+CREATE TRIGGER lane_pace_no_delete BEFORE DELETE OR TRUNCATE ON lane_pace
+  EXECUTE FUNCTION refuse('rows of lane_pace are never deleted');

@@ -991,3 +991,13 @@ CREATE TABLE lane_pace (
   PRIMARY KEY (provider, account, region, service)
 ) STRICT;
 CREATE INDEX attempt_under_way ON attempt (answer_by) WHERE state = 'armed';
+
+-- +goose StatementBegin
+CREATE TRIGGER schedule_no_delete BEFORE DELETE ON schedule
+BEGIN SELECT RAISE(ABORT, 'rows of schedule are never deleted'); END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER lane_pace_no_delete BEFORE DELETE ON lane_pace
+BEGIN SELECT RAISE(ABORT, 'rows of lane_pace are never deleted'); END;
+-- +goose StatementEnd
