@@ -17,6 +17,7 @@ import (
 	"bursar/internal/api"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
+	"bursar/internal/queue"
 	"bursar/internal/store"
 )
 
@@ -36,6 +37,7 @@ type Options struct {
 // App is an open ledger with its clouds.
 type App struct {
 	db      *store.DB
+	queue   *queue.Queue
 	clouds  *clouds
 	engine  *engine.Engine
 	rules   engine.ApprovalRules // for plans that are made from now on
@@ -92,6 +94,9 @@ func Init(ctx context.Context, o Options) (api.Installation, error) {
 	in, err := a.Installation(ctx)
 	if err == nil {
 		_, err = a.watch(ctx, o, cfg)
+	}
+	if err == nil {
+		err = makeQueue(ctx, o)
 	}
 	return in, errors.Join(err, a.unwatch(), db.Close())
 }
@@ -169,15 +174,41 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err := db.DeclareExclusive(ctx, cfg.exclusive()); err != nil {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
-	log := o.Log
-	if log == nil {
-		log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := o.log()
+	q, err := openQueue(ctx, o)
+	if err != nil {
+		return nil, errors.Join(err, c.close(), db.Close())
 	}
-	a := &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	db.WakeWith(q.Wake)
+	a := &App{db: db, queue: q, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
+}
+
+func (o Options) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	return o.Log
+}
+
+// openQueue opens the queue in the database of the ledger.
+func openQueue(ctx context.Context, o Options) (*queue.Queue, error) {
+	if store.IsURL(o.Ledger) {
+		return queue.Postgres(ctx, o.Ledger, o.log())
+	}
+	return queue.SQLite(o.Ledger, o.log())
+}
+
+// makeQueue makes the tables of the queue in the database of the ledger.
+func makeQueue(ctx context.Context, o Options) error {
+	q, err := openQueue(ctx, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(q.Migrate(ctx), q.Close())
 }
 
 func (o Options) config() (Config, error) {
@@ -191,7 +222,9 @@ func (o Options) config() (Config, error) {
 }
 
 // Close closes the ledger and stops the simulator, if this process runs one.
-func (a *App) Close() error { return errors.Join(a.clouds.close(), a.unwatch(), a.db.Close()) }
+func (a *App) Close() error {
+	return errors.Join(a.clouds.close(), a.unwatch(), a.queue.Close(), a.db.Close())
+}
 
 // Installation tells which ledger this is and where purchases go.
 func (a *App) Installation(ctx context.Context) (api.Installation, error) {

@@ -55,10 +55,14 @@ func (a *App) Work(ctx context.Context, o WorkOptions) error {
 	}
 	a.engine.Workers = o.Lines
 	tell(api.Worked{Event: "started"})
+	wake := make(chan struct{}, 1)
+	var listening sync.WaitGroup
+	listening.Go(func() { a.listen(ctx, wake) }) // what an earlier process left does not wait for it
+	defer listening.Wait()
 	tasks := &tasks{App: a, tell: tell, running: map[string]bool{}}
 	left := a.engine.Work(ctx, engine.WorkOptions{
-		Grace: o.Grace,
-		Each:  tasks.begin,
+		Grace: o.Grace, Wake: wake,
+		Each: tasks.begin,
 		Moved: func(row purchase.Row, err error) {
 			tell(api.Worked{
 				Event: "moved", Line: string(row.Line.ID), Plan: string(row.Line.Plan), State: string(row.Line.State),
@@ -70,6 +74,18 @@ func (a *App) Work(ctx context.Context, o WorkOptions) error {
 	tasks.all.Wait() // they end with ctx
 	tell(api.Worked{Event: "stopped", UnderWay: lineIDs(left)})
 	return nil
+}
+
+// listen hears of what becomes due until ctx is over. A worker that hears of nothing
+// looks by itself.
+func (a *App) listen(ctx context.Context, wake chan<- struct{}) {
+	err := a.queue.Migrate(ctx)
+	if err == nil {
+		err = a.queue.Listen(ctx, wake)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.engine.Log.Warn("the worker hears of no changes and looks for them", "error", err)
+	}
 }
 
 // tasks are those that this worker runs.

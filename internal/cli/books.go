@@ -23,7 +23,7 @@ func (sh *shell) reconcile() *cobra.Command {
 		Short: "Look again at every open line, then compare the books with the clouds",
 		Long: `Looks again at every line that is in doubt, goes on with the plans that apply has
 begun, runs the audits that are due, and then compares the ledger with what the
-clouds list. It never begins a plan: only apply does.`,
+clouds list. It never begins a plan: people do, with apply or schedule plan.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := workers.check(); err != nil {

@@ -152,8 +152,9 @@ func (sh *shell) schedulePlan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan PLAN --at TIME",
 		Short: "Have an approved plan begun at a time",
-		Long: `Has an approved plan begun at a time, for which its approval must stand. A worker, or
-bursar run plans, begins it then. It may be called off before: bursar schedule cancel.`,
+		Long: `Has an approved plan begun at a time, for which its approval must stand. A worker
+begins it then, or whoever runs bursar run plans. Before that it may be called off
+with bursar schedule cancel.`,
 		Args: oneID("PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := time.Parse(time.RFC3339, at)

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"database/sql"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -187,4 +189,51 @@ func TestWorkersShare(t *testing.T) {
 		t.Errorf("%d commitments were sold for 28 lines, %v", len(sold), err)
 	}
 	d.must(ExitDone, "check")
+}
+
+// TestJobsAreHints: whatever becomes of the jobs that wake workers, every line is
+// bought once.
+func TestJobsAreHints(t *testing.T) {
+	t.Parallel()
+	for name, meddle := range map[string]string{
+		"lost":      "DELETE FROM river_job",
+		"discarded": "UPDATE river_job SET state = 'discarded', finalized_at = CURRENT_TIMESTAMP WHERE state <> 'discarded'",
+		"doubled": "INSERT INTO river_job (args, kind, max_attempts, metadata, priority, queue, scheduled_at, state, tags) " +
+			"SELECT j.args, j.kind, j.max_attempts, j.metadata, j.priority, j.queue, CURRENT_TIMESTAMP, 'available', j.tags FROM river_job j, (VALUES (1), (2), (3)) LIMIT 60",
+		"nowhere": "DROP TABLE IF EXISTS river_job",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, runningSim(t))
+			d.fault(`{"kind":"lose-reply","permille":200,"operation":"PurchaseReservedDBInstancesOffering","times":-1}`)
+			db, err := sql.Open("sqlite", "file:"+filepath.Join(d.dir, "bursar.db")+"?_pragma=busy_timeout(15000)")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close() //nolint:errcheck // nothing is kept
+			plan := d.approvedPlan().ID
+			d.must(ExitDone, "apply", plan, "--detach")
+			var jobs int
+			if err := db.QueryRow("SELECT count(*) FROM river_job").Scan(&jobs); err != nil || jobs == 0 {
+				t.Fatalf("%d jobs were written with the beginning of the plan, %v", jobs, err)
+			}
+			change := func() {
+				if _, err := db.Exec(meddle); err != nil {
+					t.Fatal(err)
+				}
+			}
+			change()
+			d.start("worker", "--workers", "4")
+			worker := d.start("worker", "--workers", "4")
+			d.until(worker, "the end", func() bool {
+				change()
+				n := d.states(plan)
+				if n["purchased"] < 14 {
+					d.sim("POST", "/_sim/clock", `{"advance":"10s"}`, nil)
+				}
+				return n["purchased"] == 14
+			})
+			d.settled(plan)
+		})
+	}
 }

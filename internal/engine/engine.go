@@ -59,9 +59,9 @@ func (e *Engine) workers() int {
 	return DefaultWorkers
 }
 
-func (e *Engine) protocol() *purchase.Protocol {
+func (e *Engine) protocol(ledger purchase.Ledger) *purchase.Protocol {
 	return &purchase.Protocol{
-		Ledger: e.DB, Market: teller{market{e}}, Rules: purchase.DefaultRules, Now: e.Now, Nonce: nonce,
+		Ledger: ledger, Market: teller{market{e}}, Rules: purchase.DefaultRules, Now: e.Now, Nonce: nonce,
 	}
 }
 

@@ -43,6 +43,13 @@ type pace struct {
 	until time.Time
 	cause error
 	told  map[purchase.LineID]bool
+
+	// Of all workers: armed are the attempts that this one waits for, others those that
+	// the others do; version is what was adopted of them, news that they do not know yet
+	// what was learned here.
+	armed, others int
+	version       int
+	news          bool
 }
 
 // of returns the pace of a lane. The caller holds mu.
@@ -81,7 +88,7 @@ func (p *paces) slower(lane cloud.Lane) {
 	defer p.mu.Unlock()
 	l := p.of(lane)
 	l.most, l.well = max(1, l.width/2), 0
-	l.width = l.most
+	l.width, l.news = l.most, true
 }
 
 func (l *pace) limit() int {
@@ -109,6 +116,7 @@ func (l *pace) learn(line purchase.LineID, err error, now time.Time) {
 		if e.Trouble != "" || l.failed > 1 {
 			l.until, l.cause = now.Add(min(holdLeast<<min(l.failed-1, 8), holdMost)), err
 			l.told = map[purchase.LineID]bool{line: true}
+			l.news = true
 		}
 	}
 }
@@ -140,8 +148,11 @@ type turn struct {
 	due    []store.Due
 }
 
-// may reports whether one more line of the lane may be under way.
-func (l *turn) may() bool { return l.busy < l.width && (!l.single || l.busy == 0) }
+// may reports whether one more line of the lane may be under way. One may always, so
+// that what a dead worker has armed stops nobody.
+func (l *turn) may() bool {
+	return l.busy == 0 || l.busy < l.width && !l.single && l.busy+l.others < l.limit()
+}
 
 func newTurns(p *paces, now func() time.Time, single func(cloud.Lane) bool) *turns {
 	return &turns{

@@ -40,6 +40,7 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 		if err := e.watch(ctx); err != nil {
 			return err
 		}
+		e.share(ctx)
 		r, err := e.once(ctx, o, seen)
 		if err != nil {
 			return err
@@ -162,5 +163,7 @@ func (e *Engine) advance(ctx context.Context, id purchase.LineID) (row purchase.
 			err = fmt.Errorf("line %s: internal error: %v", id, p)
 		}
 	}()
-	return e.protocol().Advance(ctx, id)
+	ledger := &arming{DB: e.DB, paces: &e.paces}
+	defer ledger.done()
+	return e.protocol(ledger).Advance(ctx, id)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -86,6 +87,7 @@ func (e *Engine) feed(ctx context.Context, turns *turns, o WorkOptions) {
 				e.Log.Warn("a sweep was not complete", "error", err)
 			}
 		}
+		e.share(ctx)
 		var err error
 		if after, err = e.sweep(ctx, turns, after); err != nil && ctx.Err() == nil {
 			// The database may be back in a moment; the rows wait for it.
@@ -120,6 +122,13 @@ func (e *Engine) sweep(ctx context.Context, turns *turns, after store.Due) (stor
 		if err != nil {
 			return after, err
 		}
+		// Processes that read the same page begin with different lines.
+		last := len(page) - 1
+		var next store.Due
+		if last >= 0 {
+			next = page[last]
+		}
+		rand.Shuffle(len(page), func(i, j int) { page[i], page[j] = page[j], page[i] })
 		var chosen []store.Due
 		for _, d := range page {
 			// While purchasing is stopped nothing can be done for what was not sent.
@@ -136,7 +145,7 @@ func (e *Engine) sweep(ctx context.Context, turns *turns, after store.Due) (stor
 		if len(page) < duePage {
 			return store.Due{}, nil
 		}
-		after = page[len(page)-1]
+		after = next
 	}
 	return after, nil
 }

@@ -143,3 +143,31 @@ func TestWorkerIsFair(t *testing.T) {
 	cancel()
 	<-done
 }
+
+// TestHoldIsShared: what troubles a lane is found out by one worker; another asks
+// nothing of it and its lines say why.
+func TestHoldIsShared(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	p := w.approved(drafts(2)[1])
+	w.trouble(sim.Fault{Kind: sim.RegionDisabled})
+	w.run(p)
+	says := w.plan(p).Lines[0].Reason
+	w.run(p) // tells it
+	other, _ := w.newEngine(w.db)
+	if paces, err := w.db.Paces(t.Context(), w.sim.Now().Add(-time.Minute), w.sim.Now()); err != nil || len(paces) != 1 || paces[0].Cause == "" {
+		t.Fatal(paces, err)
+	}
+	if err := w.db.LookNow(t.Context(), w.sim.Now()); err != nil {
+		t.Fatal(err)
+	}
+	requests := len(w.sim.Requests())
+	if err := other.Run(t.Context(), engine.RunOptions{Plan: p.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.sim.Requests()) - requests; n != 0 {
+		t.Errorf("%d requests to a lane that is held", n)
+	}
+	if l := w.plan(p).Lines[0]; l.Reason != says {
+		t.Errorf("the line says %q, want %q", l.Reason, says)
+	}
+}

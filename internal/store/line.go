@@ -164,7 +164,10 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 				return err
 			}
 		}
-		return moveHolds(ctx, q, c, now)
+		if err := moveHolds(ctx, q, c, now); err != nil {
+			return err
+		}
+		return db.wakeForLine(ctx, q, c, now)
 	})
 	switch {
 	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrTaken), errors.Is(err, purchase.ErrCommitUnknown), errors.Is(err, purchase.ErrWentBack):

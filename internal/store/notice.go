@@ -24,6 +24,10 @@ type Notice struct {
 // LookOverdue makes due every line that may have been bought and that was to be
 // resolved by now.
 func (db *DB) LookOverdue(ctx context.Context, now time.Time) error {
+	overdue, err := db.read().OverdueLines(ctx, micros(now))
+	if err != nil || len(overdue) == 0 {
+		return err
+	}
 	return db.write(ctx, func(q *rows.Queries) error {
 		_, err := q.LookOverdue(ctx, micros(now))
 		return err
@@ -37,6 +41,9 @@ func (db *DB) RaiseOverdue(ctx context.Context, now time.Time) (overdue []Notice
 	rs, err := db.read().OverdueLines(ctx, micros(now))
 	if err != nil {
 		return nil, 0, fmt.Errorf("overdue lines: %w", err)
+	}
+	if open, err := db.read().CountOpenNotices(ctx); err != nil || len(rs) == 0 && open == 0 {
+		return nil, 0, err
 	}
 	err = db.write(ctx, func(q *rows.Queries) error {
 		overdue, raised = nil, 0

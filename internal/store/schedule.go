@@ -83,6 +83,9 @@ func (db *DB) Schedules(ctx context.Context) ([]Schedule, error) {
 	return list, nil
 }
 
+// Of a schedule one row is changed at a time, so it does not keep the steps of lines
+// waiting.
+
 // TakeTick gives a process the tick of a task as it was read: it moves the next one
 // on and holds the task until a time. It reports false when another process has
 // it. With force it does not ask whether the task is due, and takes it from
@@ -92,7 +95,7 @@ func (db *DB) TakeTick(ctx context.Context, s *Schedule, holder string, now, unt
 	if s.Every > 0 {
 		next = now.Add(s.Every)
 	}
-	err = db.write(ctx, func(q *rows.Queries) error {
+	err = db.writeStep(ctx, func(q *rows.Queries) error {
 		var n int64
 		var err error
 		if force {
@@ -100,8 +103,10 @@ func (db *DB) TakeTick(ctx context.Context, s *Schedule, holder string, now, unt
 		} else {
 			n, err = q.TakeTick(ctx, rows.TakeTickParams{NextAt: micros(next), Holder: holder, HeldUntil: micros(until), Task: s.Task, Version: s.version, Now: micros(now)})
 		}
-		taken = n == 1
-		return err
+		if taken = n == 1; !taken || err != nil || s.Every == 0 {
+			return err
+		}
+		return db.wake(ctx, q, next, now)
 	})
 	if err != nil {
 		return false, fmt.Errorf("schedule %s: %w", s.Task, err)
@@ -116,7 +121,7 @@ func (db *DB) TakeTick(ctx context.Context, s *Schedule, holder string, now, unt
 // KeepTick puts off the time at which the holder of a tick is taken for dead. It
 // reports false when another process has the task.
 func (db *DB) KeepTick(ctx context.Context, s Schedule, until time.Time) (kept bool, err error) {
-	err = db.write(ctx, func(q *rows.Queries) error {
+	err = db.writeStep(ctx, func(q *rows.Queries) error {
 		n, err := q.KeepTick(ctx, rows.KeepTickParams{HeldUntil: micros(until), Task: s.Task, Version: s.version})
 		kept = n == 1
 		return err
@@ -126,7 +131,7 @@ func (db *DB) KeepTick(ctx context.Context, s Schedule, until time.Time) (kept b
 
 // EndTick records what came of a tick, unless another process has the task.
 func (db *DB) EndTick(ctx context.Context, s Schedule) error {
-	return db.write(ctx, func(q *rows.Queries) error {
+	return db.writeStep(ctx, func(q *rows.Queries) error {
 		_, err := q.EndTick(ctx, rows.EndTickParams{
 			LastAt: micros(s.LastAt), LastTook: s.LastTook.Microseconds(), Outcome: s.Outcome, Detail: s.Detail, Task: s.Task, Version: s.version,
 		})
@@ -176,7 +181,11 @@ func (db *DB) SchedulePlan(ctx context.Context, s PlanSchedule) (PlanSchedule, e
 			}
 			return ErrNotApproved
 		}
-		return q.PutOffReady(ctx, rows.PutOffReadyParams{MustLeaveBy: micros(s.At.Add(purchase.ReadyDwell)), PlanID: string(s.Plan)})
+		err = q.PutOffReady(ctx, rows.PutOffReadyParams{MustLeaveBy: micros(s.At.Add(purchase.ReadyDwell)), PlanID: string(s.Plan)})
+		if err != nil {
+			return err
+		}
+		return db.wake(ctx, q, s.At, s.MadeAt)
 	})
 	if err != nil {
 		return PlanSchedule{}, fmt.Errorf("schedule plan %s: %w", s.Plan, err)
@@ -234,7 +243,7 @@ func (db *DB) BeginScheduled(ctx context.Context, now time.Time) (ended []PlanSc
 			if err := endPlanSchedule(ctx, q, s.ID, s.State, "", s.Detail, now); err != nil || s.State == "refused" {
 				return err
 			}
-			_, err = begin(ctx, q, Begun{Plan: s.Plan, By: s.By, At: now, How: BySchedule})
+			_, err = db.begin(ctx, q, Begun{Plan: s.Plan, By: s.By, At: now, How: BySchedule})
 			return err
 		})
 		switch {

@@ -43,6 +43,8 @@ type DB struct {
 	commit func(*sql.Tx) error
 	// incarnation is the one that this process has recognized.
 	incarnation atomic.Int64
+	// waker is told of what becomes due; nil for nobody.
+	waker Waker
 }
 
 // Errors of the package; match them with errors.Is.

@@ -42,7 +42,7 @@ var ErrNotApproved = errors.New("only an approved plan can be begun")
 func (db *DB) Begin(ctx context.Context, b Begun) (first bool, err error) {
 	err = db.write(ctx, func(q *rows.Queries) error {
 		var err error
-		first, err = begin(ctx, q, b)
+		first, err = db.begin(ctx, q, b)
 		return err
 	})
 	if err != nil {
@@ -51,7 +51,7 @@ func (db *DB) Begin(ctx context.Context, b Begun) (first bool, err error) {
 	return first, nil
 }
 
-func begin(ctx context.Context, q *rows.Queries, b Begun) (first bool, err error) {
+func (db *DB) begin(ctx context.Context, q *rows.Queries, b Begun) (first bool, err error) {
 	n, err := q.InsertBegun(ctx, rows.InsertBegunParams{PlanID: string(b.Plan), Person: b.By, At: micros(b.At), How: string(b.How)})
 	if err != nil {
 		return false, err
@@ -64,7 +64,10 @@ func begin(ctx context.Context, q *rows.Queries, b Begun) (first bool, err error
 		return false, err
 	}
 	_, err = q.BeginLines(ctx, rows.BeginLinesParams{MustLeaveBy: micros(b.At.Add(purchase.ReadyDwell)), PlanID: string(b.Plan)})
-	return true, err
+	if err != nil {
+		return false, err
+	}
+	return true, db.wake(ctx, q, b.At, b.At)
 }
 
 // Begun reads who began which plan, by plan.

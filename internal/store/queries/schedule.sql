@@ -73,6 +73,9 @@ VALUES (sqlc.arg(id), sqlc.arg(line_id), sqlc.arg(state), sqlc.arg(must_leave_by
 ON CONFLICT (line_id) WHERE closed_at = 0 DO UPDATE SET seen_at = excluded.seen_at
 RETURNING raised_at;
 
+-- name: CountOpenNotices :one
+SELECT count(*) FROM notice WHERE closed_at = 0;
+
 -- name: LineNotices :many
 SELECT * FROM notice WHERE line_id = $1 ORDER BY id;
 

@@ -192,6 +192,18 @@ type Lane struct {
 	Exclusive  int64
 }
 
+type LanePace struct {
+	Provider string
+	Account  string
+	Region   string
+	Service  string
+	Most     int64
+	Until    int64
+	Cause    string
+	At       int64
+	Version  int64
+}
+
 type Line struct {
 	ID              string
 	PlanID          string

@@ -22,6 +22,17 @@ func (q *Queries) CloseNotices(ctx context.Context, now int64) (int64, error) {
 	return result.RowsAffected()
 }
 
+const countOpenNotices = `-- name: CountOpenNotices :one
+SELECT count(*) FROM notice WHERE closed_at = 0
+`
+
+func (q *Queries) CountOpenNotices(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countOpenNotices)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countStates = `-- name: CountStates :many
 SELECT state, begun, count(*) AS n FROM line WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'needs_review', 'recovery') GROUP BY state, begun
 `

@@ -1014,6 +1014,27 @@ CREATE TRIGGER notice_frozen BEFORE UPDATE ON notice FOR EACH ROW
     OR NEW.raised_at IS DISTINCT FROM OLD.raised_at OR OLD.closed_at > 0)
   EXECUTE FUNCTION refuse('what a notice is about is frozen, and a closed one is never changed');
 
+-- What workers have learned of a lane: how many of its lines may be under way in all
+-- of them together, and from when on it is asked again. It is a hint for others; no
+-- purchase depends on it.
+CREATE TABLE lane_pace (
+  provider TEXT COLLATE "C" NOT NULL,
+  account  TEXT COLLATE "C" NOT NULL,
+  region   TEXT COLLATE "C" NOT NULL,
+  service  TEXT COLLATE "C" NOT NULL,
+  most     BIGINT NOT NULL CHECK (most >= 1),
+  until    BIGINT NOT NULL,
+  cause    TEXT COLLATE "C" NOT NULL,
+  at       BIGINT NOT NULL,
+  version  BIGINT NOT NULL CHECK (version >= 1),
+  PRIMARY KEY (provider, account, region, service)
+);
+CREATE INDEX attempt_under_way ON attempt (answer_by) WHERE state = 'armed';
+CREATE TRIGGER schedule_no_delete BEFORE DELETE OR TRUNCATE ON schedule
+  EXECUTE FUNCTION refuse('rows of schedule are never deleted');
+CREATE TRIGGER lane_pace_no_delete BEFORE DELETE OR TRUNCATE ON lane_pace
+  EXECUTE FUNCTION refuse('rows of lane_pace are never deleted');
+
 -- 11. What tells that the ledger is the one that it was.
 
 -- What was outside the ledger when it was last known to be the right one.

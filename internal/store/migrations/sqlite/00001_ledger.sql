@@ -988,6 +988,33 @@ CREATE TRIGGER notice_frozen BEFORE UPDATE ON notice
 BEGIN SELECT RAISE(ABORT, 'what a notice is about is frozen, and a closed one is never changed'); END;
 -- +goose StatementEnd
 
+-- What workers have learned of a lane: how many of its lines may be under way in all
+-- of them together, and from when on it is asked again. It is a hint for others; no
+-- purchase depends on it.
+CREATE TABLE lane_pace (
+  provider TEXT NOT NULL,
+  account  TEXT NOT NULL,
+  region   TEXT NOT NULL,
+  service  TEXT NOT NULL,
+  most     INTEGER NOT NULL CHECK (most >= 1),
+  until    INTEGER NOT NULL,
+  cause    TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  version  INTEGER NOT NULL CHECK (version >= 1),
+  PRIMARY KEY (provider, account, region, service)
+) STRICT;
+CREATE INDEX attempt_under_way ON attempt (answer_by) WHERE state = 'armed';
+
+-- +goose StatementBegin
+CREATE TRIGGER schedule_no_delete BEFORE DELETE ON schedule
+BEGIN SELECT RAISE(ABORT, 'rows of schedule are never deleted'); END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER lane_pace_no_delete BEFORE DELETE ON lane_pace
+BEGIN SELECT RAISE(ABORT, 'rows of lane_pace are never deleted'); END;
+-- +goose StatementEnd
+
 -- 11. What tells that the ledger is the one that it was.
 
 -- What was outside the ledger when it was last known to be the right one.
