@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bursar/internal/api"
+	"bursar/internal/cloud"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 )
@@ -34,12 +35,30 @@ func (a *App) Apply(ctx context.Context, id string, patience time.Duration, move
 	case purchase.PlanRejected:
 		return api.Plan{}, fmt.Errorf("plan %s was %s and is never bought", p.ID, p.State)
 	}
+	if err := a.fit(ctx, p); err != nil {
+		return api.Plan{}, err
+	}
 	err = a.engine.Run(ctx, engine.RunOptions{Plan: p.ID, Patience: patience, Moved: a.follow(p, moved)})
 	if err != nil && ctx.Err() == nil {
 		return api.Plan{}, err
 	}
 	// A stop is no error either: what was under way is recorded.
 	return a.Plan(context.WithoutCancel(ctx), string(p.ID))
+}
+
+// fit refuses to begin a plan with a ledger that must not buy, or in an account that is
+// somebody else's. What is in doubt is looked up all the same.
+func (a *App) fit(ctx context.Context, p *purchase.Plan) error {
+	var lanes []cloud.Lane
+	for _, l := range p.Lines {
+		switch {
+		case l.State == purchase.Ready:
+			lanes = append(lanes, l.Spec.Lane())
+		case !l.State.Terminal():
+			return nil
+		}
+	}
+	return a.engine.CheckOwners(ctx, lanes)
 }
 
 // Reconcile looks again at the open lines of every plan that apply has begun, or

@@ -40,17 +40,17 @@ func (s *service) code(err *apiError) *apiError {
 
 // operation is a function over the world. It knows nothing of HTTP.
 type operation struct {
-	name    string
-	route   route // in the REST protocols; in rest-json, without one it is POST /<name>
-	spends  bool  // a success is a commitment that cannot be undone
-	changes bool  // a success changes something all the same
-	rate    rate
-	lists   bool // answers what commitments there are
-	proves  bool // answers who the caller is
-	pages   *pager
-	members []string
-	numbers []string // members that are numbers, in the JSON protocols
-	maps    []string // members that are maps with free keys, in the rest-json protocol
+	name     string
+	route    route // in the REST protocols; in rest-json, without one it is POST /<name>
+	spends   bool  // a success is a commitment that cannot be undone
+	changes  bool  // a success changes something all the same
+	rate     rate
+	lists    bool // answers what commitments there are
+	proves   bool // answers who the caller is
+	pages    *pager
+	members  []string
+	numbers  []string // members that are numbers, in the JSON protocols
+	maps     []string // members that are maps with free keys, in the rest-json protocol
 	booleans []string // members that are booleans, in the JSON protocols
 	version  string   // of Azure Resource Manager: the API version if it is not the service's
 	// unserved are members the real operation has and this one refuses, with
