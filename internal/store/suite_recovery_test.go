@@ -44,6 +44,9 @@ func testRecovery(t *testing.T, e *engine) {
 	draft := e.save(2, 1).Lines[0].ID
 
 	now := t0.Add(time.Hour)
+	for _, set := range []string{"incarnation = 2", "restored_at = 1", "backup_at = 1", "incarnation = 0, state = 'recovery'"} {
+		e.refuses("UPDATE installation SET " + set)
+	}
 	e.recover(e.rollback(now))
 	want := Installation{
 		Install: "k7f2", CreatedAt: t0, Incarnation: 2, Recovery: true, Restored: now,
