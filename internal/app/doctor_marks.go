@@ -20,7 +20,7 @@ func markLines(ctx context.Context, o Options, cfg Config, c *clouds, patients [
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	line, err := journalLine(ctx, db, o.journalPath(cfg))
+	line, err := journalLine(ctx, db, o.Ledger, o.journalPath(cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -50,23 +50,24 @@ func markLines(ctx context.Context, o Options, cfg Config, c *clouds, patients [
 	return lines, nil
 }
 
-func journalLine(ctx context.Context, db *store.DB, path string) (api.DoctorLine, error) {
+func journalLine(ctx context.Context, db *store.DB, ledger, path string) (api.DoctorLine, error) {
 	l := api.DoctorLine{Subject: "journal", State: string(driver.CheckOK)}
 	stored, err := db.StoredMarks(ctx)
 	if err != nil {
 		return l, err
 	}
 	j, err := journal.Open(path)
-	_, had := stored[store.MarkJournal]
+	had := store.HasJournal(stored)
 	switch {
-	case errors.Is(err, journal.ErrMissing) && !had:
+	case errors.Is(err, journal.ErrMissing) && (!had || onServer(ledger)):
 		l.Detail = "it will be " + path
 		return l, nil
 	case err != nil:
 		l.State, l.Detail, l.Next = string(driver.CheckFailed), err.Error(), "see bursar recovery status"
 		return l, nil
 	}
-	if l.Detail = "opens: " + path; had && j.ID() != stored[store.MarkJournal] {
+	_, known := stored[store.JournalMark(j.ID())]
+	if l.Detail = "opens: " + path; had && !known && !onServer(ledger) {
 		l.State, l.Detail, l.Next = string(driver.CheckFailed), fmt.Sprintf("%s is not the journal that this ledger has written", path), "see bursar recovery status"
 	}
 	return l, j.Close()

@@ -44,9 +44,9 @@ func (e *Engine) BeginRecovery(ctx context.Context, backup time.Time, by, commen
 		if err != nil {
 			return err
 		}
-		marks[store.MarkJournal], marks[store.MarkJournalSeq] = g.Journal.ID(), "0"
-		if len(recent) > 0 {
-			marks[store.MarkJournalSeq] = strconv.FormatInt(recent[len(recent)-1].Seq, 10)
+		mark := store.JournalMark(g.Journal.ID())
+		if marks[mark] = "0"; len(recent) > 0 {
+			marks[mark] = strconv.FormatInt(recent[len(recent)-1].Seq, 10)
 		}
 	}
 	place, err := e.place()

@@ -507,8 +507,14 @@ func (w *world) guarded2() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	id := "01JOURNAL"
+	for name := range marks {
+		if known, ok := strings.CutPrefix(string(name), "journal/"); ok {
+			id = known
+		}
+	}
 	path := filepath.Join(w.t.TempDir(), "again.journal")
-	j, err := journal.Create(path, marks[store.MarkJournal], "test")
+	j, err := journal.Create(path, id, "test")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -596,5 +602,33 @@ func TestAGenerationIsClaimedInTheAccount(t *testing.T) {
 	facts, err := w.db.Facts(t.Context(), q.Lines[0].ID)
 	if err != nil || !strings.Contains(facts[len(facts)-1].Detail, "has claimed generation 1 of line") {
 		t.Errorf("%+v, %v", facts, err)
+	}
+}
+
+// TestEveryHostOfASharedLedgerHasItsJournal: another journal is no alarm there, and one
+// that the ledger forgot is compared from its beginning.
+func TestEveryHostOfASharedLedgerHasItsJournal(t *testing.T) {
+	w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true}).guarded()
+	path := filepath.Join(t.TempDir(), "second.journal")
+	j, err := journal.Create(path, "01SECOND", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Append(t.Context(), journal.Record{At: w.sim.Now(), Line: "01LOST", N: 1, Request: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.guard(path)
+	if c := w.compare(); c.Refusal == nil || len(c.Back) > 0 || !strings.Contains(c.Refusal.Error(), "not the journal that this ledger has written") {
+		t.Errorf("of one host: %+v", c)
+	}
+	w.engine.Guard.Shared = true
+	if c := w.compare(); !c.Begun || len(c.Lost) != 1 {
+		t.Errorf("of several: %+v", c)
+	}
+	if c := w.compare(); len(c.Back) > 0 {
+		t.Errorf("twice: %+v", c)
 	}
 }

@@ -444,7 +444,7 @@ CREATE INDEX calibration_account ON calibration (provider, account, id);
 
 -- What was outside the ledger when it was last known to be the right one.
 CREATE TABLE mark (
-  name  TEXT PRIMARY KEY CHECK (name IN ('holder', 'system', 'timeline', 'file', 'host', 'environment', 'journal', 'journal_seq')),
+  name  TEXT PRIMARY KEY CHECK (name <> ''),
   value TEXT NOT NULL,
   at    BIGINT NOT NULL
 );

@@ -840,7 +840,7 @@ BEGIN SELECT RAISE(ABORT, 'what a trial orders is frozen, and a closed one is ne
 
 -- What was outside the ledger when it was last known to be the right one.
 CREATE TABLE mark (
-  name  TEXT PRIMARY KEY CHECK (name IN ('holder', 'system', 'timeline', 'file', 'host', 'environment', 'journal', 'journal_seq')),
+  name  TEXT PRIMARY KEY CHECK (name <> ''),
   value TEXT NOT NULL,
   at    INTEGER NOT NULL
 ) STRICT;
