@@ -57,9 +57,10 @@ func createJournal(path, install string, now time.Time) (*journal.Journal, error
 	return j, err
 }
 
-// openJournal opens the journal of a ledger. A ledger that never had one gets it now.
+// openJournal opens the journal of a ledger. A ledger that never had one gets it now,
+// and so does a host that is new to a shared ledger.
 // What is wrong with it is no error of the ledger: it can be read, and buys nothing.
-func openJournal(ctx context.Context, db *store.DB, path string, now time.Time) (j *journal.Journal, unready, err error) {
+func openJournal(ctx context.Context, db *store.DB, path string, shared bool, now time.Time) (j *journal.Journal, unready, err error) {
 	in, err := db.Installation(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -69,7 +70,7 @@ func openJournal(ctx context.Context, db *store.DB, path string, now time.Time) 
 		return nil, nil, err
 	}
 	j, unready = journal.Open(path)
-	if _, had := stored[store.MarkJournal]; errors.Is(unready, journal.ErrMissing) && !had {
+	if errors.Is(unready, journal.ErrMissing) && (shared || !store.HasJournal(stored)) {
 		if j, unready = journal.Create(path, ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String(), in.Install); errors.Is(unready, journal.ErrExists) {
 			j, unready = journal.Open(path) // another process was first
 		}
@@ -83,9 +84,9 @@ func openJournal(ctx context.Context, db *store.DB, path string, now time.Time) 
 
 // guard is what the ledger is held against.
 func guard(ctx context.Context, o Options, cfg Config, db *store.DB, now time.Time) (*engine.Guard, error) {
-	g := &engine.Guard{Claims: cfg.Claims, Place: func() (map[store.MarkName]string, error) { return place(o.Ledger, cfg.Environment) }}
+	g := &engine.Guard{Claims: cfg.Claims, Shared: onServer(o.Ledger), Place: func() (map[store.MarkName]string, error) { return place(o.Ledger, cfg.Environment) }}
 	var err error
-	g.Journal, g.Unready, err = openJournal(ctx, db, o.journalPath(cfg), now)
+	g.Journal, g.Unready, err = openJournal(ctx, db, o.journalPath(cfg), g.Shared, now)
 	return g, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bursar/internal/api"
@@ -117,10 +118,11 @@ func (a *App) marks(ctx context.Context, c *engine.Comparison) ([]api.Mark, erro
 		add("journal", "missing", g.Unready.Error())
 	default:
 		recent, err := g.Journal.Recent()
+		_, known := stored[store.JournalMark(g.Journal.ID())]
 		switch n := len(recent); {
 		case err != nil:
 			add("journal", "missing", err.Error())
-		case g.Journal.ID() != stored[store.MarkJournal]:
+		case !known:
 			add("journal", "differs", g.Journal.Path()+" is of another ledger")
 		case len(c.Lost) > 0:
 			add("journal", "differs", c.Back[0])
@@ -343,8 +345,7 @@ func (a *App) checkJournal(ctx context.Context) (api.Finding, error) {
 	} else if records, err := g.Journal.Records(0); err != nil {
 		bad("%v", err)
 	} else {
-		var base int64
-		fmt.Sscan(stored[store.MarkJournalSeq], &base) //nolint:errcheck // none is 0
+		base, _ := strconv.ParseInt(stored[store.JournalMark(g.Journal.ID())], 10, 64) // none is 0
 		for _, r := range records {
 			if r.Line == "" {
 				continue

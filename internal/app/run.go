@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bursar/internal/api"
+	"bursar/internal/cloud"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/store"
@@ -25,6 +26,9 @@ func (a *App) SetWorkers(n int) { a.engine.Workers = n }
 func (a *App) Apply(ctx context.Context, id, by string, patience time.Duration, moved func(api.Moved)) (api.Plan, error) {
 	p, err := a.toBegin(ctx, id)
 	if err != nil {
+		return api.Plan{}, err
+	}
+	if err := a.fit(ctx, p); err != nil {
 		return api.Plan{}, err
 	}
 	// Where the approval is over nothing begins, and the run ends the lines.
@@ -62,6 +66,21 @@ func (a *App) begin(ctx context.Context, p *purchase.Plan, by string, how store.
 		return false, err
 	}
 	return a.db.Begin(ctx, store.Begun{Plan: p.ID, By: by, At: a.clouds.now(), How: how})
+}
+
+// fit refuses to begin a plan with a ledger that must not buy, or in an account that is
+// somebody else's. What is in doubt is looked up all the same.
+func (a *App) fit(ctx context.Context, p *purchase.Plan) error {
+	var lanes []cloud.Lane
+	for _, l := range p.Lines {
+		switch {
+		case l.State == purchase.Ready:
+			lanes = append(lanes, l.Spec.Lane())
+		case !l.State.Terminal():
+			return nil
+		}
+	}
+	return a.engine.CheckOwners(ctx, lanes)
 }
 
 // Reconcile looks again at the open lines of every plan that apply has begun, or

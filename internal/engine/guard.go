@@ -29,6 +29,9 @@ type Guard struct {
 	// Place tells where the ledger is now, under the names file, host and environment.
 	// What cannot be told is "" or missing. It is asked before every purchase.
 	Place func() (map[store.MarkName]string, error)
+	// Shared: the ledger is on a server, and every host that works on it has a journal
+	// of its own.
+	Shared bool
 	// Claims: every generation of a line is claimed in the account that pays before it
 	// is sent.
 	Claims bool
@@ -144,7 +147,9 @@ func (e *Engine) compare(ctx context.Context) (*Comparison, error) {
 	g.compared, g.stored = time.Now(), stored
 	if len(c.Back) > 0 {
 		marks[store.MarkHolder] = newID(now)
-		marks[store.MarkJournalSeq] = strconv.FormatInt(head, 10)
+		if g.Journal != nil {
+			marks[store.JournalMark(g.Journal.ID())] = strconv.FormatInt(head, 10)
+		}
 		c.Begun, err = e.DB.BeginRecovery(ctx, store.Rollback{
 			RecoveryEvent: store.RecoveryEvent{By: store.ByMark, At: now, Detail: strings.Join(c.Back, "; "), Incarnation: in.Incarnation},
 			Marks:         marks,
@@ -186,13 +191,13 @@ func (e *Engine) takeMarks(ctx context.Context, stored, marks map[store.MarkName
 // is the newest record.
 func (e *Engine) compareJournal(ctx context.Context, stored, marks map[store.MarkName]string, c *Comparison) (head int64, err error) {
 	g := e.Guard
-	was, known := stored[store.MarkJournal]
 	if g.Journal == nil {
 		c.Refusal = refuse("%s", unready(g.Unready))
 		return 0, nil
 	}
-	marks[store.MarkJournal] = g.Journal.ID()
-	if known && was != g.Journal.ID() {
+	mark := store.JournalMark(g.Journal.ID())
+	was, known := stored[mark]
+	if !known && store.HasJournal(stored) && !g.Shared {
 		c.Refusal = refuse("%s is not the journal that this ledger has written: put that one back, or, if it is lost, see bursar recovery start", g.Journal.Path())
 		return 0, nil
 	}
@@ -201,10 +206,13 @@ func (e *Engine) compareJournal(ctx context.Context, stored, marks map[store.Mar
 		c.Refusal = refuse("%s", unready(err))
 		return 0, nil
 	}
-	base, err := strconv.ParseInt(stored[store.MarkJournalSeq], 10, 64)
-	if err != nil && stored[store.MarkJournalSeq] != "" {
-		return 0, fmt.Errorf("mark %s: %w", store.MarkJournalSeq, err)
+	var base int64 // of a ledger that forgot the journal itself, all is compared
+	if known {
+		if base, err = strconv.ParseInt(was, 10, 64); err != nil {
+			return 0, fmt.Errorf("mark %s: %w", mark, err)
+		}
 	}
+	marks[mark] = "0"
 	for _, r := range recent {
 		if head = r.Seq; r.Seq <= base || r.Line == "" {
 			continue

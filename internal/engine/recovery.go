@@ -44,9 +44,9 @@ func (e *Engine) BeginRecovery(ctx context.Context, backup time.Time, by, commen
 		if err != nil {
 			return err
 		}
-		marks[store.MarkJournal], marks[store.MarkJournalSeq] = g.Journal.ID(), "0"
-		if len(recent) > 0 {
-			marks[store.MarkJournalSeq] = strconv.FormatInt(recent[len(recent)-1].Seq, 10)
+		mark := store.JournalMark(g.Journal.ID())
+		if marks[mark] = "0"; len(recent) > 0 {
+			marks[mark] = strconv.FormatInt(recent[len(recent)-1].Seq, 10)
 		}
 	}
 	place, err := e.place()
@@ -202,11 +202,6 @@ type Recovery struct {
 	Failed       map[cloud.Lane]error // could not be listed
 }
 
-// Finished reports whether nothing is left to look for at the given time.
-func (r *Recovery) Finished(now time.Time) bool {
-	return r.Lines == 0 && !now.Before(r.Until) && len(r.Findings) == 0 && len(r.Failed) == 0
-}
-
 // Recovery tells where a recovery stands, without asking any cloud.
 func (e *Engine) Recovery(ctx context.Context) (*Recovery, error) {
 	r := &Recovery{}
@@ -272,7 +267,7 @@ func (e *Engine) FinishRecovery(ctx context.Context, by, comment string) (*Recov
 	if r, err = e.Recovery(ctx); err != nil {
 		return nil, err
 	}
-	if r.Failed = a.Failed; !r.Finished(e.Now()) {
+	if r.Failed = a.Failed; len(r.Failed) > 0 {
 		return r, ErrRecovering
 	}
 	err = e.DB.EndRecovery(ctx, store.RecoveryEvent{By: by, At: e.Now(), Detail: fmt.Sprintf("%d lanes were listed, and nothing is unexplained", len(lanes)), Comment: comment})

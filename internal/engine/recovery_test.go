@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bursar/internal/cloud"
+	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
 	"bursar/internal/engine"
 	"bursar/internal/journal"
@@ -250,6 +251,10 @@ func TestWhatALostPlanHasBoughtIsRegained(t *testing.T) {
 	if c := w.compare(); !c.Begun || len(c.Lost) != 2 {
 		t.Fatalf("%+v", c)
 	}
+	// Nothing is looked for, and all the same it may still appear.
+	if r, err := w.engine.FinishRecovery(t.Context(), "grace", ""); !errors.Is(err, engine.ErrRecovering) || r.Lines != 0 || !r.Until.After(w.sim.Now()) {
+		t.Errorf("%+v, %v", r, err)
+	}
 	r := w.finish()
 	// The journal names the first; of the second a person has to say whose it is.
 	if len(r.Findings) != 1 || r.Findings[0].Commitment.Service != aws.Redshift {
@@ -272,7 +277,14 @@ func TestWhatALostPlanHasBoughtIsRegained(t *testing.T) {
 	if err != nil || !in.Purchasing {
 		t.Errorf("%+v, %v", in, err)
 	}
-	// The books are good: the same goods are bought again only by a new plan.
+	// The books are good: the same goods are bought again only by a new plan, where a
+	// person has said that no other copy of the ledger buys.
+	if err := w.engine.CheckOwners(t.Context(), []cloud.Lane{p.Lines[0].Spec.Lane()}); !errors.Is(err, engine.ErrRefused) {
+		t.Errorf("the ledger of before may still buy: %v", err)
+	}
+	if err := w.engine.Adopt(t.Context(), cloud.AWS, accountA, "ada", "the old disk is gone"); err != nil {
+		t.Fatal(err)
+	}
 	again := w.approved(draftOf(aws.RDS))
 	w.work(again)
 	if w.bound() != 3 {
@@ -410,4 +422,213 @@ func TestARecoveryCanBeBegunByHand(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	w.check()
+}
+
+// Claimer makes the accounts of the simulator keep marks.
+func (s *simulated) Claimer(p cloud.Provider, a cloud.Account) (driver.Claimer, error) {
+	if p != cloud.AWS {
+		return nil, nil
+	}
+	return aws.NewClaims(aws.Config{Account: a, Region: "eu-west-1", Endpoint: s.url, Now: s.now, Credentials: aws.StaticKeys(string(a), "test")})
+}
+
+// second is another installation on the same clouds.
+func (w *world) second(install string) *world {
+	w.t.Helper()
+	other := &world{t: w.t, sim: w.sim, url: w.url}
+	var err error
+	if other.db, err = store.Create(w.t.Context(), filepath.Join(w.t.TempDir(), "other.db"), install, w.sim.Now()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := other.db.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	other.engine, other.clouds = other.newEngine(other.db)
+	return other.guarded()
+}
+
+func (w *world) refused(p *purchase.Plan, says string) {
+	w.t.Helper()
+	spent := w.spent()
+	w.run(p)
+	for _, l := range w.plan(p).Lines {
+		if l.State != purchase.Ready || l.Armed != 0 || !strings.Contains(l.Reason, says) {
+			w.t.Errorf("%s after %d attempts: %s", l.State, l.Armed, l.Reason)
+		}
+	}
+	if w.spent() != spent {
+		w.t.Errorf("%d requests were sent", w.spent()-spent)
+	}
+}
+
+// TestAnAccountHasOneBuyer: a second installation buys nothing until a person takes
+// the account over, and then the first one buys nothing.
+func TestAnAccountHasOneBuyer(t *testing.T) {
+	one := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true}).guarded()
+	two := one.second("two2")
+	here := func(class string) recommend.Draft { return draft(accountA, "us-east-1", "mysql", class, 1) }
+	p := one.approved(here("db.m6g.large"))
+	one.work(p)
+	if err := two.engine.CheckOwners(t.Context(), []cloud.Lane{p.Lines[0].Spec.Lane()}); !errors.Is(err, engine.ErrRefused) {
+		t.Errorf("%v", err)
+	}
+	q := two.approved(here("db.r6g.large"))
+	two.refused(q, "account 111122223333 belongs to the installation test since ")
+	elsewhere := two.approved(draft(accountB, "eu-west-1", "mysql", "db.m6g.large", 1))
+	two.work(elsewhere)
+	if l := two.plan(elsewhere).Lines[0]; l.State != purchase.Purchased {
+		t.Errorf("where nobody buys: %s", two.story(elsewhere))
+	}
+	if err := two.engine.Adopt(t.Context(), cloud.AWS, accountA, "ada", "the first one is gone"); err != nil {
+		t.Fatal(err)
+	}
+	again := one.approved(here("db.r6g.xlarge"))
+	one.engine.Guard = nil // a new process has asked nobody
+	one.guarded2()
+	one.refused(again, "account 111122223333 belongs to the installation two2 since ")
+	// The plan of the second one was made before the first one bought: it is priced anew.
+	r := two.approved(here("db.m6g.xlarge"))
+	two.work(r)
+	if l := two.plan(r).Lines[0]; l.State != purchase.Purchased {
+		t.Errorf("taken over: %s", two.story(r))
+	}
+	events, err := two.db.RecoveryEvents(t.Context())
+	if err != nil || len(events) != 1 || events[0].Kind != "adopted" || !strings.Contains(events[0].Detail, "from installation test") {
+		t.Errorf("%+v, %v", events, err)
+	}
+}
+
+// guarded2 is a new process with a journal of the same ledger.
+func (w *world) guarded2() {
+	w.t.Helper()
+	marks, err := w.db.StoredMarks(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	id := "01JOURNAL"
+	for name := range marks {
+		if known, ok := strings.CutPrefix(string(name), "journal/"); ok {
+			id = known
+		}
+	}
+	path := filepath.Join(w.t.TempDir(), "again.journal")
+	j, err := journal.Create(path, id, "test")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.guard(path)
+}
+
+// TestACopyThatRecoveredBuysNothingWhereTheLedgerBuys: the recovery of a copy gives it
+// another holder, and the account is the ledger's.
+func TestACopyThatRecoveredBuysNothingWhereTheLedgerBuys(t *testing.T) {
+	w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true}).guarded()
+	first := w.approved(draft(accountA, "us-east-1", "postgresql", "db.r6g.large", 1))
+	w.work(first)
+	copied := w.backup()
+	clone := &world{t: t, sim: w.sim, url: w.url, file: "clone"}
+	clone.engine, clone.clouds = clone.newEngine(nil)
+	clone.reopen(copied)
+	t.Cleanup(func() { _ = clone.db.Close() })
+	clone.guarded2()
+	if c := clone.compare(); c.Refusal != nil { // no mark gives this one away
+		t.Fatalf("%+v", c)
+	}
+	if err := clone.engine.BeginRecovery(t.Context(), time.Time{}, "ada", "staging"); err != nil {
+		t.Fatal(err)
+	}
+	clone.advance(time.Hour)
+	clone.finish()
+	clone.refused(clone.approved(draft(accountA, "us-east-1", "mysql", "db.m6g.large", 1)), "belongs to another copy of this ledger since ")
+	p := w.approved(draft(accountA, "us-east-1", "mysql", "db.m6g.large", 1))
+	w.work(p)
+	if l := w.plan(p).Lines[0]; l.State != purchase.Purchased {
+		t.Errorf("the ledger itself: %s", w.story(p))
+	}
+}
+
+// TestAnAccountMayDenyMarks: they are missing then, and buying goes on; an account that
+// cannot be asked is waited for.
+func TestAnAccountMayDenyMarks(t *testing.T) {
+	w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true}).guarded()
+	w.fault(sim.Fault{Kind: sim.DenyAction, Service: "ssm", Operation: "GetParameter", Times: -1})
+	p := w.approved(draft(accountA, "us-east-1", "postgresql", "db.r6g.large", 1))
+	w.work(p)
+	if l := w.plan(p).Lines[0]; l.State != purchase.Purchased {
+		t.Errorf("denied: %s", w.story(p))
+	}
+	if o, err := w.engine.Owner(t.Context(), cloud.AWS, accountA, true); err != nil || !o.Denied || o.Refusal != nil {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if err := w.sim.ClearFaults(); err != nil {
+		t.Fatal(err)
+	}
+	w.fault(sim.Fault{Kind: sim.ErrorBefore, Service: "ssm", Operation: "GetParameter", Times: 3, Status: 500})
+	if _, err := w.engine.Owner(t.Context(), cloud.AWS, accountA, true); err == nil {
+		t.Error("who buys there is known though it could not be asked")
+	}
+}
+
+// TestAGenerationIsClaimedInTheAccount: a copy that no mark gives away sends nothing of
+// what the ledger has claimed, and the ledger repeats what it may.
+func TestAGenerationIsClaimedInTheAccount(t *testing.T) {
+	w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true}).guarded()
+	w.engine.Guard.Claims = true
+	w.fault(sim.Fault{Kind: sim.LoseRequest})
+	p := w.approved(draft(accountA, "us-east-1", "postgresql", "db.r6g.large", 1))
+	w.work(p)
+	if l := w.plan(p).Lines[0]; l.State != purchase.Purchased || l.Armed != 2 {
+		t.Errorf("%d attempts\n%s", l.Armed, w.story(p))
+	}
+	q := w.approved(draft(accountA, "us-east-1", "mysql", "db.m6g.large", 1))
+	claims, err := w.clouds.Claimer(cloud.AWS, accountA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := claims.Claim(t.Context(), "claims/"+string(q.Lines[0].ID)+"-1", "another holder"); err != nil {
+		t.Fatal(err)
+	}
+	spent := w.spent()
+	w.run(q)
+	row, err := w.db.Row(t.Context(), q.Lines[0].ID)
+	if err != nil || w.spent() != spent || row.Attempts[0].State != purchase.AttemptUnsent {
+		t.Errorf("%d requests, %v\n%s", w.spent()-spent, err, w.story(q))
+	}
+	facts, err := w.db.Facts(t.Context(), q.Lines[0].ID)
+	if err != nil || !strings.Contains(facts[len(facts)-1].Detail, "has claimed generation 1 of line") {
+		t.Errorf("%+v, %v", facts, err)
+	}
+}
+
+// TestEveryHostOfASharedLedgerHasItsJournal: another journal is no alarm there, and one
+// that the ledger forgot is compared from its beginning.
+func TestEveryHostOfASharedLedgerHasItsJournal(t *testing.T) {
+	w := newWorld(t, sim.Options{Visibility: time.Minute, Unthrottled: true}).guarded()
+	path := filepath.Join(t.TempDir(), "second.journal")
+	j, err := journal.Create(path, "01SECOND", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Append(t.Context(), journal.Record{At: w.sim.Now(), Line: "01LOST", N: 1, Request: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.guard(path)
+	if c := w.compare(); c.Refusal == nil || len(c.Back) > 0 || !strings.Contains(c.Refusal.Error(), "not the journal that this ledger has written") {
+		t.Errorf("of one host: %+v", c)
+	}
+	w.engine.Guard.Shared = true
+	if c := w.compare(); !c.Begun || len(c.Lost) != 1 {
+		t.Errorf("of several: %+v", c)
+	}
+	if c := w.compare(); len(c.Back) > 0 {
+		t.Errorf("twice: %+v", c)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"bursar/internal/cloud"
@@ -24,16 +25,29 @@ const (
 	// was left behind cannot buy there any more.
 	MarkHolder MarkName = "holder"
 	// MarkSystem and MarkTimeline are those of a PostgreSQL cluster.
-	MarkSystem   MarkName = "system"
-	MarkTimeline MarkName = "timeline"
-	MarkJournal  MarkName = "journal" // the id of the intent journal
-	// MarkJournalSeq is up to which record of the journal the ledger need not have
-	// the attempts: an earlier recovery took them in.
-	MarkJournalSeq  MarkName = "journal_seq"
+	MarkSystem      MarkName = "system"
+	MarkTimeline    MarkName = "timeline"
 	MarkFile        MarkName = "file"
 	MarkHost        MarkName = "host"
 	MarkEnvironment MarkName = "environment"
 )
+
+// journalMark begins the marks of intent journals.
+const journalMark = "journal/"
+
+// JournalMark is the mark of an intent journal. Its value is the number of the record
+// up to which the ledger need not have the attempts: an earlier recovery took them in.
+func JournalMark(id string) MarkName { return MarkName(journalMark + id) }
+
+// HasJournal reports whether a ledger with these marks has written any journal.
+func HasJournal(marks map[MarkName]string) bool {
+	for name := range marks {
+		if strings.HasPrefix(string(name), journalMark) {
+			return true
+		}
+	}
+	return false
+}
 
 // StoredMarks reads the marks as they were when the ledger was last known to be the
 // right one. One that was never taken is missing.

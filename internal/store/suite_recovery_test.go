@@ -22,7 +22,7 @@ func (e *engine) installation() Installation {
 func (e *engine) rollback(now time.Time) Rollback {
 	return Rollback{
 		RecoveryEvent: RecoveryEvent{By: ByMark, At: now, Detail: "the journal has more", Incarnation: e.installation().Incarnation},
-		Marks:         map[MarkName]string{MarkHolder: "holder-2", MarkJournalSeq: "7"},
+		Marks:         map[MarkName]string{MarkHolder: "holder-2", JournalMark("j"): "7"},
 	}
 }
 
@@ -44,6 +44,9 @@ func testRecovery(t *testing.T, e *engine) {
 	draft := e.save(2, 1).Lines[0].ID
 
 	now := t0.Add(time.Hour)
+	for _, set := range []string{"incarnation = 2", "restored_at = 1", "backup_at = 1", "incarnation = 0, state = 'recovery'"} {
+		e.refuses("UPDATE installation SET " + set)
+	}
 	e.recover(e.rollback(now))
 	want := Installation{
 		Install: "k7f2", CreatedAt: t0, Incarnation: 2, Recovery: true, Restored: now,
@@ -78,7 +81,7 @@ func testRecovery(t *testing.T, e *engine) {
 	if diff := cmp.Diff([]RecoveryEvent{{Kind: "started", Incarnation: 2, By: ByMark, At: now, Detail: "the journal has more"}}, events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if marks, err := e.StoredMarks(t.Context()); err != nil || marks[MarkHolder] != "holder-2" || marks[MarkJournalSeq] != "7" {
+	if marks, err := e.StoredMarks(t.Context()); err != nil || marks[MarkHolder] != "holder-2" || marks[JournalMark("j")] != "7" || !HasJournal(marks) {
 		t.Errorf("marks %v, %v", marks, err)
 	}
 
@@ -213,7 +216,7 @@ func testRegained(t *testing.T, e *engine) {
 
 func testMarks(t *testing.T, e *engine) {
 	first, err := e.StoredMarks(t.Context())
-	if e.ok(err); len(first) != 1 || len(first[MarkHolder]) != 26 {
+	if e.ok(err); len(first) != 1 || len(first[MarkHolder]) != 26 || HasJournal(first) {
 		t.Errorf("a new ledger has the marks %v", first)
 	}
 	e.ok(e.SetMarks(t.Context(), map[MarkName]string{MarkFile: "17"}, nil, t0))

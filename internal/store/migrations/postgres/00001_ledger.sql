@@ -1039,7 +1039,7 @@ CREATE TRIGGER lane_pace_no_delete BEFORE DELETE OR TRUNCATE ON lane_pace
 
 -- What was outside the ledger when it was last known to be the right one.
 CREATE TABLE mark (
-  name  TEXT COLLATE "C" PRIMARY KEY CHECK (name IN ('holder', 'system', 'timeline', 'file', 'host', 'environment', 'journal', 'journal_seq')),
+  name  TEXT COLLATE "C" PRIMARY KEY CHECK (name <> ''),
   value TEXT COLLATE "C" NOT NULL,
   at    BIGINT NOT NULL
 );

@@ -1019,7 +1019,7 @@ BEGIN SELECT RAISE(ABORT, 'rows of lane_pace are never deleted'); END;
 
 -- What was outside the ledger when it was last known to be the right one.
 CREATE TABLE mark (
-  name  TEXT PRIMARY KEY CHECK (name IN ('holder', 'system', 'timeline', 'file', 'host', 'environment', 'journal', 'journal_seq')),
+  name  TEXT PRIMARY KEY CHECK (name <> ''),
   value TEXT NOT NULL,
   at    INTEGER NOT NULL
 ) STRICT;
