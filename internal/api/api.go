@@ -51,6 +51,8 @@ type Plan struct {
 	Decisions       []Decision `json:"decisions,omitempty"`
 	// Budgets are those that the plan takes from, or would if it were approved now.
 	Budgets []PlanBudget `json:"budgets,omitempty"`
+	// Begun tells who let it be bought; nil while nobody has.
+	Begun *Begun `json:"begun,omitempty"`
 	// Stopped tells who stopped purchasing while the plan has open lines.
 	Stopped *Stop `json:"stopped,omitempty"`
 }
@@ -110,6 +112,8 @@ type LineHistory struct {
 	Evidence []Evidence `json:"evidence"`
 	Facts    []Fact     `json:"facts"` // of the commitment, after the purchase
 	Undos    []Undo     `json:"undos,omitempty"`
+	// Notices were raised because the line was to have moved on and had not.
+	Notices []Notice `json:"notices,omitempty"`
 }
 
 // Attempt is one right to send one request.

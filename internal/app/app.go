@@ -12,10 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"bursar/internal/api"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
+	"bursar/internal/queue"
 	"bursar/internal/store"
 )
 
@@ -34,12 +36,17 @@ type Options struct {
 
 // App is an open ledger with its clouds.
 type App struct {
-	db     *store.DB
-	clouds *clouds
-	engine *engine.Engine
-	rules  engine.ApprovalRules // for plans that are made from now on
-	tags   purchase.Tags        // likewise, as templates
-	stdin  io.Reader
+	db      *store.DB
+	queue   *queue.Queue
+	clouds  *clouds
+	engine  *engine.Engine
+	rules   engine.ApprovalRules // for plans that are made from now on
+	tags    purchase.Tags        // likewise, as templates
+	stdin   io.Reader
+	journal string // path of the intent journal
+	notice  string // what was found when the ledger was opened; "" for nothing
+	// cadences are how often each task with a schedule is run, 0 for never.
+	cadences map[string]time.Duration
 }
 
 // ConfigName is the configuration file that is read when none is named.
@@ -69,15 +76,29 @@ func Init(ctx context.Context, o Options) (api.Installation, error) {
 		return api.Installation{}, err
 	}
 	defer c.close() //nolint:errcheck // nothing was written
-	db, err := store.Create(ctx, o.Ledger, newInstall(), c.now())
+	install := newInstall()
+	j, err := createJournal(o.journalPath(cfg), install, c.now())
+	if err != nil {
+		return api.Installation{}, err
+	}
+	db, err := store.Create(ctx, o.Ledger, install, c.now())
+	if err = errors.Join(err, j.Close()); err != nil {
+		err = errors.Join(err, os.Remove(j.Path()))
+	}
 	if errors.Is(err, store.ErrLedgerExists) {
 		return api.Installation{}, exists(o.Ledger)
 	} else if err != nil {
 		return api.Installation{}, err
 	}
-	a := &App{db: db, clouds: c}
+	a := &App{db: db, clouds: c, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now}}
 	in, err := a.Installation(ctx)
-	return in, errors.Join(err, db.Close())
+	if err == nil {
+		_, err = a.watch(ctx, o, cfg)
+	}
+	if err == nil {
+		err = makeQueue(ctx, o)
+	}
+	return in, errors.Join(err, a.unwatch(), db.Close())
 }
 
 // vacant refuses a path where no ledger can be created.
@@ -153,11 +174,41 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err := db.DeclareExclusive(ctx, cfg.exclusive()); err != nil {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
-	log := o.Log
-	if log == nil {
-		log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := o.log()
+	q, err := openQueue(ctx, o)
+	if err != nil {
+		return nil, errors.Join(err, c.close(), db.Close())
 	}
-	return &App{db: db, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}, nil
+	db.WakeWith(q.Wake)
+	a := &App{db: db, queue: q, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (o Options) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	return o.Log
+}
+
+// openQueue opens the queue in the database of the ledger.
+func openQueue(ctx context.Context, o Options) (*queue.Queue, error) {
+	if store.IsURL(o.Ledger) {
+		return queue.Postgres(ctx, o.Ledger, o.log())
+	}
+	return queue.SQLite(o.Ledger, o.log())
+}
+
+// makeQueue makes the tables of the queue in the database of the ledger.
+func makeQueue(ctx context.Context, o Options) error {
+	q, err := openQueue(ctx, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(q.Migrate(ctx), q.Close())
 }
 
 func (o Options) config() (Config, error) {
@@ -171,7 +222,9 @@ func (o Options) config() (Config, error) {
 }
 
 // Close closes the ledger and stops the simulator, if this process runs one.
-func (a *App) Close() error { return errors.Join(a.clouds.close(), a.db.Close()) }
+func (a *App) Close() error {
+	return errors.Join(a.clouds.close(), a.unwatch(), a.queue.Close(), a.db.Close())
+}
 
 // Installation tells which ledger this is and where purchases go.
 func (a *App) Installation(ctx context.Context) (api.Installation, error) {

@@ -78,7 +78,7 @@ func TestReconcileBeginsNothing(t *testing.T) {
 	if err := r.Cause(Trouble{Kind: "lose-request", Times: 2}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Apply(t.Context(), ids[0], 0, nil); err != nil {
+	if _, err := a.Apply(t.Context(), ids[0], "", 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Advance(13 * time.Minute); err != nil {
@@ -112,7 +112,7 @@ func TestReconcileTellsOneAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range ids {
-		if _, err := a.Apply(t.Context(), id, 0, nil); err != nil {
+		if _, err := a.Apply(t.Context(), id, "", 0, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,7 +164,7 @@ func TestLiveNeverBuysARehearsal(t *testing.T) {
 	if live.Simulated() {
 		t.Error("it calls itself simulated")
 	}
-	p, err := live.Apply(t.Context(), ids[0], 0, nil)
+	p, err := live.Apply(t.Context(), ids[0], "", 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,9 +82,13 @@ func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
 	if err != nil {
 		return api.LineHistory{}, err
 	}
+	notices, err := a.db.Notices(ctx, full)
+	if err != nil {
+		return api.LineHistory{}, err
+	}
 	line := lineView(row.Line, receipts)
 	line.Tags = row.Line.Tagged(row.Approvers)
-	h := api.LineHistory{Line: line, Undos: undoViews(undos), Tries: []api.Attempt{}, Evidence: []api.Evidence{}, Facts: factViews(after)}
+	h := api.LineHistory{Line: line, Undos: undoViews(undos), Notices: noticeViews(notices), Tries: []api.Attempt{}, Evidence: []api.Evidence{}, Facts: factViews(after)}
 	for _, t := range row.Attempts {
 		h.Tries = append(h.Tries, attemptView(t))
 	}
@@ -136,12 +140,16 @@ func (a *App) Check(ctx context.Context) ([]api.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	journaled, err := a.checkJournal(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found := slices.Concat(a.db.Integrity(ctx, now), purchase.Check(snapshot, now), audited)
 	views := make([]api.Finding, len(found))
 	for i, f := range found {
 		views[i] = api.Finding{Name: f.Name, Says: f.Says, OK: len(f.Problems) == 0, Checked: f.Checked, Problems: f.Problems}
 	}
-	return views, nil
+	return append(views, journaled), nil
 }
 
 func itemView(i engine.Item) api.Item {

@@ -59,10 +59,23 @@ import (
 //	  requester_may_approve: false  # default: where every line is simulated
 //	tags:                           # frozen into every plan that is made from now on
 //	  cost-center: "{purpose}"      # what purchases are tagged with besides bursar:plan and bursar:line
+//	schedules:                      # how often workers run their tasks, or off
+//	  resolve: 30s                  # look up what is in doubt, raise what is overdue
+//	  audit: 1h
+//	  inventory: 6h
+//	  expire: 5m                    # end what was not sent before its approval was over
+//	journal: /mnt/other/bursar.journal  # optional: where intents are written; default LEDGER.journal
+//	environment: production         # optional: a copy of the ledger in another one buys nothing
+//	claims: true                    # optional: claim every purchase in the account that pays
 type Config struct {
 	Accounts  []Account     `yaml:"accounts"`
 	Approvals Approvals     `yaml:"approvals"`
 	Tags      purchase.Tags `yaml:"tags"`
+	Schedules Schedules     `yaml:"schedules"`
+	// Journal is the path of the intent journal, from the directory of this file.
+	Journal     string `yaml:"journal"`
+	Environment string `yaml:"environment"`
+	Claims      bool   `yaml:"claims"`
 }
 
 // Approvals is the rule by which plans are approved.
@@ -172,6 +185,9 @@ func LoadConfig(path string, must bool) (Config, error) {
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return Config{}, fmt.Errorf("%s: a configuration is one YAML document, and here a second one follows", path)
 	}
+	if err := c.Schedules.parse(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
 	if err := c.validate(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -191,12 +207,15 @@ func yamlProblem(err error) string {
 	}
 	first := wrong.Errors[0]
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
-		keys := "accounts, approvals, tags"
+		keys := "accounts, approvals, tags, schedules, journal, environment, claims"
 		if strings.HasSuffix(m[3], "Account") {
 			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses"
 		}
 		if strings.HasSuffix(m[3], "Offer") {
 			keys = "id, product, term, regional"
+		}
+		if strings.HasSuffix(m[3], "Schedules") {
+			keys = "resolve, audit, inventory, expire"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"
@@ -204,7 +223,7 @@ func yamlProblem(err error) string {
 		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
 	}
 	if m := wrongKind.FindStringSubmatch(first); m != nil {
-		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live, opensearch_names_unique and queue_savings_plans are true or false, regions, services and exclusive are lists of names, approvals has needed, approvers and requester_may_approve, tags is a list of keys with texts",
+		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live, opensearch_names_unique and queue_savings_plans are true or false, regions, services and exclusive are lists of names, approvals has needed, approvers and requester_may_approve, tags is a list of keys with texts, schedules has durations",
 			m[1], strings.TrimPrefix(m[2], "!!"))
 	}
 	return first
@@ -244,6 +263,9 @@ func (c Config) validate() error {
 		seen[a.ID] = true
 	}
 	if err := c.Approvals.validate(); err != nil {
+		return err
+	}
+	if err := plain("environment", c.Environment); err != nil {
 		return err
 	}
 	return c.Tags.CheckTemplates()

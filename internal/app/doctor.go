@@ -112,6 +112,13 @@ func Doctor(ctx context.Context, o Options, f DoctorFilter) (api.Doctor, error) 
 		return out, nil
 	}
 	add(api.DoctorLine{Subject: "ledger", State: string(driver.CheckOK), Detail: "opens; its purchases are named " + prefixOf(install) + "..."})
+	marks, err := markLines(ctx, o, cfg, c, patients)
+	if err != nil {
+		return api.Doctor{}, err
+	}
+	for _, l := range marks {
+		add(l)
+	}
 	for _, l := range c.examine(ctx, patients, prefixOf(install)+"doctor") {
 		add(l)
 	}

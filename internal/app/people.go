@@ -107,9 +107,9 @@ func (a *App) SetPurchasing(ctx context.Context, on bool, by, comment string) (a
 	case s == nil:
 		return api.Purchasing{}, errors.New("purchasing is not stopped: there is nothing to start")
 	case on:
-		return api.Purchasing{}, errors.New("purchasing was not stopped by a person, and start cannot end that")
+		return api.Purchasing{}, errors.New("purchasing is off until the ledger has recovered, and start cannot end that: see bursar recovery status")
 	case s.By == "":
-		return api.Purchasing{}, errors.New("purchasing is off already, and not by a person")
+		return api.Purchasing{}, errors.New("purchasing is off already, until the ledger has recovered: see bursar recovery status")
 	}
 	return api.Purchasing{}, fmt.Errorf("purchasing is stopped already, by %s since %s", s.By, s.At.Format("2006-01-02 15:04:05Z"))
 }

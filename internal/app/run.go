@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"bursar/internal/api"
+	"bursar/internal/cloud"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
+	"bursar/internal/store"
 )
 
 // DefaultWorkers is how many lines are worked on at once if nobody says.
@@ -18,21 +20,20 @@ const DefaultWorkers = engine.DefaultWorkers
 // SetWorkers sets how many lines are worked on at once.
 func (a *App) SetWorkers(n int) { a.engine.Workers = n }
 
-// Apply works on the open lines of an approved plan and returns the plan as it
-// then is. A line that is still in doubt, or that could not be tried, is no
-// error: the plan says so.
-func (a *App) Apply(ctx context.Context, id string, patience time.Duration, moved func(api.Moved)) (api.Plan, error) {
-	p, err := a.db.Plan(ctx, id)
+// Apply begins an approved plan, works on its open lines and returns the plan as it
+// then is. A line that is still in doubt, or that could not be tried, is no error:
+// the plan says so.
+func (a *App) Apply(ctx context.Context, id, by string, patience time.Duration, moved func(api.Moved)) (api.Plan, error) {
+	p, err := a.toBegin(ctx, id)
 	if err != nil {
-		return api.Plan{}, planHint(err)
+		return api.Plan{}, err
 	}
-	switch p.State {
-	case purchase.PlanProposed:
-		return api.Plan{}, fmt.Errorf("plan %s is not approved: bursar approve %s", p.ID, p.ID)
-	case purchase.PlanSuperseded:
-		return api.Plan{}, fmt.Errorf("plan %s was superseded by a newer version, which bursar plan list shows; what of it is in doubt is looked up by bursar reconcile", p.ID)
-	case purchase.PlanRejected:
-		return api.Plan{}, fmt.Errorf("plan %s was %s and is never bought", p.ID, p.State)
+	if err := a.fit(ctx, p); err != nil {
+		return api.Plan{}, err
+	}
+	// Where the approval is over nothing begins, and the run ends the lines.
+	if _, err := a.begin(ctx, p, by, store.ByApply); err != nil && !errors.Is(err, store.ErrNotApproved) {
+		return api.Plan{}, err
 	}
 	err = a.engine.Run(ctx, engine.RunOptions{Plan: p.ID, Patience: patience, Moved: a.follow(p, moved)})
 	if err != nil && ctx.Err() == nil {
@@ -40,6 +41,46 @@ func (a *App) Apply(ctx context.Context, id string, patience time.Duration, move
 	}
 	// A stop is no error either: what was under way is recorded.
 	return a.Plan(context.WithoutCancel(ctx), string(p.ID))
+}
+
+// toBegin reads a plan that may be begun, or says why it may not.
+func (a *App) toBegin(ctx context.Context, id string) (*purchase.Plan, error) {
+	p, err := a.db.Plan(ctx, id)
+	if err != nil {
+		return nil, planHint(err)
+	}
+	switch p.State {
+	case purchase.PlanProposed:
+		return nil, fmt.Errorf("plan %s is not approved: bursar approve %s", p.ID, p.ID)
+	case purchase.PlanSuperseded:
+		return nil, fmt.Errorf("plan %s was superseded by a newer version, which bursar plan list shows; what of it is in doubt is looked up by bursar reconcile", p.ID)
+	case purchase.PlanRejected:
+		return nil, fmt.Errorf("plan %s was %s and is never bought", p.ID, p.State)
+	}
+	return p, nil
+}
+
+func (a *App) begin(ctx context.Context, p *purchase.Plan, by string, how store.How) (first bool, err error) {
+	by = person(by)
+	if err := plain("the name of the person", by); err != nil {
+		return false, err
+	}
+	return a.db.Begin(ctx, store.Begun{Plan: p.ID, By: by, At: a.clouds.now(), How: how})
+}
+
+// fit refuses to begin a plan with a ledger that must not buy, or in an account that is
+// somebody else's. What is in doubt is looked up all the same.
+func (a *App) fit(ctx context.Context, p *purchase.Plan) error {
+	var lanes []cloud.Lane
+	for _, l := range p.Lines {
+		switch {
+		case l.State == purchase.Ready:
+			lanes = append(lanes, l.Spec.Lane())
+		case !l.State.Terminal():
+			return nil
+		}
+	}
+	return a.engine.CheckOwners(ctx, lanes)
 }
 
 // Reconcile looks again at the open lines of every plan that apply has begun, or
@@ -62,10 +103,14 @@ func (a *App) Reconcile(ctx context.Context, patience time.Duration, moved func(
 	if err != nil {
 		return err
 	}
+	begun, err := a.db.Begun(ctx)
+	if err != nil {
+		return err
+	}
 	var wg sync.WaitGroup
 	errs := make([]error, len(plans))
 	for i, p := range plans {
-		if goesOn(p, now) {
+		if _, was := begun[p.ID]; goesOn(p, was, now) {
 			wg.Go(func() {
 				errs[i] = a.engine.Run(ctx, engine.RunOptions{Plan: p.ID, Patience: patience, Moved: each})
 			})
@@ -79,9 +124,9 @@ func (a *App) Reconcile(ctx context.Context, patience time.Duration, moved func(
 }
 
 // goesOn reports whether a plan has an open line and may be worked on without
-// beginning it: something of it was sent before, or nothing can be any more.
-func goesOn(p *purchase.Plan, now time.Time) bool {
-	open, begun := false, false
+// beginning it: it was begun before, or nothing of it can be sent any more.
+func goesOn(p *purchase.Plan, begun bool, now time.Time) bool {
+	open := false
 	for _, l := range p.Lines {
 		switch l.State {
 		case purchase.Ready, purchase.Armed, purchase.QueuedLine:

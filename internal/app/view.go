@@ -58,6 +58,13 @@ func (a *App) planView(ctx context.Context, p *purchase.Plan) (api.Plan, error) 
 			return api.Plan{}, err
 		}
 	}
+	begun, err := a.db.BegunBy(ctx, p.ID)
+	if err != nil {
+		return api.Plan{}, err
+	}
+	if begun != nil {
+		v.Begun = &api.Begun{By: begun.By, At: begun.At, How: string(begun.How)}
+	}
 	for _, d := range decisions {
 		if d.Approve {
 			v.Approvals.Given++

@@ -16,22 +16,31 @@ import (
 func (sh *shell) apply() *cobra.Command {
 	var patience time.Duration
 	var workers workers
+	var detach bool
+	var by string
 	cmd := &cobra.Command{
 		Use:   "apply PLAN",
 		Short: "Buy an approved plan; safe to run twice, to kill, to run in two shells",
 		Long: `Buys the lines of an approved plan. Each attempt is written to the ledger before
 it is sent, and sent once. A line whose answer was lost is in doubt: it is looked
 up in the cloud until it is found or proven not to exist. Apply may be stopped or
-killed at any moment and run again.`,
+killed at any moment and run again.
+
+Apply begins the plan: from then on a bursar worker on this ledger works on it, too,
+and goes on with it when apply ends. With --detach apply begins the plan and leaves
+all of it to workers.`,
 		Args: oneID("PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := workers.check(); err != nil {
 				return err
 			}
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
+				if detach {
+					return sh.detach(cmd, a, args[0], by)
+				}
 				a.SetWorkers(int(workers))
 				progress := sh.progress()
-				p, err := a.Apply(cmd.Context(), args[0], patience, progress.moved)
+				p, err := a.Apply(cmd.Context(), args[0], by, patience, progress.moved)
 				progress.end()
 				if err != nil {
 					return err
@@ -56,7 +65,27 @@ killed at any moment and run again.`,
 	}
 	cmd.Flags().DurationVar(&patience, "patience", 30*time.Second, "`duration` to go on for while no line moves")
 	workers.flag(cmd)
+	cmd.Flags().BoolVar(&detach, "detach", false, "begin the plan and let a bursar worker buy it")
+	cmd.Flags().StringVar(&by, "as", "", "`name` of the person who begins the plan; default is the user's")
 	return cmd
+}
+
+// detach begins a plan and leaves it to workers.
+func (sh *shell) detach(cmd *cobra.Command, a *app.App, id, by string) error {
+	p, first, err := a.Begin(cmd.Context(), id, by)
+	switch {
+	case err != nil:
+		return err
+	case sh.format == formatJSON:
+		return writeJSON(sh.out, p)
+	case sh.format == formatCSV:
+		return linesCSV(sh.out, p.Lines)
+	case !first:
+		fmt.Fprintf(sh.out, "%s was begun by %s on %s. A bursar worker buys it; to see how far it is: bursar plan show %s\n", p.ID, p.Begun.By, when(p.Begun.At), p.ID)
+	default:
+		fmt.Fprintf(sh.out, "Begun %s. A bursar worker buys it; to see how far it is: bursar plan show %s\n", p.ID, p.ID)
+	}
+	return nil
 }
 
 // workers is how many lines are worked on at once. The engine gives no lane more

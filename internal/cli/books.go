@@ -23,7 +23,7 @@ func (sh *shell) reconcile() *cobra.Command {
 		Short: "Look again at every open line, then compare the books with the clouds",
 		Long: `Looks again at every line that is in doubt, goes on with the plans that apply has
 begun, runs the audits that are due, and then compares the ledger with what the
-clouds list. It never begins a plan: only apply does.`,
+clouds list. It never begins a plan: people do, with apply or schedule plan.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := workers.check(); err != nil {
@@ -67,7 +67,7 @@ clouds list. It never begins a plan: only apply does.`,
 					return err
 				}
 				if now.Stopped != nil && sh.format == formatTable {
-					fmt.Fprintf(sh.out, "stopped    %s: bursar start\n", stopped(now.Stopped))
+					fmt.Fprintf(sh.out, "stopped    %s: %s\n", stopped(now.Stopped), goOn(now.Stopped))
 				}
 				if err := unlessStopped(now.Stopped, open, "bursar reconcile"); err != nil {
 					return err
@@ -257,6 +257,13 @@ func (sh *shell) showLine(h api.LineHistory) error {
 	}
 	if h.Purpose != "" {
 		fmt.Fprintf(sh.out, "purpose: %s\n", h.Purpose)
+	}
+	for _, n := range h.Notices {
+		until := "and still is"
+		if n.ClosedAt != nil {
+			until = "until " + when(*n.ClosedAt)
+		}
+		fmt.Fprintf(sh.out, "overdue: %s, was to move on by %s; raised %s, %s\n", strings.ReplaceAll(n.State, "_", " "), when(n.MustLeaveBy), when(n.RaisedAt), until)
 	}
 	for _, key := range slices.Sorted(maps.Keys(h.Tags)) {
 		fmt.Fprintf(sh.out, "tag: %s: %s\n", key, h.Tags[key])

@@ -128,11 +128,13 @@ kept in a ledger. Without a live account everything happens on simulated clouds.
   bursar plan create -f FILE             price what you would like to buy
   bursar approve PLAN                    look at it, then type its total
   bursar apply PLAN                      buy it; safe to run twice or to kill
+  bursar worker                          buy what apply --detach has begun
   bursar resolve LINE                    decide about a line that needs a person
   bursar history                         what happened
   bursar inventory                       what the clouds list, against the ledger
   bursar audit                           follow what was bought to its end
   bursar stop                            stop all purchasing at once
+  bursar recovery status                 is the ledger the one that it was
 
 Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		SilenceErrors: true,
@@ -158,9 +160,9 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		}
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
-	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(),
-		sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
-		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.doctor(), sh.accounts(), sh.ledgers(), sh.migrate(), sh.prove(), sh.sim(), sh.version())
+	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(),
+		sh.schedule(), sh.run(), sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
+		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.recovery(), sh.doctor(), sh.accounts(), sh.ledgers(), sh.migrate(), sh.prove(), sh.drill(), sh.sim(), sh.version())
 	return root
 }
 
@@ -180,6 +182,9 @@ func (sh *shell) withApp(ctx context.Context, fn func(*app.App) error) error {
 	a, err := app.Open(ctx, sh.options())
 	if err != nil {
 		return err
+	}
+	if says := a.Notice(); says != "" {
+		fmt.Fprintf(sh.err, "Note: %s.\n", says)
 	}
 	err = fn(a)
 	if closing := a.Close(); err == nil {

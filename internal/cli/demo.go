@@ -139,7 +139,7 @@ func (sh *shell) rehearse(ctx context.Context, r *app.Rehearsal, dir string) err
 func (sh *shell) applyFor(ctx context.Context, a *app.App, plan string, patience time.Duration) (api.Plan, error) {
 	progress := sh.progress()
 	defer progress.end()
-	return a.Apply(ctx, plan, patience, progress.moved)
+	return a.Apply(ctx, plan, "", patience, progress.moved)
 }
 
 // settle goes on with a plan, a step of simulated time after the other, until every
@@ -148,7 +148,7 @@ func (sh *shell) settle(ctx context.Context, r *app.Rehearsal, a *app.App, plan 
 	progress := sh.progress()
 	defer progress.end()
 	for range 40 {
-		p, err := a.Apply(ctx, plan, 0, progress.moved)
+		p, err := a.Apply(ctx, plan, "ada", 0, progress.moved)
 		if err != nil || !slices.ContainsFunc(p.Lines, func(l api.Line) bool {
 			return !ended(l) && (stays == nil || !stays(l))
 		}) {

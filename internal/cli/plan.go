@@ -193,6 +193,9 @@ func printPlan(w io.Writer, p api.Plan) {
 		fmt.Fprintf(w, "version    %d; version 1 is plan %s\n", p.Version, p.Lineage)
 	}
 	fmt.Fprintf(w, "approvals  %s\n", approvalRule(p.Approvals))
+	if p.Begun != nil {
+		fmt.Fprintf(w, "begun      by %s on %s, %s\n", p.Begun.By, when(p.Begun.At), p.Begun.How)
+	}
 	for _, d := range p.Decisions {
 		verb := "rejected"
 		if d.Approve {
@@ -208,7 +211,7 @@ func printPlan(w io.Writer, p api.Plan) {
 		fmt.Fprintf(w, "expires    %s\n", when(*p.ApprovalExpires))
 	}
 	if p.Stopped != nil {
-		fmt.Fprintf(w, "stopped    %s: bursar start\n", stopped(p.Stopped))
+		fmt.Fprintf(w, "stopped    %s: %s\n", stopped(p.Stopped), goOn(p.Stopped))
 	}
 }
 

@@ -55,6 +55,7 @@ func (w whole) Run() int { return pgtesting.Run(w.M) }
 //	strict TYPE          stdout is JSON of a type of api, and nothing else
 //	csv N                stdout is CSV with N rows below its header
 //	sold N               the running clouds sold N commitments
+//	later VAR DURATION   a time by the clock of the running clouds
 //	early                the running clouds are at the third day of a month
 //	once PLAN            the clouds sold each line of the plan exactly once
 //	replace OLD NEW FILE
@@ -87,7 +88,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": scriptRun, "until": scriptUntil, "sim": scriptSim, "field": scriptField, "strict": scriptStrict, "csv": scriptCSV,
 			"sold": scriptSold, "once": scriptOnce, "replace": scriptReplace, "cut": scriptCut, "glob": scriptGlob,
-			"early": scriptEarly,
+			"early": scriptEarly, "later": scriptLater,
 			"database": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 1 {
 					ts.Fatalf("usage: database VAR")
@@ -96,6 +97,21 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+func scriptLater(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: later VAR DURATION")
+	}
+	raw, err := simCall(ts.Getenv("BURSAR_ENDPOINT"), "GET", "/_sim/clock", "")
+	ts.Check(err)
+	var clock struct {
+		Now time.Time `json:"now"`
+	}
+	ts.Check(json.Unmarshal(raw, &clock))
+	d, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], clock.Now.Add(d).UTC().Format(time.RFC3339))
 }
 
 // scriptEarly moves the running clouds to the third day of the next month: no month
@@ -323,6 +339,8 @@ var apiTypes = map[string]func() any{
 	"Case":         func() any { return new(api.Case) },
 	"Canceled":     func() any { return new([]api.Canceled) },
 	"Purchasing":   func() any { return new(api.Purchasing) },
+	"Recovery":     func() any { return new(api.Recovery) },
+	"Owners":       func() any { return new([]api.Owner) },
 	"Budget":       func() any { return new(api.Budget) },
 	"Budgets":      func() any { return new([]api.Budget) },
 	"Calibrations": func() any { return new([]api.Calibration) },
@@ -330,6 +348,8 @@ var apiTypes = map[string]func() any{
 	"Policies":     func() any { return new([]api.AccountPolicy) },
 	"Members":      func() any { return new([]api.Member) },
 	"Audit":        func() any { return new(api.Audit) },
+	"Schedules":    func() any { return new(api.Schedules) },
+	"PlanSchedule": func() any { return new(api.PlanSchedule) },
 }
 
 func scriptStrict(ts *testscript.TestScript, neg bool, args []string) {

@@ -66,13 +66,21 @@ func purchasingRow(p api.Purchasing) []string {
 // stopped is who stopped purchasing, as a clause.
 func stopped(s *api.Stop) string {
 	if s.By == "" || s.At == nil {
-		return "purchasing is stopped, and not by a person"
+		return "purchasing is off until the ledger has recovered"
 	}
 	text := fmt.Sprintf("purchasing is stopped by %s since %s", s.By, when(*s.At))
 	if s.Comment != "" {
 		text += " (" + s.Comment + ")"
 	}
 	return text
+}
+
+// goOn is what ends a stop.
+func goOn(s *api.Stop) string {
+	if s.By == "" {
+		return "bursar recovery status"
+	}
+	return "bursar start"
 }
 
 // unlessStopped is verdict while purchasing may be stopped: then nothing is wrong
@@ -93,9 +101,9 @@ func unlessStopped(s *api.Stop, lines []api.Line, again string) error {
 	case ready == 0:
 		return err
 	case e.code == ExitInDoubt:
-		return &exit{e.code, e.says + ". Besides, " + stopped(s) + ": bursar start"}
+		return &exit{e.code, e.says + ". Besides, " + stopped(s) + ": " + goOn(s)}
 	}
-	return &exit{ExitDecision, stopped(s) + ", and " + count(ready, "line waits", "lines wait") + " for it: bursar start"}
+	return &exit{ExitDecision, stopped(s) + ", and " + count(ready, "line waits", "lines wait") + " for it: " + goOn(s)}
 }
 
 // upper begins a sentence.

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"bursar/internal/cloud"
@@ -51,6 +52,18 @@ type (
 	Tagger interface {
 		Tag(ctx context.Context, r Request, c cloud.Commitment) error
 	}
+	// Claimer keeps marks in an account that pays, where every installation sees them.
+	// A name is of letters, digits, "-" and "/"; a text has at most 4,000 bytes. An
+	// account that does not permit it answers ErrMarkDenied.
+	Claimer interface {
+		// Claimed reads a mark; "" means that there is none.
+		Claimed(ctx context.Context, name string) (text string, err error)
+		// Claim creates a mark if there is none of its name, and returns the text that is
+		// there afterwards, whoever wrote it.
+		Claim(ctx context.Context, name, text string) (there string, err error)
+		// Replace writes a mark whatever is there.
+		Replace(ctx context.Context, name, text string) error
+	}
 	// Checker asks the cloud what the credentials of a lane may do. The order of
 	// the checks is that of a purchase, and those that cannot be asked because an
 	// earlier one failed are left out.
@@ -59,6 +72,9 @@ type (
 		Check(ctx context.Context, identity string) []Check
 	}
 )
+
+// ErrMarkDenied: the account does not permit marks.
+var ErrMarkDenied = errors.New("the account does not permit marks")
 
 // Check is one question to the cloud and what came of it. Its texts are fit to be
 // shown to people.

@@ -41,10 +41,17 @@ func (e *Engine) Audit(ctx context.Context, all bool) (*Audit, error) {
 			return nil, err
 		}
 	}
+	return e.auditLanes(ctx, due)
+}
+
+func (e *Engine) auditLanes(ctx context.Context, due map[cloud.Lane]bool) (*Audit, error) {
 	result := &Audit{Lanes: len(due)}
 	listed, failed := e.list(ctx, due)
 	result.Failed = failed
 	for _, listing := range listed {
+		if err := e.regain(ctx, listing); err != nil {
+			return nil, err
+		}
 		m, err := e.match(ctx, listing)
 		if err != nil {
 			return nil, err
@@ -60,6 +67,7 @@ func (e *Engine) Audit(ctx context.Context, all bool) (*Audit, error) {
 		result.Facts, result.Closed = append(result.Facts, news...), append(result.Closed, closed...)
 		result.Equations = append(result.Equations, m.equation())
 	}
+	var err error
 	if result.Findings, err = e.DB.Findings(ctx); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,11 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/sim"
+	"bursar/internal/store"
 )
 
 // roomy is a simulator whose pages are as large as those of AWS and that refuses
@@ -180,4 +183,49 @@ func perPage(s cloud.Service) int {
 		return 1 << 30
 	}
 	return 100
+}
+
+// BenchmarkWorkers has workers with connections of their own buy a plan of 1000 lines
+// of RDS in four accounts on PostgreSQL, with 20 ms between them and the cloud.
+func BenchmarkWorkers(b *testing.B) {
+	const lines = 1000
+	for _, workers := range []int{1, 2, 4} {
+		b.Run(fmt.Sprintf("postgres/%d", workers), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				o := roomy
+				o.Latency = 20 * time.Millisecond
+				w := newWorld(b, o)
+				url := w.onPostgres()
+				p := w.approved(drillDrafts(w.sim, aws.RDS, lines)...)
+				w.begin(p)
+				ctx, stop := context.WithCancel(b.Context())
+				var wg sync.WaitGroup
+				b.StartTimer()
+				for range workers {
+					db, err := store.Open(b.Context(), url)
+					if err != nil {
+						b.Fatal(err)
+					}
+					e, _ := w.newEngine(db)
+					wg.Go(func() {
+						defer db.Close() //nolint:errcheck // counted below
+						e.Work(ctx, engine.WorkOptions{Grace: time.Minute})
+					})
+				}
+				w.soon("the end", func() bool {
+					open, err := w.db.OpenLines(b.Context())
+					return err == nil && open == store.OpenLines{}
+				})
+				b.StopTimer()
+				stop()
+				wg.Wait()
+				if n := len(w.sim.Ledger()); n != lines || !w.all(p, purchase.Purchased) {
+					b.Fatalf("the cloud holds %d", n)
+				}
+				b.StartTimer()
+			}
+			b.ReportMetric(lines*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+		})
+	}
 }

@@ -27,6 +27,7 @@ import (
 	"bursar/internal/driver/azure"
 	"bursar/internal/driver/gcp"
 	"bursar/internal/engine"
+	"bursar/internal/pgtest/pgtesting"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/sim"
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtesting.Run(m))
 }
 
 const (

@@ -41,6 +41,8 @@ type Engine struct {
 	// DefaultWorkers.
 	Workers int
 	Log     *slog.Logger
+	// Guard compares the ledger with what is outside of it; nil compares nothing.
+	Guard *Guard
 
 	kept  looks
 	paces paces
@@ -57,9 +59,9 @@ func (e *Engine) workers() int {
 	return DefaultWorkers
 }
 
-func (e *Engine) protocol() *purchase.Protocol {
+func (e *Engine) protocol(ledger purchase.Ledger) *purchase.Protocol {
 	return &purchase.Protocol{
-		Ledger: e.DB, Market: teller{market{e}}, Rules: purchase.DefaultRules, Now: e.Now, Nonce: nonce,
+		Ledger: ledger, Market: teller{market{e}}, Rules: purchase.DefaultRules, Now: e.Now, Nonce: nonce,
 	}
 }
 
@@ -121,6 +123,11 @@ func (m market) Purchase(ctx context.Context, i purchase.Intent, sendBy time.Tim
 		}}
 	}
 	started := m.Now()
+	if err := m.intend(ctx, i); err != nil {
+		return purchase.Answered{Evidence: cloud.Evidence{
+			Kind: cloud.EvidenceReply, Outcome: cloud.Unsent, Started: started, Detail: err.Error(),
+		}}
+	}
 	e, err := svc.Purchase(ctx, request(i, sendBy))
 	e.Kind, e.Outcome = cloud.EvidenceReply, driver.OutcomeOf(err)
 	if err == nil && e.Commitment == nil && e.Handle != "" {

@@ -46,6 +46,8 @@ type world struct {
 	db     *store.DB
 	engine *engine.Engine
 	clouds *simulated
+	// Where a guarded engine finds its ledger.
+	file, environment string
 }
 
 // simulated opens the real drivers for the lanes of the simulator.

@@ -21,6 +21,7 @@ const (
 	Matched     Match = "matched"     // a receipt names it
 	Imported    Match = "imported"    // it was there before us
 	Foreign     Match = "foreign"     // a person declared that somebody else bought it
+	Regained    Match = "regained"    // bought by us, for a line that the ledger has lost
 	Unexplained Match = "unexplained" // nothing in the ledger accounts for it
 	Missing     Match = "missing"     // a receipt names it, and the cloud does not list it
 	Differs     Match = "differs"     // the cloud shows other goods than the receipt
@@ -205,6 +206,9 @@ func explain(books *store.Books, c cloud.Commitment) Item {
 	case books.Foreign[store.Fold(c.ID)]:
 		item.Match = Foreign
 		return item
+	case books.Regained[store.Fold(c.ID)]:
+		item.Match, item.Problem = Regained, "bought for a line that the ledger has lost"
+		return item
 	}
 	if line, ok := books.Made(c); ok {
 		item.Match, item.Line, item.Problem = Awaited, line, "of a line in doubt"
@@ -245,7 +249,7 @@ func (m *comparison) equation() Equation {
 	q := Equation{Lane: m.listing.Lane, Listed: len(m.listing.Items)}
 	for _, i := range m.items {
 		switch i.Match {
-		case Matched:
+		case Matched, Regained:
 			q.Ours++
 		case Differs:
 			q.Ours++

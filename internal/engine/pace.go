@@ -43,6 +43,13 @@ type pace struct {
 	until time.Time
 	cause error
 	told  map[purchase.LineID]bool
+
+	// Of all workers: armed are the attempts that this one waits for, others those that
+	// the others do; version is what was adopted of them, news that they do not know yet
+	// what was learned here.
+	armed, others int
+	version       int
+	news          bool
 }
 
 // of returns the pace of a lane. The caller holds mu.
@@ -81,7 +88,7 @@ func (p *paces) slower(lane cloud.Lane) {
 	defer p.mu.Unlock()
 	l := p.of(lane)
 	l.most, l.well = max(1, l.width/2), 0
-	l.width = l.most
+	l.width, l.news = l.most, true
 }
 
 func (l *pace) limit() int {
@@ -109,6 +116,7 @@ func (l *pace) learn(line purchase.LineID, err error, now time.Time) {
 		if e.Trouble != "" || l.failed > 1 {
 			l.until, l.cause = now.Add(min(holdLeast<<min(l.failed-1, 8), holdMost)), err
 			l.told = map[purchase.LineID]bool{line: true}
+			l.news = true
 		}
 	}
 }
@@ -116,48 +124,122 @@ func (l *pace) learn(line purchase.LineID, err error, now time.Time) {
 // held is the error of a line whose lane is not asked now. Its text is the cause.
 type held struct{ error }
 
-// turns hands out the lines of one round, so that no lane keeps the others
-// waiting.
+// turns hands out lines, so that no lane keeps the others waiting.
 type turns struct {
-	paces *paces
-	now   func() time.Time
+	paces  *paces
+	now    func() time.Time
+	single func(cloud.Lane) bool // tells the lanes in which one purchase may be open at a time
 
 	change *sync.Cond // of all below, and of the paces; its lock is that of paces
-	lanes  []*turn
-	left   int
+	lanes  map[cloud.Lane]*turn
+	left   int                           // lines that nobody works on yet
+	here   map[purchase.LineID]bool      // those, and the ones under way
+	rests  map[purchase.LineID]time.Time // lines that are not handed in before, by the wall clock
+	closed bool                          // no more lines come
+	// low is sent to when few lines are left, if somebody waits for that.
+	low   chan struct{}
+	lowAt int
 }
 
-// turn is what one lane has to do in a round.
+// turn is what one lane has to do.
 type turn struct {
 	*pace
 	single bool
 	due    []store.Due
 }
 
-// may reports whether one more line of the lane may be under way.
-func (l *turn) may() bool { return l.busy < l.width && (!l.single || l.busy == 0) }
+// may reports whether one more line of the lane may be under way. One may always, so
+// that what a dead worker has armed stops nobody.
+func (l *turn) may() bool {
+	return l.busy == 0 || l.busy < l.width && !l.single && l.busy+l.others < l.limit()
+}
 
-// newTurns begins a round. single tells the lanes in which one purchase may be open
-// at a time.
-func newTurns(p *paces, now func() time.Time, single func(cloud.Lane) bool, due []store.Due) *turns {
-	t := &turns{paces: p, now: now, change: sync.NewCond(&p.mu), left: len(due)}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at := map[cloud.Lane]*turn{}
+func newTurns(p *paces, now func() time.Time, single func(cloud.Lane) bool) *turns {
+	return &turns{
+		paces: p, now: now, single: single, change: sync.NewCond(&p.mu),
+		lanes: map[cloud.Lane]*turn{}, here: map[purchase.LineID]bool{}, rests: map[purchase.LineID]time.Time{}, low: make(chan struct{}, 1),
+	}
+}
+
+// add hands in lines, of which those that are here already are left out.
+func (t *turns) add(due []store.Due) {
+	t.paces.mu.Lock()
+	defer t.paces.mu.Unlock()
 	for _, d := range due {
-		l := at[d.Lane]
+		if t.here[d.Line] {
+			continue
+		}
+		l := t.lanes[d.Lane]
 		if l == nil {
-			l = &turn{pace: p.of(d.Lane), single: single(d.Lane)}
-			at[d.Lane] = l
-			t.lanes = append(t.lanes, l)
+			l = &turn{pace: t.paces.of(d.Lane), single: t.single(d.Lane)}
+			t.lanes[d.Lane] = l
 		}
 		l.due = append(l.due, d)
+		t.here[d.Line] = true
+		t.left++
 	}
-	return t
+	t.change.Broadcast()
+}
+
+// close says that no more lines come.
+func (t *turns) close() {
+	t.paces.mu.Lock()
+	defer t.paces.mu.Unlock()
+	t.closed = true
+	t.change.Broadcast()
+}
+
+// waiting counts the lines of a lane that nobody works on yet, and all of them.
+func (t *turns) waiting() (in map[cloud.Lane]int, all int) {
+	t.paces.mu.Lock()
+	defer t.paces.mu.Unlock()
+	in = make(map[cloud.Lane]int, len(t.lanes))
+	for lane, l := range t.lanes {
+		in[lane] = len(l.due)
+	}
+	return in, t.left
+}
+
+// has reports whether a line is waiting, under way, or at rest.
+func (t *turns) has(line purchase.LineID, now time.Time) bool {
+	t.paces.mu.Lock()
+	defer t.paces.mu.Unlock()
+	until, rests := t.rests[line]
+	if rests && !now.Before(until) {
+		delete(t.rests, line)
+		rests = false
+	}
+	return t.here[line] || rests
+}
+
+// rest leaves a line alone for a while.
+func (t *turns) rest(line purchase.LineID, until time.Time) {
+	t.paces.mu.Lock()
+	defer t.paces.mu.Unlock()
+	t.rests[line] = until
+}
+
+// underWay lists the lines that are worked on.
+func (t *turns) underWay() []purchase.LineID {
+	t.paces.mu.Lock()
+	defer t.paces.mu.Unlock()
+	waiting := map[purchase.LineID]bool{}
+	for _, l := range t.lanes {
+		for _, d := range l.due {
+			waiting[d.Line] = true
+		}
+	}
+	var list []purchase.LineID
+	for line := range t.here {
+		if !waiting[line] {
+			list = append(list, line)
+		}
+	}
+	return list
 }
 
 // next waits for a line that may be worked on, of the lane with the fewest lines
-// under way. It returns false when the round is over.
+// under way. It returns false when no more come, or ctx is over.
 func (t *turns) next(ctx context.Context) (store.Due, bool) {
 	stop := context.AfterFunc(ctx, func() {
 		t.paces.mu.Lock()
@@ -167,12 +249,16 @@ func (t *turns) next(ctx context.Context) (store.Due, bool) {
 	defer stop()
 	t.paces.mu.Lock()
 	defer t.paces.mu.Unlock()
-	for t.left > 0 && ctx.Err() == nil {
+	for (t.left > 0 || !t.closed) && ctx.Err() == nil {
 		var best *turn
 		now := t.now()
-		for _, l := range t.lanes {
+		for lane, l := range t.lanes {
+			if len(l.due) == 0 {
+				delete(t.lanes, lane)
+				continue
+			}
 			// A line of a held lane only takes note of it.
-			if len(l.due) > 0 && (l.may() || now.Before(l.until)) && (best == nil || l.busy < best.busy) {
+			if (l.may() || now.Before(l.until)) && (best == nil || l.busy < best.busy) {
 				best = l
 			}
 		}
@@ -195,5 +281,12 @@ func (t *turns) done(d store.Due, err error) {
 	l := t.paces.of(d.Lane)
 	l.busy--
 	l.learn(d.Line, err, t.now())
+	delete(t.here, d.Line)
+	if t.left <= t.lowAt {
+		select {
+		case t.low <- struct{}{}:
+		default:
+		}
+	}
 	t.change.Broadcast()
 }

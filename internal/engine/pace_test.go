@@ -26,7 +26,10 @@ func round(p *paces, now *time.Time) *turns {
 		due = append(due, store.Due{Lane: here, Line: purchase.LineID(fmt.Sprint("h", i))}, store.Due{Lane: there, Line: purchase.LineID(fmt.Sprint("t", i))},
 			store.Due{Lane: locked, Line: purchase.LineID(fmt.Sprint("l", i))})
 	}
-	return newTurns(p, func() time.Time { return *now }, func(l cloud.Lane) bool { return l == locked }, due)
+	t := newTurns(p, func() time.Time { return *now }, func(l cloud.Lane) bool { return l == locked })
+	t.add(due)
+	t.close()
+	return t
 }
 
 // take returns the lines that may be under way now, of one lane.

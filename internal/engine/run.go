@@ -37,7 +37,11 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) error {
 	lastMove := time.Now()
 	seen := map[purchase.LineID]string{}
 	for {
-		r, err := e.pass(ctx, o, seen)
+		if err := e.watch(ctx); err != nil {
+			return err
+		}
+		e.share(ctx)
+		r, err := e.once(ctx, o, seen)
 		if err != nil {
 			return err
 		}
@@ -68,8 +72,8 @@ type pass struct {
 // read and kept in memory.
 const atOnce = 1000
 
-// pass advances the lines that are due now.
-func (e *Engine) pass(ctx context.Context, o RunOptions, seen map[purchase.LineID]string) (r pass, err error) {
+// once advances the lines that are due now.
+func (e *Engine) once(ctx context.Context, o RunOptions, seen map[purchase.LineID]string) (r pass, err error) {
 	now := e.Now()
 	for after := (store.Due{}); ctx.Err() == nil; {
 		open, err := e.DB.Workable(ctx, o.Plan, now, after, atOnce)
@@ -104,12 +108,32 @@ func (e *Engine) pass(ctx context.Context, o RunOptions, seen map[purchase.LineI
 // moved since it was last seen, and how many wait for nothing but that somebody
 // starts purchasing.
 func (e *Engine) work(ctx context.Context, due []store.Due, seen map[purchase.LineID]string, moved func(purchase.Row, error)) (progress bool, held int) {
-	var (
-		mu sync.Mutex
-		wg sync.WaitGroup
-	)
-	turns := newTurns(&e.paces, e.Now, e.single, due)
-	for range min(e.workers(), len(due)) {
+	var mu sync.Mutex
+	turns := newTurns(&e.paces, e.Now, e.single)
+	turns.add(due)
+	turns.close()
+	e.take(ctx, turns, min(e.workers(), len(due)), func(row purchase.Row, err error) {
+		at := fmt.Sprint(row.Line.State, row.Line.Armed, row.InDoubt())
+		mu.Lock()
+		if row.Line.State == purchase.Ready && !row.Purchasing && err == nil {
+			held++
+		}
+		if row.Line.ID != "" && seen[row.Line.ID] != at {
+			seen[row.Line.ID], progress = at, true
+		}
+		mu.Unlock()
+		if moved != nil && row.Line.ID != "" {
+			moved(row, err)
+		}
+	}).Wait()
+	return progress, held
+}
+
+// take starts so many goroutines that advance lines until no more come, and tells
+// of each of them.
+func (e *Engine) take(ctx context.Context, turns *turns, workers int, advanced func(purchase.Row, error)) *sync.WaitGroup {
+	var wg sync.WaitGroup
+	for range workers {
 		wg.Go(func() {
 			for d, ok := turns.next(ctx); ok; d, ok = turns.next(ctx) {
 				row, err := e.advance(ctx, d.Line)
@@ -117,23 +141,11 @@ func (e *Engine) work(ctx context.Context, due []store.Due, seen map[purchase.Li
 				if err != nil {
 					e.Log.Debug("line not advanced", "line", d.Line, "error", err)
 				}
-				at := fmt.Sprint(row.Line.State, row.Line.Armed, row.InDoubt())
-				mu.Lock()
-				if row.Line.State == purchase.Ready && !row.Purchasing && err == nil {
-					held++
-				}
-				if row.Line.ID != "" && seen[d.Line] != at {
-					seen[d.Line], progress = at, true
-				}
-				mu.Unlock()
-				if moved != nil && row.Line.ID != "" {
-					moved(row, err)
-				}
+				advanced(row, err)
 			}
 		})
 	}
-	wg.Wait()
-	return progress, held
+	return &wg
 }
 
 // single reports whether one purchase of a lane may be open at a time.
@@ -151,5 +163,7 @@ func (e *Engine) advance(ctx context.Context, id purchase.LineID) (row purchase.
 			err = fmt.Errorf("line %s: internal error: %v", id, p)
 		}
 	}()
-	return e.protocol().Advance(ctx, id)
+	ledger := &arming{DB: e.DB, paces: &e.paces}
+	defer ledger.done()
+	return e.protocol(ledger).Advance(ctx, id)
 }

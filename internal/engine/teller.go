@@ -46,6 +46,9 @@ func (t teller) Facts(l purchase.Line) (purchase.Facts, error) {
 }
 
 func (t teller) Quote(ctx context.Context, i purchase.Intent) (cloud.Quote, error) {
+	if err := t.mayBuy(ctx, laneOf(i)); err != nil {
+		return cloud.Quote{}, tell(laneOf(i), err)
+	}
 	q, err := t.market.Quote(ctx, i)
 	return q, tell(laneOf(i), err)
 }

@@ -247,7 +247,9 @@ func checkReceipts(v *view, bad func(string, ...any)) int {
 			bad("line %s is purchased without a receipt", l.ID)
 		case !purchased && has:
 			bad("line %s is %s and has a receipt for %s", l.ID, l.State, r.Commitment.ID)
-		case purchased && succeeded != 1 && !(r.Heuristic && succeeded == 0):
+		case purchased && succeeded == 0 && (r.Heuristic || r.Attempt == 0):
+			// A person's word, or an attempt that the ledger has lost.
+		case purchased && succeeded != 1:
 			bad("line %s is purchased by %d attempts", l.ID, succeeded)
 		case !purchased && succeeded > 0:
 			bad("line %s is %s although an attempt succeeded", l.ID, l.State)

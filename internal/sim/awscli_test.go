@@ -146,6 +146,15 @@ var clientTrips = map[string]func(*client){
 			c.Errorf("the management account is %v", got)
 		}
 	},
+	"ssm": func(c *client) {
+		put := []string{"ssm", "put-parameter", "--name", "/bursar/owner", "--type", "String", "--value", "us"}
+		c.aws(put...)
+		c.aws(append(put[:len(put)-1:len(put)-1], "them", "--overwrite")...)
+		if got := pick(c.aws("ssm", "get-parameter", "--name", "/bursar/owner"), "Parameter.Value"); !slices.Equal(got, []string{"them"}) {
+			c.Errorf("the parameter is %v", got)
+		}
+		c.aws("ssm", "delete-parameter", "--name", "/bursar/owner")
+	},
 	"servicequotas": func(c *client) {
 		got := pick(c.aws("service-quotas", "list-service-quotas", "--service-code", "rds"), "Quotas.QuotaCode")
 		if !slices.Contains(got, "L-78E853F4") {

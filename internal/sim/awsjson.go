@@ -137,7 +137,7 @@ func flatten(in params, op *operation, name string, value any) *apiError {
 		}
 		in[name] = v.String()
 	case bool:
-		if slices.Contains(op.members, generic) {
+		if slices.Contains(op.members, generic) && !slices.Contains(op.booleans, generic) {
 			return fail("MalformedInput", "%s is a boolean", name)
 		}
 		in[name] = boolText(v)

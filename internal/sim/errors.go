@@ -89,6 +89,12 @@ var vendorErrors = map[string]int{
 	"InvalidPaginationTokenException": 400,
 	"NoSuchResourceException":         400,
 
+	// Systems Manager
+	"HierarchyLevelLimitExceededException": 400,
+	"ParameterAlreadyExists":               400,
+	"ParameterNotFound":                    400,
+	"UnsupportedParameterType":             400,
+
 	// Cost Explorer
 	"GenerationExistsException": 400,
 

@@ -180,6 +180,7 @@ func (s *Sim) carryOut(c *call) (r reply, applied bool) {
 	out, err := c.execute()
 	if err != nil {
 		c.out.Bought, c.out.Deleted, c.out.Returned, c.out.Tagged, c.out.Session, c.out.Minted = nil, nil, nil, nil, nil, nil
+		c.out.Parameter = nil
 		c.record(node{}, err)
 		return s.failure(c, err), false
 	}

@@ -16,6 +16,7 @@ const Help = `The simulator answers for these services on this one port:
   organizations        the accounts, for the management account
   servicequotas        the quotas of reserved capacity
   ce                   recommendations of Cost Explorer
+  ssm                  parameters: PutParameter, GetParameter, DeleteParameter
   sts                  who am I, and sessions of a role
 
 and, as Azure Resource Manager under /subscriptions and /providers, for

@@ -40,22 +40,22 @@ func (s *service) code(err *apiError) *apiError {
 
 // operation is a function over the world. It knows nothing of HTTP.
 type operation struct {
-	name    string
-	route   route // in the REST protocols; in rest-json, without one it is POST /<name>
-	spends  bool  // a success is a commitment that cannot be undone
-	changes bool  // a success changes something all the same
-	rate    rate
-	lists   bool // answers what commitments there are
-	proves  bool // answers who the caller is
-	pages   *pager
-	members []string
-	numbers []string // members that are numbers, in the JSON protocols
-	maps    []string // members that are maps with free keys, in the rest-json protocol
-	// Of Azure Resource Manager: the API version if it is not the service's, and members
-	// that are booleans.
-	version  string
-	booleans []string
-	action   string // the permission, in the words of Azure; "" needs none
+	name     string
+	route    route // in the REST protocols; in rest-json, without one it is POST /<name>
+	spends   bool  // a success is a commitment that cannot be undone
+	changes  bool  // a success changes something all the same
+	rate     rate
+	lists    bool // answers what commitments there are
+	proves   bool // answers who the caller is
+	pages    *pager
+	members  []string
+	numbers  []string // members that are numbers, in the JSON protocols
+	maps     []string // members that are maps with free keys, in the rest-json protocol
+	booleans []string // members that are booleans, in the JSON protocols
+	// Of Azure Resource Manager: the API version if it is not the service's, and the
+	// permission in its words; "" needs none.
+	version string
+	action  string
 	// unserved are members the real operation has and this one refuses, with
 	// the reason.
 	unserved map[string]string

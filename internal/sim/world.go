@@ -12,26 +12,27 @@ import (
 // change is one transaction: one line of the journal. Its parts take effect
 // together.
 type change struct {
-	At       time.Time     `json:"at"` // simulated
-	Reset    bool          `json:"reset,omitempty"`
-	Advance  time.Duration `json:"advance,omitempty"` // nanoseconds
-	Request  *Request      `json:"request,omitempty"`
-	Matches  []match       `json:"matches,omitempty"`
-	Bought   []reservation `json:"bought,omitempty"`
-	Event    *event        `json:"event,omitempty"`
-	Session  *session      `json:"session,omitempty"`
-	Fault    *Fault        `json:"fault,omitempty"`
-	NoFault  string        `json:"no_fault,omitempty"` // the id of one
-	NoFaults bool          `json:"no_faults,omitempty"`
-	Price    *price        `json:"price,omitempty"`
-	Deleted  []ref         `json:"deleted,omitempty"` // queued orders
-	Returned []returned    `json:"returned,omitempty"`
-	Tagged   []tagged      `json:"tagged,omitempty"`
-	Fired    *fired        `json:"fired,omitempty"`
-	Minted   *minted       `json:"minted,omitempty"`
-	Hold     *held         `json:"hold,omitempty"`
-	Release  *release      `json:"release,omitempty"`
-	GCP      *gcpChange    `json:"gcp,omitempty"`
+	At        time.Time     `json:"at"` // simulated
+	Reset     bool          `json:"reset,omitempty"`
+	Advance   time.Duration `json:"advance,omitempty"` // nanoseconds
+	Request   *Request      `json:"request,omitempty"`
+	Matches   []match       `json:"matches,omitempty"`
+	Bought    []reservation `json:"bought,omitempty"`
+	Event     *event        `json:"event,omitempty"`
+	Session   *session      `json:"session,omitempty"`
+	Fault     *Fault        `json:"fault,omitempty"`
+	NoFault   string        `json:"no_fault,omitempty"` // the id of one
+	NoFaults  bool          `json:"no_faults,omitempty"`
+	Price     *price        `json:"price,omitempty"`
+	Deleted   []ref         `json:"deleted,omitempty"` // queued orders
+	Returned  []returned    `json:"returned,omitempty"`
+	Tagged    []tagged      `json:"tagged,omitempty"`
+	Fired     *fired        `json:"fired,omitempty"`
+	Minted    *minted       `json:"minted,omitempty"`
+	Hold      *held         `json:"hold,omitempty"`
+	Release   *release      `json:"release,omitempty"`
+	GCP       *gcpChange    `json:"gcp,omitempty"`
+	Parameter *parameter    `json:"parameter,omitempty"`
 }
 
 // price replaces the catalog's price of an offering.
@@ -91,6 +92,7 @@ type world struct {
 	held         map[string]*held     // by request id
 	released     map[string]heldReply // by request id
 	gcp          gcpWorld
+	parameters   map[parameterKey]*parameter
 }
 
 func newWorld(seed uint64, ids IDCase) *world {
@@ -117,6 +119,7 @@ func (w *world) clear() {
 	w.prices = map[string]price{}
 	w.held, w.released = map[string]*held{}, map[string]heldReply{}
 	w.gcp = newGCPWorld()
+	w.parameters = map[parameterKey]*parameter{}
 }
 
 // fold applies one change. It must be total and depend on nothing but its
@@ -152,6 +155,7 @@ func (w *world) fold(c change) {
 	w.foldQueued(c)
 	w.foldPlans(c)
 	w.gcp.fold(c.GCP)
+	w.foldParameter(c.Parameter)
 	if c.Event != nil {
 		c.Event.seq = len(w.events)
 		w.events = append(w.events, c.Event)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/internal/cloud"
@@ -289,10 +290,11 @@ func (db *DB) AuditFacts(ctx context.Context, line purchase.LineID) ([]Fact, err
 }
 
 // ids are what explains commitments of a lane besides receipts.
-type ids struct{ imported, foreign []string }
+type ids struct{ imported, foreign, regained []string }
 
 // explained lists what is in a lane that was not bought by us and that the ledger
-// accounts for: what was there before us, and what a person declared foreign.
+// accounts for: what was there before us, what a person declared foreign, and what was
+// bought in a time that the ledger has lost.
 func explained(ctx context.Context, q *rows.Queries, lane cloud.Lane) (others ids, err error) {
 	provider, account, region, service := columns(lane)
 	others.imported, err = q.ImportedInLane(ctx, rows.ImportedInLaneParams{Provider: provider, Account: account, Region: region, Service: service})
@@ -303,6 +305,10 @@ func explained(ctx context.Context, q *rows.Queries, lane cloud.Lane) (others id
 	for _, f := range declared {
 		others.foreign = append(others.foreign, f.CommitmentID)
 	}
+	if err != nil {
+		return others, err
+	}
+	others.regained, err = q.RegainedInLane(ctx, rows.RegainedInLaneParams{Provider: provider, Account: account, Region: region, Service: service})
 	return others, err
 }
 
@@ -325,7 +331,7 @@ func laneOfRow(ctx context.Context, q *rows.Queries, lane cloud.Lane) (known []s
 	if err != nil {
 		return nil, false, err
 	}
-	known = append(append(known, others.imported...), others.foreign...)
+	known = slices.Concat(known, others.imported, others.foreign, others.regained)
 	l, err := q.GetLane(ctx, rows.GetLaneParams{Provider: provider, Account: account, Region: region, Service: service})
 	if errors.Is(err, sql.ErrNoRows) {
 		return known, false, nil

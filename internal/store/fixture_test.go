@@ -45,6 +45,21 @@ type ledger interface {
 	RetireBudget(ctx context.Context, name, by string, at time.Time) error
 	Budgets(ctx context.Context) ([]purchase.Budget, []purchase.BudgetPeriod, error)
 	PlanBudgets(ctx context.Context, p *purchase.Plan, at time.Time) ([]PlanBudget, error)
+	Installation(ctx context.Context) (Installation, error)
+	BeginRecovery(ctx context.Context, r Rollback) (bool, error)
+	EndRecovery(ctx context.Context, e RecoveryEvent) error
+	RecoveryEvents(ctx context.Context) ([]RecoveryEvent, error)
+	InRecovery(ctx context.Context) (int, error)
+	StoredMarks(ctx context.Context) (map[MarkName]string, error)
+	Recognize(ctx context.Context) (Installation, error)
+	RecordAudit(ctx context.Context, a Audited) ([]Fact, []Finding, error)
+	SetMarks(ctx context.Context, marks map[MarkName]string, e *RecoveryEvent, now time.Time) error
+	Regain(ctx context.Context, r Regained) error
+	RegainedItems(ctx context.Context) ([]Regained, error)
+	Explained(ctx context.Context, lane cloud.Lane) ([]string, error)
+	Books(ctx context.Context, lane cloud.Lane) (*Books, error)
+	Import(ctx context.Context, l LaneListing) error
+	HasIntent(ctx context.Context, line purchase.LineID, n int, digest string) (bool, error)
 }
 
 // engine is an open ledger and a way around it.

@@ -25,6 +25,8 @@ func full(t *testing.T, on database) (*engine, *purchase.Plan) {
 	e.ok(e.SetPurchasing(t.Context(), Stop{By: "ana", At: t0}))
 	e.ok(e.SetPurchasing(t.Context(), Stop{Purchasing: true, By: "ana", At: t0.Add(time.Second)}))
 	e.ok(e.DeclareForeign(t.Context(), Foreign{Lane: p.Lines[0].Spec.Lane(), Commitment: "theirs", By: "ana", At: t0}))
+	e.ok(e.Regain(t.Context(), Regained{Commitment: thing("ours"), By: ByMark, At: t0}))
+	e.ok(e.SetMarks(t.Context(), nil, &RecoveryEvent{Kind: "moved", By: "ana", At: t0}, t0))
 	return e, p
 }
 
@@ -115,7 +117,7 @@ func TestTheDatabaseRefusesEveryOtherMove(t *testing.T) {
 func TestTheDatabaseKeepsEveryRow(t *testing.T) {
 	onEngines(t, func(t *testing.T, on database) {
 		e, _ := full(t, on)
-		for _, table := range []string{"installation", "plan", "decision", "line", "attempt", "evidence", "receipt", "installation_event", "foreign_item", "budget", "budget_period", "hold"} {
+		for _, table := range []string{"installation", "plan", "decision", "line", "attempt", "evidence", "receipt", "installation_event", "foreign_item", "budget", "budget_period", "hold", "mark", "recovery_event", "regained_item"} {
 			e.refuses("DELETE FROM " + table)
 			e.refuses("DELETE FROM " + table + " WHERE rowid = 1")
 			e.refuses("INSERT OR REPLACE INTO " + table + " SELECT * FROM " + table)
@@ -138,6 +140,8 @@ func TestTheDatabaseFreezesWhatPeopleApproved(t *testing.T) {
 			"hold":               {"state", "ended_at"},
 			"foreign_item":       nil,
 			"installation_event": nil,
+			"recovery_event":     nil,
+			"regained_item":      nil,
 			"installation":       {"state", "incarnation", "restored_at", "backup_at"},
 		}
 		for table, changeable := range free {

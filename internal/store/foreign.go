@@ -101,11 +101,12 @@ func (db *DB) Explained(ctx context.Context, lane cloud.Lane) ([]string, error) 
 
 // decideLine is moveLine by a person's decision: the same guards, and the row says
 // who decided.
-func decideLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.Time) (int64, error) {
+func (db *DB) decideLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.Time) (int64, error) {
 	return q.DecideLine(ctx, rows.DecideLineParams{
 		ToState: string(c.To), Generation: int64(c.Generation), Reason: c.Reason,
 		MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
 		ListingDigest: c.Listing.Digest, ListingAt: micros(c.Listing.At), DecidedBy: c.DecidedBy,
 		ID: string(c.Line), Version: int64(c.Version), CancelRequested: flag(c.CancelRequested),
+		Incarnation: db.incarnation.Load(),
 	})
 }

@@ -37,6 +37,7 @@ type Books struct {
 	Receipts map[string]purchase.Receipt
 	Imported map[string]bool
 	Foreign  map[string]bool // declared by a person
+	Regained map[string]bool // bought by us, for a line that the ledger has lost
 	// Open are the attempts in the lane whose effect is not known.
 	Open []purchase.Attempt
 	// Class is that of each line with an open attempt.
@@ -92,7 +93,7 @@ const skew = time.Minute
 // Explained reports whether something in the ledger accounts for a commitment.
 func (b *Books) Explained(c cloud.Commitment) bool {
 	_, bought := b.Receipts[Fold(c.ID)]
-	return bought || b.Imported[Fold(c.ID)] || b.Foreign[Fold(c.ID)]
+	return bought || b.Imported[Fold(c.ID)] || b.Foreign[Fold(c.ID)] || b.Regained[Fold(c.ID)]
 }
 
 // Books reads what the ledger knows of a lane.
@@ -115,7 +116,7 @@ func books(ctx context.Context, q *rows.Queries, lane cloud.Lane) (*Books, error
 		return nil, err
 	}
 	b := &Books{
-		Install: in.Install, Receipts: map[string]purchase.Receipt{}, Imported: map[string]bool{}, Foreign: map[string]bool{},
+		Install: in.Install, Receipts: map[string]purchase.Receipt{}, Imported: map[string]bool{}, Foreign: map[string]bool{}, Regained: map[string]bool{},
 		Class: map[purchase.LineID]cloud.Class{}, Lines: map[purchase.LineID]purchase.State{}, NotBought: map[purchase.LineID]bool{},
 	}
 	provider, account, region, service := columns(lane)
@@ -139,6 +140,9 @@ func books(ctx context.Context, q *rows.Queries, lane cloud.Lane) (*Books, error
 	}
 	for _, id := range others.foreign {
 		b.Foreign[Fold(id)] = true
+	}
+	for _, id := range others.regained {
+		b.Regained[Fold(id)] = true
 	}
 	open, err := q.OpenAttemptsInLane(ctx, rows.OpenAttemptsInLaneParams{Provider: provider, Account: account, Region: region, Service: service})
 	if err != nil {
@@ -188,11 +192,15 @@ func (db *DB) Import(ctx context.Context, l LaneListing) error {
 		if err != nil {
 			return err
 		}
+		in, err := q.GetInstallation(ctx)
+		if err != nil {
+			return err
+		}
 		for _, c := range l.Items {
 			_, named := b.Named(c)
 			_, made := b.Made(c)
 			_, may := b.May(c)
-			if named || made || may || b.Explained(c) {
+			if named || made || may || b.Explained(c) || lostTime(in, c) {
 				continue
 			}
 			raw, err := json.Marshal(c)

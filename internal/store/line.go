@@ -126,7 +126,7 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 		write = db.write // it may touch other lines
 	}
 	err := write(ctx, func(q *rows.Queries) error {
-		if err := moveLine(ctx, q, c, now); err != nil {
+		if err := db.moveLine(ctx, q, c, now); err != nil {
 			return err
 		}
 		if ends {
@@ -164,26 +164,30 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 				return err
 			}
 		}
-		return moveHolds(ctx, q, c, now)
+		if err := moveHolds(ctx, q, c, now); err != nil {
+			return err
+		}
+		return db.wakeForLine(ctx, q, c, now)
 	})
 	switch {
-	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrTaken), errors.Is(err, purchase.ErrCommitUnknown):
+	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrTaken), errors.Is(err, purchase.ErrCommitUnknown), errors.Is(err, purchase.ErrWentBack):
 		return err
 	}
 	return fmt.Errorf("move line %s from %s to %s: %w", c.Line, c.From, c.To, err)
 }
 
 // moveLine is the guarded UPDATE that decides whether the change happens.
-func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.Time) error {
+func (db *DB) moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.Time) error {
 	var changed int64
 	var err error
 	switch {
 	case c.DecidedBy != "":
-		changed, err = decideLine(ctx, q, c, now)
+		changed, err = db.decideLine(ctx, q, c, now)
 	case c.Arm != nil:
 		changed, err = q.ArmLine(ctx, rows.ArmLineParams{
 			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
 			ID: string(c.Line), Generation: int64(c.Generation), FromState: string(c.From), Version: int64(c.Version),
+			Incarnation: db.incarnation.Load(),
 		})
 	default:
 		changed, err = q.MoveLine(ctx, rows.MoveLineParams{
@@ -191,6 +195,7 @@ func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.
 			MustLeaveBy: micros(c.MustLeaveBy), LookAt: micros(c.LookAt), UpdatedAt: micros(now),
 			ListingDigest: c.Listing.Digest, ListingAt: micros(c.Listing.At),
 			ID: string(c.Line), FromState: string(c.From), Version: int64(c.Version), CancelRequested: flag(c.CancelRequested),
+			Incarnation: db.incarnation.Load(),
 		})
 	}
 	switch {
@@ -198,12 +203,13 @@ func moveLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.
 		return purchase.ErrTaken // the lane has an open purchase
 	case err != nil:
 		return err
-	case changed != 1 && c.Arm != nil:
-		return unarmed(ctx, q, c)
-	case changed != 1:
-		return purchase.ErrLost
+	case changed == 1:
+		return nil
 	}
-	return nil
+	if err := db.moved(ctx, q); c.Arm == nil || !errors.Is(err, purchase.ErrLost) {
+		return err
+	}
+	return unarmed(ctx, q, c)
 }
 
 func insertAttempt(ctx context.Context, q *rows.Queries, a *purchase.Attempt) error {

@@ -167,7 +167,7 @@ func TestALedgerIsOpenedAgain(t *testing.T) {
 	ledgerAt(t, path)
 	db := reopen(t, path)
 	got, err := db.Installation(t.Context())
-	want := Installation{Install: "k7f2", Purchasing: true, CreatedAt: t0}
+	want := Installation{Install: "k7f2", Purchasing: true, CreatedAt: t0, Incarnation: 1}
 	if err != nil || got != want || db.Path() != path {
 		t.Errorf("installation %+v at %s, %v, want %+v", got, db.Path(), err, want)
 	}

@@ -19,6 +19,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"bursar/internal/store/internal/rows"
@@ -40,6 +41,10 @@ type DB struct {
 	clocks        clocks
 	// commit ends a writing transaction; tests replace it to lose the answer.
 	commit func(*sql.Tx) error
+	// incarnation is the one that this process has recognized.
+	incarnation atomic.Int64
+	// waker is told of what becomes due; nil for nobody.
+	waker Waker
 }
 
 // Errors of the package; match them with errors.Is.
@@ -73,10 +78,18 @@ func newLedger(ctx context.Context, ledger string, fill func(*DB) error) (*DB, e
 // name must not start an empty ledger that knows of no purchase. Nor does it bring
 // an older one up to date, which is what Migrate is for.
 func Open(ctx context.Context, ledger string) (*DB, error) {
+	connect := openSQLite
 	if IsURL(ledger) {
-		return openPostgres(ctx, ledger)
+		connect = openPostgres
 	}
-	return openSQLite(ctx, ledger)
+	db, err := connect(ctx, ledger)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.Recognize(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // Close closes the ledger.
@@ -94,16 +107,29 @@ type Installation struct {
 	Purchasing bool
 	CreatedAt  time.Time
 	CopiedTo   string // where this ledger goes on; "" if it does here
+	// Incarnation counts the times that the ledger was found to have gone back, from 1.
+	Incarnation int64
+	Recovery    bool // what was lost is not made good yet
+	// Restored is when it was last found to have gone back, and Backup the time from
+	// which on it may have forgotten something; zero if it never has.
+	Restored, Backup time.Time
 }
 
 func (db *DB) init(ctx context.Context, install string, now time.Time) error {
-	return db.write(ctx, func(q *rows.Queries) error {
+	err := db.write(ctx, func(q *rows.Queries) error {
 		err := q.CreateInstallation(ctx, rows.CreateInstallationParams{Install: install, CreatedAt: micros(now)})
 		if isUnique(err) {
 			return ErrLedgerExists // somebody was faster
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return setMarks(ctx, q, map[MarkName]string{MarkHolder: newID(now)}, now)
 	})
+	if err == nil {
+		_, err = db.Recognize(ctx)
+	}
+	return err
 }
 
 // Installation reads the ledger's own identity.
@@ -112,7 +138,10 @@ func (db *DB) Installation(ctx context.Context) (Installation, error) {
 	if err != nil {
 		return Installation{}, fmt.Errorf("installation: %w", err)
 	}
-	return Installation{Install: r.Install, Purchasing: r.State == "purchasing", CreatedAt: fromMicros(r.CreatedAt), CopiedTo: r.CopiedTo}, nil
+	return Installation{
+		Install: r.Install, Purchasing: r.State == "purchasing", CreatedAt: fromMicros(r.CreatedAt), CopiedTo: r.CopiedTo,
+		Incarnation: r.Incarnation, Recovery: r.State == "recovery", Restored: fromMicros(r.RestoredAt), Backup: fromMicros(r.BackupAt),
+	}, nil
 }
 
 func (db *DB) read() *rows.Queries { return rows.New(db.reader) }

@@ -525,7 +525,6 @@ func testPlanBudgets(t *testing.T, e *engine) {
 func testForgottenApproval(t *testing.T, e *engine) {
 	e.setBudget(budget("march", times(1)))
 	line := e.save(1, 1).Lines[0].ID
-	e.ok(e.exec("UPDATE installation SET restored_at = $1", micros(t0)))
 	e.ok(e.exec("UPDATE line SET state = 'recovery', must_leave_by = $1", micros(t0.Add(time.Hour))))
 	now := t0.Add(time.Hour)
 	row := e.row(line)

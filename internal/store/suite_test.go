@@ -56,6 +56,11 @@ func testLedger(t *testing.T, open func(*testing.T) *engine) {
 		"a hold ends with its line or not":    testHoldsAreWhole,
 		"what a plan takes can be looked up":  testPlanBudgets,
 		"a forgotten approval holds nothing":  testForgottenApproval,
+		"a ledger that went back recovers":    testRecovery,
+		"whoever lags behind moves nothing":   testIncarnation,
+		"a recovery ends when all is known":   testRecoveryEnds,
+		"what was regained is explained":      testRegained,
+		"marks are taken anew":                testMarks,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -97,6 +97,10 @@ func (a Access) Policy() (Policy, error) {
 	if slices.ContainsFunc(a.Services, HasRegions) { // Service Quotas is of a region
 		p.Statement = append(p.Statement, Statement{Sid: "Quotas", Effect: allow, Action: []string{actionQuotas}, Resource: texts{"*"}})
 	}
+	// Without a name and of any region, because a policy may not be long.
+	p.Statement = append(p.Statement, Statement{
+		Effect: allow, Action: claimGrant.reads, Resource: texts{fmt.Sprintf("arn:%s:ssm:*:%s:parameter%s*", partition, a.Account, claimRoot)},
+	})
 	if a.RoleARN == "" {
 		p.Statement = append(p.Statement, discovery)
 	}

@@ -169,7 +169,8 @@ func TestPolicyText(t *testing.T) {
 		`{"Sid":"Ec2Release","Effect":"Allow","Action":["ec2:DeleteQueuedReservedInstances"],"Resource":"*","Condition":{"StringEquals":{"ec2:Region":"eu-west-1"}}},` +
 		`{"Sid":"Ec2Tag","Effect":"Allow","Action":["ec2:CreateTags"],"Resource":"arn:aws:ec2:*:111122223333:reserved-instances/*",` +
 		`"Condition":{"ForAllValues:StringLike":{"aws:TagKeys":"bursar:*"}}},` +
-		`{"Sid":"Quotas","Effect":"Allow","Action":["servicequotas:ListServiceQuotas"],"Resource":"*"}]}`
+		`{"Sid":"Quotas","Effect":"Allow","Action":["servicequotas:ListServiceQuotas"],"Resource":"*"},` +
+		`{"Effect":"Allow","Action":["ssm:GetParameter","ssm:PutParameter"],"Resource":"arn:aws:ssm:*:111122223333:parameter/bursar/*"}]}`
 	if diff := cmp.Diff(want, string(text)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -295,6 +296,15 @@ func everything(t *testing.T, w *world) error {
 	members, err := Members(ctx, Config{Account: testAccount, Region: testRegion, Endpoint: w.url, Now: w.sim.Now, Credentials: StaticKeys(testAccount, "test")})
 	if err != nil || len(members) < 4 {
 		return fmt.Errorf("%d members: %w", len(members), err)
+	}
+	claims, err := NewClaims(Config{
+		Account: testAccount, Region: testRegion, Endpoint: w.url, Now: w.sim.Now, Credentials: StaticKeys(testAccount, "test"), RoleARN: testRole, ExternalID: "tenant-7",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if there, err := claims.Claim(t.Context(), "owner", "us"); err != nil || there != "us" {
+		return fmt.Errorf("mark %q: %w", there, err)
 	}
 	return nil
 }

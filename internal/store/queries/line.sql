@@ -54,13 +54,14 @@ ORDER BY look_at LIMIT 1;
 -- name: MoveLine :execrows
 UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
   listing_digest = $9, listing_at = $10, version = line.version + 1
-WHERE line.id = $6 AND line.state = sqlc.arg(from_state) AND line.version = $7 AND cancel_requested = $8;
+WHERE line.id = $6 AND line.state = sqlc.arg(from_state) AND line.version = $7 AND cancel_requested = $8
+  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.incarnation = sqlc.arg(incarnation));
 
 -- name: ArmLine :execrows
 UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
 WHERE line.id = $4 AND line.state = sqlc.arg(from_state) AND line.version = $6 AND line.generation = $5 AND line.cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
-  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
+  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing' AND i.incarnation = sqlc.arg(incarnation))
   AND EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id)
   AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id AND h.state <> 'held')
   -- Without an identity a lane is kept until nothing of it is in doubt, with a person too.

@@ -23,7 +23,8 @@ RETURNING id;
 -- MoveLine by a person's decision instead of evidence.
 UPDATE line SET state = sqlc.arg(to_state), generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
   listing_digest = $9, listing_at = $10, version = line.version + 1, decided_by = $11
-WHERE line.id = $6 AND line.state = 'needs_review' AND line.version = $7 AND cancel_requested = $8;
+WHERE line.id = $6 AND line.state = 'needs_review' AND line.version = $7 AND cancel_requested = $8
+  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.incarnation = sqlc.arg(incarnation));
 
 -- name: SetInstallationState :execrows
 UPDATE installation SET state = sqlc.arg(to_state) WHERE id = 1 AND state = sqlc.arg(from_state);

@@ -10,7 +10,7 @@ import (
 )
 
 const allLines = `-- name: AllLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
 `
 
 func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
@@ -38,6 +38,7 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 			&i.Version,
 			&i.CancelRequested,
 			&i.DecidedBy,
+			&i.Begun,
 			&i.ListingDigest,
 			&i.ListingAt,
 			&i.Reason,
@@ -62,7 +63,7 @@ const armLine = `-- name: ArmLine :execrows
 UPDATE line SET state = 'armed', armed = armed + 1, version = line.version + 1, reason = '', must_leave_by = $1, look_at = $2, updated_at = $3
 WHERE line.id = $4 AND line.state = $7 AND line.version = $6 AND line.generation = $5 AND line.cancel_requested = 0
   AND EXISTS (SELECT 1 FROM plan p WHERE p.id = line.plan_id AND p.state = 'approved' AND p.approval_expires_at > $3)
-  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing')
+  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.state = 'purchasing' AND i.incarnation = $8)
   AND EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id)
   AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id AND h.state <> 'held')
   -- Without an identity a lane is kept until nothing of it is in doubt, with a person too.
@@ -78,6 +79,7 @@ type ArmLineParams struct {
 	Generation  int64
 	Version     int64
 	FromState   string
+	Incarnation int64
 }
 
 func (q *Queries) ArmLine(ctx context.Context, arg ArmLineParams) (int64, error) {
@@ -89,6 +91,7 @@ func (q *Queries) ArmLine(ctx context.Context, arg ArmLineParams) (int64, error)
 		arg.Generation,
 		arg.Version,
 		arg.FromState,
+		arg.Incarnation,
 	)
 	if err != nil {
 		return 0, err
@@ -136,7 +139,7 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 }
 
 const getLine = `-- name: GetLine :one
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
 `
 
 func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
@@ -158,6 +161,7 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 		&i.Version,
 		&i.CancelRequested,
 		&i.DecidedBy,
+		&i.Begun,
 		&i.ListingDigest,
 		&i.ListingAt,
 		&i.Reason,
@@ -263,7 +267,7 @@ func (q *Queries) LineIDs(ctx context.Context, id string) ([]string, error) {
 }
 
 const listLines = `-- name: ListLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) {
@@ -291,6 +295,7 @@ func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) 
 			&i.Version,
 			&i.CancelRequested,
 			&i.DecidedBy,
+			&i.Begun,
 			&i.ListingDigest,
 			&i.ListingAt,
 			&i.Reason,
@@ -327,6 +332,7 @@ const moveLine = `-- name: MoveLine :execrows
 UPDATE line SET state = $11, generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
   listing_digest = $9, listing_at = $10, version = line.version + 1
 WHERE line.id = $6 AND line.state = $12 AND line.version = $7 AND cancel_requested = $8
+  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.incarnation = $13)
 `
 
 type MoveLineParams struct {
@@ -342,6 +348,7 @@ type MoveLineParams struct {
 	ListingAt       int64
 	ToState         string
 	FromState       string
+	Incarnation     int64
 }
 
 func (q *Queries) MoveLine(ctx context.Context, arg MoveLineParams) (int64, error) {
@@ -358,6 +365,7 @@ func (q *Queries) MoveLine(ctx context.Context, arg MoveLineParams) (int64, erro
 		arg.ListingAt,
 		arg.ToState,
 		arg.FromState,
+		arg.Incarnation,
 	)
 	if err != nil {
 		return 0, err

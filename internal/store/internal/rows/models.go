@@ -33,6 +33,13 @@ type Attempt struct {
 	EndedAt      int64
 }
 
+type Begun struct {
+	PlanID string
+	Person string
+	At     int64
+	How    string
+}
+
 type Budget struct {
 	ID        string
 	PlanID    sql.NullString
@@ -185,6 +192,18 @@ type Lane struct {
 	Exclusive  int64
 }
 
+type LanePace struct {
+	Provider string
+	Account  string
+	Region   string
+	Service  string
+	Most     int64
+	Until    int64
+	Cause    string
+	At       int64
+	Version  int64
+}
+
 type Line struct {
 	ID              string
 	PlanID          string
@@ -201,12 +220,29 @@ type Line struct {
 	Version         int64
 	CancelRequested int64
 	DecidedBy       string
+	Begun           int64
 	ListingDigest   string
 	ListingAt       int64
 	Reason          string
 	MustLeaveBy     int64
 	LookAt          int64
 	UpdatedAt       int64
+}
+
+type Mark struct {
+	Name  string
+	Value string
+	At    int64
+}
+
+type Notice struct {
+	ID          string
+	LineID      string
+	State       string
+	MustLeaveBy int64
+	RaisedAt    int64
+	SeenAt      int64
+	ClosedAt    int64
 }
 
 type Plan struct {
@@ -249,6 +285,18 @@ type PlanLane struct {
 	ListedAt int64
 }
 
+type PlanSchedule struct {
+	ID      string
+	PlanID  string
+	At      int64
+	Person  string
+	MadeAt  int64
+	State   string
+	EndedAt int64
+	EndedBy string
+	Detail  string
+}
+
 type Receipt struct {
 	LineID       string
 	N            sql.NullInt64
@@ -261,6 +309,43 @@ type Receipt struct {
 	How          string
 	Heuristic    int64
 	At           int64
+}
+
+type RecoveryEvent struct {
+	ID          string
+	Kind        string
+	Incarnation int64
+	Person      string
+	At          int64
+	Detail      string
+	Comment     string
+}
+
+type RegainedItem struct {
+	ID           string
+	Provider     string
+	Account      string
+	Region       string
+	Service      string
+	CommitmentID string
+	Commitment   string
+	Entry        string
+	Person       string
+	Comment      string
+	At           int64
+}
+
+type Schedule struct {
+	Task      string
+	Every     int64
+	NextAt    int64
+	Holder    string
+	HeldUntil int64
+	LastAt    int64
+	LastTook  int64
+	Outcome   string
+	Detail    string
+	Version   int64
 }
 
 type Transition struct {

@@ -45,6 +45,7 @@ const decideLine = `-- name: DecideLine :execrows
 UPDATE line SET state = $12, generation = $1, reason = $2, must_leave_by = $3, look_at = $4, updated_at = $5,
   listing_digest = $9, listing_at = $10, version = line.version + 1, decided_by = $11
 WHERE line.id = $6 AND line.state = 'needs_review' AND line.version = $7 AND cancel_requested = $8
+  AND EXISTS (SELECT 1 FROM installation i WHERE i.id = 1 AND i.incarnation = $13)
 `
 
 type DecideLineParams struct {
@@ -60,6 +61,7 @@ type DecideLineParams struct {
 	ListingAt       int64
 	DecidedBy       string
 	ToState         string
+	Incarnation     int64
 }
 
 // MoveLine by a person's decision instead of evidence.
@@ -77,6 +79,7 @@ func (q *Queries) DecideLine(ctx context.Context, arg DecideLineParams) (int64, 
 		arg.ListingAt,
 		arg.DecidedBy,
 		arg.ToState,
+		arg.Incarnation,
 	)
 	if err != nil {
 		return 0, err

@@ -196,6 +196,7 @@ CREATE TABLE line (
   version          BIGINT NOT NULL CHECK (version >= 0),
   cancel_requested BIGINT NOT NULL CHECK (cancel_requested IN (0, 1)),
   decided_by       TEXT COLLATE "C" NOT NULL DEFAULT '', -- who closed it by a decision instead of evidence
+  begun            BIGINT NOT NULL DEFAULT 0 CHECK (begun IN (0, 1)), -- a worker may arm it: see table begun
   listing_digest   TEXT COLLATE "C" NOT NULL DEFAULT '',
   listing_at       BIGINT NOT NULL DEFAULT 0,
   reason           TEXT COLLATE "C" NOT NULL,
@@ -210,6 +211,9 @@ CREATE TABLE line (
 -- Where the cloud has no identity for a purchase, one open purchase per lane.
 CREATE UNIQUE INDEX line_one_open_per_lane ON line (provider, account, region, service)
   WHERE state = 'armed' AND class IN ('C', 'AC');
+-- What workers pick from, in the order in which it is due.
+CREATE INDEX line_due ON line (look_at, id)
+  WHERE CASE WHEN state IN ('armed', 'queued', 'recovery') THEN 1 WHEN state IN ('ready', 'needs_reapproval') THEN begun ELSE 0 END = 1;
 -- What a worker can do something for, in the order in which it is due.
 CREATE INDEX line_open ON line (look_at, id)
   WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery');
@@ -923,3 +927,216 @@ CREATE TRIGGER trial_frozen BEFORE UPDATE ON trial FOR EACH ROW
     OR NEW.offering IS DISTINCT FROM OLD.offering OR NEW.before IS DISTINCT FROM OLD.before OR NEW.started_at IS DISTINCT FROM OLD.started_at
     OR NEW.order_id IS DISTINCT FROM OLD.order_id AND OLD.order_id IS DISTINCT FROM '' OR OLD.closed_at > 0)
   EXECUTE FUNCTION refuse('what a trial orders is frozen, and a closed one is never changed');
+
+-- 10. What goes on by itself.
+
+-- A person's word that the lines of an approved plan may be bought from now on, by
+-- whatever process works on the ledger.
+CREATE TABLE begun (
+  plan_id TEXT COLLATE "C" PRIMARY KEY REFERENCES plan (id) ON DELETE RESTRICT,
+  person  TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  at      BIGINT NOT NULL,
+  how     TEXT COLLATE "C" NOT NULL CHECK (how IN ('apply', 'detached', 'scheduled'))
+);
+
+-- What is done again and again, one row for each task; every is 0 for one that is off.
+-- Whoever takes a tick moves next_at on and holds the row until held_until, which it
+-- puts off while it runs: what a process that died has held is taken by another one.
+CREATE TABLE schedule (
+  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire')),
+  every      BIGINT NOT NULL CHECK (every >= 0),
+  next_at    BIGINT NOT NULL,
+  holder     TEXT COLLATE "C" NOT NULL DEFAULT '',
+  held_until BIGINT NOT NULL DEFAULT 0,
+  last_at    BIGINT NOT NULL DEFAULT 0,
+  last_took  BIGINT NOT NULL DEFAULT 0,
+  outcome    TEXT COLLATE "C" NOT NULL DEFAULT '' CHECK (outcome IN ('', 'done', 'error', 'decision', 'in_doubt')),
+  detail     TEXT COLLATE "C" NOT NULL DEFAULT '',
+  version    BIGINT NOT NULL DEFAULT 0
+);
+
+-- A person's word that a plan is begun at a time.
+CREATE TABLE plan_schedule (
+  id       TEXT COLLATE "C" PRIMARY KEY,
+  plan_id  TEXT COLLATE "C" NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  at       BIGINT NOT NULL,
+  person   TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  made_at  BIGINT NOT NULL,
+  state    TEXT COLLATE "C" NOT NULL CHECK (state IN ('waiting', 'begun', 'canceled', 'refused')),
+  ended_at BIGINT NOT NULL DEFAULT 0,
+  ended_by TEXT COLLATE "C" NOT NULL DEFAULT '',
+  detail   TEXT COLLATE "C" NOT NULL DEFAULT '',
+  CHECK ((state = 'waiting') = (ended_at = 0))
+);
+CREATE UNIQUE INDEX plan_schedule_one_waiting ON plan_schedule (plan_id) WHERE state = 'waiting';
+CREATE INDEX plan_schedule_due ON plan_schedule (at) WHERE state = 'waiting';
+
+-- A line that was to leave its state by a time and has not. It is raised for people
+-- and closed when the line moves; no line moves because of it.
+CREATE TABLE notice (
+  id            TEXT COLLATE "C" PRIMARY KEY,
+  line_id       TEXT COLLATE "C" NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
+  state         TEXT COLLATE "C" NOT NULL,
+  must_leave_by BIGINT NOT NULL,
+  raised_at     BIGINT NOT NULL,
+  seen_at       BIGINT NOT NULL CHECK (seen_at >= raised_at),
+  closed_at     BIGINT NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX notice_one_open ON notice (line_id) WHERE closed_at = 0;
+CREATE INDEX line_overdue ON line (must_leave_by) WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'needs_review', 'recovery');
+
+CREATE TRIGGER begun_no_delete BEFORE DELETE OR TRUNCATE ON begun
+  EXECUTE FUNCTION refuse('rows of begun are never deleted');
+CREATE TRIGGER begun_append_only BEFORE UPDATE ON begun FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of begun are never changed');
+-- +goose StatementBegin
+CREATE FUNCTION begun_of_approved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'approved' AND p.approval_expires_at > NEW.at) THEN
+    RAISE EXCEPTION USING MESSAGE = 'only an approved plan is begun', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER begun_of_approved BEFORE INSERT ON begun FOR EACH ROW
+  EXECUTE FUNCTION begun_of_approved();
+-- +goose StatementBegin
+CREATE FUNCTION line_begun_with_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.begun = 0 OR NOT EXISTS (SELECT 1 FROM begun b WHERE b.plan_id = NEW.plan_id) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a line is begun with its plan, once', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_begun_with_plan BEFORE UPDATE ON line FOR EACH ROW
+  WHEN (NEW.begun <> OLD.begun)
+  EXECUTE FUNCTION line_begun_with_plan();
+CREATE TRIGGER line_starts_unbegun BEFORE INSERT ON line FOR EACH ROW
+  WHEN (NEW.begun <> 0)
+  EXECUTE FUNCTION refuse('a new line is not begun');
+CREATE TRIGGER plan_schedule_no_delete BEFORE DELETE OR TRUNCATE ON plan_schedule
+  EXECUTE FUNCTION refuse('rows of plan_schedule are never deleted');
+-- +goose StatementBegin
+CREATE FUNCTION plan_schedule_of_approved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state <> 'waiting' OR NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'approved' AND p.approval_expires_at > NEW.at) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a plan is scheduled for a time at which its approval stands', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_schedule_of_approved BEFORE INSERT ON plan_schedule FOR EACH ROW
+  EXECUTE FUNCTION plan_schedule_of_approved();
+CREATE TRIGGER plan_schedule_frozen BEFORE UPDATE ON plan_schedule FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.plan_id IS DISTINCT FROM OLD.plan_id OR NEW.at IS DISTINCT FROM OLD.at OR NEW.person IS DISTINCT FROM OLD.person
+    OR NEW.made_at IS DISTINCT FROM OLD.made_at OR OLD.state <> 'waiting')
+  EXECUTE FUNCTION refuse('what a person has scheduled is frozen, and ends once');
+CREATE TRIGGER notice_no_delete BEFORE DELETE OR TRUNCATE ON notice
+  EXECUTE FUNCTION refuse('rows of notice are never deleted');
+CREATE TRIGGER notice_frozen BEFORE UPDATE ON notice FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.state IS DISTINCT FROM OLD.state OR NEW.must_leave_by IS DISTINCT FROM OLD.must_leave_by
+    OR NEW.raised_at IS DISTINCT FROM OLD.raised_at OR OLD.closed_at > 0)
+  EXECUTE FUNCTION refuse('what a notice is about is frozen, and a closed one is never changed');
+
+-- What workers have learned of a lane: how many of its lines may be under way in all
+-- of them together, and from when on it is asked again. It is a hint for others; no
+-- purchase depends on it.
+CREATE TABLE lane_pace (
+  provider TEXT COLLATE "C" NOT NULL,
+  account  TEXT COLLATE "C" NOT NULL,
+  region   TEXT COLLATE "C" NOT NULL,
+  service  TEXT COLLATE "C" NOT NULL,
+  most     BIGINT NOT NULL CHECK (most >= 1),
+  until    BIGINT NOT NULL,
+  cause    TEXT COLLATE "C" NOT NULL,
+  at       BIGINT NOT NULL,
+  version  BIGINT NOT NULL CHECK (version >= 1),
+  PRIMARY KEY (provider, account, region, service)
+);
+CREATE INDEX attempt_under_way ON attempt (answer_by) WHERE state = 'armed';
+CREATE TRIGGER schedule_no_delete BEFORE DELETE OR TRUNCATE ON schedule
+  EXECUTE FUNCTION refuse('rows of schedule are never deleted');
+CREATE TRIGGER lane_pace_no_delete BEFORE DELETE OR TRUNCATE ON lane_pace
+  EXECUTE FUNCTION refuse('rows of lane_pace are never deleted');
+
+-- 11. What tells that the ledger is the one that it was.
+
+-- What was outside the ledger when it was last known to be the right one.
+CREATE TABLE mark (
+  name  TEXT COLLATE "C" PRIMARY KEY CHECK (name <> ''),
+  value TEXT COLLATE "C" NOT NULL,
+  at    BIGINT NOT NULL
+);
+
+-- Who found or said what of the ledger's past. person is 'bursar' where a mark spoke.
+CREATE TABLE recovery_event (
+  id          TEXT COLLATE "C" PRIMARY KEY,
+  kind        TEXT COLLATE "C" NOT NULL CHECK (kind IN ('started', 'moved', 'adopted', 'explained', 'finished')),
+  incarnation BIGINT NOT NULL CHECK (incarnation >= 1),
+  person      TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  at          BIGINT NOT NULL,
+  detail      TEXT COLLATE "C" NOT NULL,
+  comment     TEXT COLLATE "C" NOT NULL
+);
+
+-- What this installation bought in a time that the ledger has lost, under a name of a
+-- line that it does not know. entry is that of the intent journal.
+CREATE TABLE regained_item (
+  id            TEXT COLLATE "C" PRIMARY KEY,
+  provider      TEXT COLLATE "C" NOT NULL,
+  account       TEXT COLLATE "C" NOT NULL,
+  region        TEXT COLLATE "C" NOT NULL,
+  service       TEXT COLLATE "C" NOT NULL,
+  commitment_id TEXT COLLATE "C" NOT NULL CHECK (commitment_id <> ''),
+  commitment    TEXT COLLATE "C" NOT NULL,
+  entry         TEXT COLLATE "C" NOT NULL,
+  person        TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  comment       TEXT COLLATE "C" NOT NULL,
+  at            BIGINT NOT NULL,
+  UNIQUE (provider, account, region, service, commitment_id)
+);
+
+CREATE TRIGGER mark_no_delete BEFORE DELETE OR TRUNCATE ON mark
+  EXECUTE FUNCTION refuse('rows of mark are never deleted');
+CREATE TRIGGER recovery_event_no_delete BEFORE DELETE OR TRUNCATE ON recovery_event
+  EXECUTE FUNCTION refuse('rows of recovery_event are never deleted');
+CREATE TRIGGER regained_item_no_delete BEFORE DELETE OR TRUNCATE ON regained_item
+  EXECUTE FUNCTION refuse('rows of regained_item are never deleted');
+CREATE TRIGGER recovery_event_append_only BEFORE UPDATE ON recovery_event FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of recovery_event are never changed');
+CREATE TRIGGER regained_item_append_only BEFORE UPDATE ON regained_item FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of regained_item are never changed');
+CREATE TRIGGER mark_frozen BEFORE UPDATE ON mark FOR EACH ROW
+  WHEN (NEW.name IS DISTINCT FROM OLD.name)
+  EXECUTE FUNCTION refuse('a mark keeps its name');
+CREATE TRIGGER installation_counts_up BEFORE UPDATE ON installation FOR EACH ROW
+  WHEN (NEW.incarnation < OLD.incarnation OR NEW.restored_at < OLD.restored_at
+    OR NEW.incarnation = OLD.incarnation AND (NEW.restored_at IS DISTINCT FROM OLD.restored_at OR NEW.backup_at IS DISTINCT FROM OLD.backup_at)
+    OR NEW.incarnation > OLD.incarnation AND NEW.state <> 'recovery')
+  EXECUTE FUNCTION refuse('a new incarnation begins in recovery');
+-- +goose StatementBegin
+CREATE FUNCTION installation_recovered() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM line WHERE state = 'recovery') OR EXISTS (SELECT 1 FROM finding WHERE kind = 'unexplained' AND closed_at = 0) THEN
+    RAISE EXCEPTION USING MESSAGE = 'recovery lasts until everything is explained', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER installation_recovered BEFORE UPDATE ON installation FOR EACH ROW
+  WHEN (OLD.state = 'recovery' AND NEW.state <> 'recovery')
+  EXECUTE FUNCTION installation_recovered();
+-- +goose StatementBegin
+CREATE FUNCTION regained_item_unknown() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM receipt r WHERE r.provider = NEW.provider AND r.account = NEW.account AND r.region = NEW.region
+      AND r.service = NEW.service AND lower(r.commitment_id) = lower(NEW.commitment_id)) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a receipt names this commitment', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER regained_item_unknown BEFORE INSERT ON regained_item FOR EACH ROW
+  EXECUTE FUNCTION regained_item_unknown();

@@ -194,6 +194,7 @@ CREATE TABLE line (
   version          INTEGER NOT NULL CHECK (version >= 0),
   cancel_requested INTEGER NOT NULL CHECK (cancel_requested IN (0, 1)),
   decided_by       TEXT NOT NULL DEFAULT '', -- who closed it by a decision instead of evidence
+  begun            INTEGER NOT NULL DEFAULT 0 CHECK (begun IN (0, 1)), -- a worker may arm it: see table begun
   listing_digest   TEXT NOT NULL DEFAULT '',
   listing_at       INTEGER NOT NULL DEFAULT 0,
   reason           TEXT NOT NULL,
@@ -208,6 +209,9 @@ CREATE TABLE line (
 -- Where the cloud has no identity for a purchase, one open purchase per lane.
 CREATE UNIQUE INDEX line_one_open_per_lane ON line (provider, account, region, service)
   WHERE state = 'armed' AND class IN ('C', 'AC');
+-- What workers pick from, in the order in which it is due.
+CREATE INDEX line_due ON line (look_at, id)
+  WHERE CASE WHEN state IN ('armed', 'queued', 'recovery') THEN 1 WHEN state IN ('ready', 'needs_reapproval') THEN begun ELSE 0 END = 1;
 -- What a worker can do something for, in the order in which it is due.
 CREATE INDEX line_open ON line (look_at, id)
   WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery');
@@ -899,4 +903,221 @@ CREATE TRIGGER trial_frozen BEFORE UPDATE ON trial
     OR NEW.offering IS NOT OLD.offering OR NEW.before IS NOT OLD.before OR NEW.started_at IS NOT OLD.started_at
     OR NEW.order_id IS NOT OLD.order_id AND OLD.order_id IS NOT '' OR OLD.closed_at > 0
 BEGIN SELECT RAISE(ABORT, 'what a trial orders is frozen, and a closed one is never changed'); END;
+-- +goose StatementEnd
+
+-- 10. What goes on by itself.
+
+-- A person's word that the lines of an approved plan may be bought from now on, by
+-- whatever process works on the ledger.
+CREATE TABLE begun (
+  plan_id TEXT PRIMARY KEY REFERENCES plan (id) ON DELETE RESTRICT,
+  person  TEXT NOT NULL CHECK (person <> ''),
+  at      INTEGER NOT NULL,
+  how     TEXT NOT NULL CHECK (how IN ('apply', 'detached', 'scheduled'))
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER begun_no_delete BEFORE DELETE ON begun
+BEGIN SELECT RAISE(ABORT, 'rows of begun are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER begun_append_only BEFORE UPDATE ON begun
+BEGIN SELECT RAISE(ABORT, 'rows of begun are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER begun_of_approved BEFORE INSERT ON begun
+  WHEN NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'approved' AND p.approval_expires_at > NEW.at)
+BEGIN SELECT RAISE(ABORT, 'only an approved plan is begun'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_begun_with_plan BEFORE UPDATE ON line
+  WHEN NEW.begun <> OLD.begun AND (NEW.begun = 0 OR NOT EXISTS (SELECT 1 FROM begun b WHERE b.plan_id = NEW.plan_id))
+BEGIN SELECT RAISE(ABORT, 'a line is begun with its plan, once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_starts_unbegun BEFORE INSERT ON line
+  WHEN NEW.begun <> 0
+BEGIN SELECT RAISE(ABORT, 'a new line is not begun'); END;
+-- +goose StatementEnd
+
+-- What is done again and again, one row for each task; every is 0 for one that is off.
+-- Whoever takes a tick moves next_at on and holds the row until held_until, which it
+-- puts off while it runs: what a process that died has held is taken by another one.
+CREATE TABLE schedule (
+  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire')),
+  every      INTEGER NOT NULL CHECK (every >= 0),
+  next_at    INTEGER NOT NULL,
+  holder     TEXT NOT NULL DEFAULT '',
+  held_until INTEGER NOT NULL DEFAULT 0,
+  last_at    INTEGER NOT NULL DEFAULT 0,
+  last_took  INTEGER NOT NULL DEFAULT 0,
+  outcome    TEXT NOT NULL DEFAULT '' CHECK (outcome IN ('', 'done', 'error', 'decision', 'in_doubt')),
+  detail     TEXT NOT NULL DEFAULT '',
+  version    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- A person's word that a plan is begun at a time.
+CREATE TABLE plan_schedule (
+  id       TEXT PRIMARY KEY,
+  plan_id  TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  at       INTEGER NOT NULL,
+  person   TEXT NOT NULL CHECK (person <> ''),
+  made_at  INTEGER NOT NULL,
+  state    TEXT NOT NULL CHECK (state IN ('waiting', 'begun', 'canceled', 'refused')),
+  ended_at INTEGER NOT NULL DEFAULT 0,
+  ended_by TEXT NOT NULL DEFAULT '',
+  detail   TEXT NOT NULL DEFAULT '',
+  CHECK ((state = 'waiting') = (ended_at = 0))
+) STRICT;
+CREATE UNIQUE INDEX plan_schedule_one_waiting ON plan_schedule (plan_id) WHERE state = 'waiting';
+CREATE INDEX plan_schedule_due ON plan_schedule (at) WHERE state = 'waiting';
+
+-- A line that was to leave its state by a time and has not. It is raised for people
+-- and closed when the line moves; no line moves because of it.
+CREATE TABLE notice (
+  id            TEXT PRIMARY KEY,
+  line_id       TEXT NOT NULL REFERENCES line (id) ON DELETE RESTRICT,
+  state         TEXT NOT NULL,
+  must_leave_by INTEGER NOT NULL,
+  raised_at     INTEGER NOT NULL,
+  seen_at       INTEGER NOT NULL CHECK (seen_at >= raised_at),
+  closed_at     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX notice_one_open ON notice (line_id) WHERE closed_at = 0;
+CREATE INDEX line_overdue ON line (must_leave_by) WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'needs_review', 'recovery');
+
+-- +goose StatementBegin
+CREATE TRIGGER plan_schedule_no_delete BEFORE DELETE ON plan_schedule
+BEGIN SELECT RAISE(ABORT, 'rows of plan_schedule are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_schedule_of_approved BEFORE INSERT ON plan_schedule
+  WHEN NEW.state <> 'waiting' OR NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'approved' AND p.approval_expires_at > NEW.at)
+BEGIN SELECT RAISE(ABORT, 'a plan is scheduled for a time at which its approval stands'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_schedule_frozen BEFORE UPDATE ON plan_schedule
+  WHEN NEW.id IS NOT OLD.id OR NEW.plan_id IS NOT OLD.plan_id OR NEW.at IS NOT OLD.at OR NEW.person IS NOT OLD.person
+    OR NEW.made_at IS NOT OLD.made_at OR OLD.state <> 'waiting'
+BEGIN SELECT RAISE(ABORT, 'what a person has scheduled is frozen, and ends once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER notice_no_delete BEFORE DELETE ON notice
+BEGIN SELECT RAISE(ABORT, 'rows of notice are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER notice_frozen BEFORE UPDATE ON notice
+  WHEN NEW.id IS NOT OLD.id OR NEW.line_id IS NOT OLD.line_id OR NEW.state IS NOT OLD.state OR NEW.must_leave_by IS NOT OLD.must_leave_by
+    OR NEW.raised_at IS NOT OLD.raised_at OR OLD.closed_at > 0
+BEGIN SELECT RAISE(ABORT, 'what a notice is about is frozen, and a closed one is never changed'); END;
+-- +goose StatementEnd
+
+-- What workers have learned of a lane: how many of its lines may be under way in all
+-- of them together, and from when on it is asked again. It is a hint for others; no
+-- purchase depends on it.
+CREATE TABLE lane_pace (
+  provider TEXT NOT NULL,
+  account  TEXT NOT NULL,
+  region   TEXT NOT NULL,
+  service  TEXT NOT NULL,
+  most     INTEGER NOT NULL CHECK (most >= 1),
+  until    INTEGER NOT NULL,
+  cause    TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  version  INTEGER NOT NULL CHECK (version >= 1),
+  PRIMARY KEY (provider, account, region, service)
+) STRICT;
+CREATE INDEX attempt_under_way ON attempt (answer_by) WHERE state = 'armed';
+
+-- +goose StatementBegin
+CREATE TRIGGER schedule_no_delete BEFORE DELETE ON schedule
+BEGIN SELECT RAISE(ABORT, 'rows of schedule are never deleted'); END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER lane_pace_no_delete BEFORE DELETE ON lane_pace
+BEGIN SELECT RAISE(ABORT, 'rows of lane_pace are never deleted'); END;
+-- +goose StatementEnd
+
+-- 11. What tells that the ledger is the one that it was.
+
+-- What was outside the ledger when it was last known to be the right one.
+CREATE TABLE mark (
+  name  TEXT PRIMARY KEY CHECK (name <> ''),
+  value TEXT NOT NULL,
+  at    INTEGER NOT NULL
+) STRICT;
+
+-- Who found or said what of the ledger's past. person is 'bursar' where a mark spoke.
+CREATE TABLE recovery_event (
+  id          TEXT PRIMARY KEY,
+  kind        TEXT NOT NULL CHECK (kind IN ('started', 'moved', 'adopted', 'explained', 'finished')),
+  incarnation INTEGER NOT NULL CHECK (incarnation >= 1),
+  person      TEXT NOT NULL CHECK (person <> ''),
+  at          INTEGER NOT NULL,
+  detail      TEXT NOT NULL,
+  comment     TEXT NOT NULL
+) STRICT;
+
+-- What this installation bought in a time that the ledger has lost, under a name of a
+-- line that it does not know. entry is that of the intent journal.
+CREATE TABLE regained_item (
+  id            TEXT PRIMARY KEY,
+  provider      TEXT NOT NULL,
+  account       TEXT NOT NULL,
+  region        TEXT NOT NULL,
+  service       TEXT NOT NULL,
+  commitment_id TEXT NOT NULL CHECK (commitment_id <> ''),
+  commitment    TEXT NOT NULL,
+  entry         TEXT NOT NULL,
+  person        TEXT NOT NULL CHECK (person <> ''),
+  comment       TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  UNIQUE (provider, account, region, service, commitment_id)
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER mark_no_delete BEFORE DELETE ON mark
+BEGIN SELECT RAISE(ABORT, 'rows of mark are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER recovery_event_no_delete BEFORE DELETE ON recovery_event
+BEGIN SELECT RAISE(ABORT, 'rows of recovery_event are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER regained_item_no_delete BEFORE DELETE ON regained_item
+BEGIN SELECT RAISE(ABORT, 'rows of regained_item are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER recovery_event_append_only BEFORE UPDATE ON recovery_event
+BEGIN SELECT RAISE(ABORT, 'rows of recovery_event are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER regained_item_append_only BEFORE UPDATE ON regained_item
+BEGIN SELECT RAISE(ABORT, 'rows of regained_item are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER mark_frozen BEFORE UPDATE ON mark
+  WHEN NEW.name IS NOT OLD.name
+BEGIN SELECT RAISE(ABORT, 'a mark keeps its name'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER installation_counts_up BEFORE UPDATE ON installation
+  WHEN NEW.incarnation < OLD.incarnation OR NEW.restored_at < OLD.restored_at
+    OR NEW.incarnation = OLD.incarnation AND (NEW.restored_at IS NOT OLD.restored_at OR NEW.backup_at IS NOT OLD.backup_at)
+    OR NEW.incarnation > OLD.incarnation AND NEW.state <> 'recovery'
+BEGIN SELECT RAISE(ABORT, 'a new incarnation begins in recovery'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER installation_recovered BEFORE UPDATE ON installation
+  WHEN OLD.state = 'recovery' AND NEW.state <> 'recovery'
+    AND (EXISTS (SELECT 1 FROM line WHERE state = 'recovery') OR EXISTS (SELECT 1 FROM finding WHERE kind = 'unexplained' AND closed_at = 0))
+BEGIN SELECT RAISE(ABORT, 'recovery lasts until everything is explained'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER regained_item_unknown BEFORE INSERT ON regained_item
+  WHEN EXISTS (
+    SELECT 1 FROM receipt r WHERE r.provider = NEW.provider AND r.account = NEW.account AND r.region = NEW.region
+      AND r.service = NEW.service AND lower(r.commitment_id) = lower(NEW.commitment_id))
+BEGIN SELECT RAISE(ABORT, 'a receipt names this commitment'); END;
 -- +goose StatementEnd

@@ -1,0 +1,123 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"bursar/internal/api"
+	"bursar/internal/app"
+)
+
+// step is by how much the clock is moved at least: a request that is being made when it
+// moves is not late by it.
+const step = 10 * time.Minute
+
+// finish lets workers end what is open, with a person beside them, while the clock of
+// the clouds is moved on to whatever they wait for.
+func (w *world) finish(ctx context.Context, workers int, patience time.Duration) (rounds int, err error) {
+	if err := w.sim.ClearFaults(); err != nil {
+		return 0, err
+	}
+	var all []*worker
+	defer func() {
+		for _, k := range all {
+			k.stop()
+			if why := k.failed(); why != "" {
+				err = errors.Join(err, fmt.Errorf("a worker that was asked to end: %s", why))
+			}
+		}
+	}()
+	for range workers {
+		k, err := w.start(w.at)
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, k)
+	}
+	p := person{world: w, desk: w.desk}
+	seen, since := "", time.Now()
+	for until := time.Now().Add(patience); time.Now().Before(until); {
+		lines, err := w.lines(ctx)
+		if err != nil {
+			return rounds, err
+		}
+		now := w.sim.Now()
+		var next time.Time
+		open, due := 0, 0
+		var at strings.Builder
+		for _, l := range lines {
+			if ended(l) {
+				continue
+			}
+			open++
+			fmt.Fprint(&at, l.ID, l.State, l.Reason, l.Attempts, ";")
+			switch {
+			case l.State == "needs_review":
+				p.decide(ctx, l)
+			case l.State == "needs_reapproval":
+				p.desk.Cancel(ctx, []string{l.ID}, "ada", "drill: "+l.Reason) //nolint:errcheck // asked again
+			case l.LookAt == nil:
+			case !l.LookAt.After(now):
+				due++
+			case next.IsZero() || l.LookAt.Before(next):
+				next = *l.LookAt
+			}
+		}
+		if open == 0 {
+			return rounds, nil
+		}
+		if at.String() != seen {
+			seen, since = at.String(), time.Now()
+		}
+		// A line may be due and wait for its turn in a lane.
+		if due == 0 || time.Since(since) > time.Second {
+			rounds++
+			if err := w.sim.Advance(max(step, next.Sub(now))); err != nil {
+				return rounds, err
+			}
+			since = time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return rounds, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return rounds, nil // what is open is counted
+}
+
+func ended(l api.Line) bool {
+	switch l.State {
+	case "purchased", "failed", "canceled", "expired", "superseded":
+		return true
+	}
+	return false
+}
+
+// person decides about lines that ask for it, knowing what was bought.
+type person struct {
+	*world
+	desk    *app.App
+	strange map[string]bool // lines that ask though their service has an identity
+}
+
+// decide closes a line, or fails to: then it is asked again. A reservation that was
+// never paid may be shown in a state that nobody can read: it is declared foreign, or
+// it would stop the other lines of its lane as an item that nothing explains.
+func (p *person) decide(ctx context.Context, l api.Line) {
+	r := api.Resolution{Line: l.ID, Choice: "not_bought", By: "ada", Second: "hopper", Comment: "drill"}
+	name := map[string]string{strings.ToLower(l.ID): l.ID}
+	for _, e := range p.sim.Ledger() {
+		switch {
+		case lineOf(e, name) == "":
+		case e.State != "payment-failed":
+			r.Choice, r.Commitment = "adopt", e.ID
+		default:
+			_, _ = p.desk.Resolve(ctx, api.Resolution{Line: l.ID, Choice: "foreign", Commitment: e.ID, By: "ada", Comment: "never paid"})
+		}
+	}
+	_, _ = p.desk.Resolve(ctx, r) // too early, or the listing misses it: later
+}
