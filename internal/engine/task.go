@@ -145,7 +145,7 @@ func (e *Engine) pass(ctx context.Context, r *TaskResult, choose func(store.Due)
 	var after store.Due
 	now := e.Now()
 	for {
-		page, err := e.DB.Due(ctx, now, after, duePage)
+		page, err := e.DB.Due(ctx, "", now, after, duePage)
 		if err != nil {
 			return err
 		}
