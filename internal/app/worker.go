@@ -61,7 +61,7 @@ func (a *App) Work(ctx context.Context, o WorkOptions) error {
 	defer listening.Wait()
 	tasks := &tasks{App: a, tell: tell, running: map[string]bool{}}
 	left := a.engine.Work(ctx, engine.WorkOptions{
-		Grace: o.Grace, Wake: wake,
+		Name: processName(), Grace: o.Grace, Wake: wake,
 		Each: tasks.begin,
 		Moved: func(row purchase.Row, err error) {
 			tell(api.Worked{

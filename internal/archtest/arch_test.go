@@ -48,6 +48,8 @@ var rules = []rule{
 	{"pgtest", nothing, sdks},
 	{"pgtest/pgtesting", []string{"pgtest"}, sdks},
 	{"queue", nothing, append([]string{"bursar/internal/driver", "bursar/internal/engine", "text/template"}, sdks...)},
+	{"pgtest", nothing, sdks},
+	{"pgtest/pgtesting", []string{"pgtest"}, sdks},
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
 	{"engine", []string{"purchase", "driver", "store", "journal", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"net/http", "=database/sql"}, sdks...)},

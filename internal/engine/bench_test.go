@@ -197,12 +197,12 @@ func BenchmarkWorkers(b *testing.B) {
 				o.Latency = 20 * time.Millisecond
 				w := newWorld(b, o)
 				url := w.onPostgres()
-				p := w.approved(drillDrafts(w.sim, aws.RDS, lines)...)
+				p := w.approved(drillDrafts(w.sim, []cloud.Service{aws.RDS}, lines)...)
 				w.begin(p)
 				ctx, stop := context.WithCancel(b.Context())
 				var wg sync.WaitGroup
 				b.StartTimer()
-				for range workers {
+				for i := range workers {
 					db, err := store.Open(b.Context(), url)
 					if err != nil {
 						b.Fatal(err)
@@ -210,7 +210,7 @@ func BenchmarkWorkers(b *testing.B) {
 					e, _ := w.newEngine(db)
 					wg.Go(func() {
 						defer db.Close() //nolint:errcheck // counted below
-						e.Work(ctx, engine.WorkOptions{Grace: time.Minute})
+						e.Work(ctx, engine.WorkOptions{Name: fmt.Sprint("worker", i), Grace: time.Minute})
 					})
 				}
 				w.soon("the end", func() bool {

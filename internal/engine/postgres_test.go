@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func TestWorkersOnPostgres(t *testing.T) {
 	for i := range 3 {
 		e, _ := w.newEngine(w.db)
 		ctx, cancel := context.WithCancel(all)
-		o := engine.WorkOptions{Grace: time.Minute}
+		o := engine.WorkOptions{Name: fmt.Sprint("worker", i), Grace: time.Minute}
 		if i == 0 {
 			o.Grace = 0
 			o.Moved = func(purchase.Row, error) { cancel() }

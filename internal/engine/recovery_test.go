@@ -121,7 +121,7 @@ func (w *world) work(p *purchase.Plan) {
 }
 
 // finish ends the recovery, as soon as it can be.
-func (w *world) finish() *engine.Recovery {
+func (w *world) finishRecovery() *engine.Recovery {
 	w.t.Helper()
 	for range 60 {
 		r, err := w.engine.FinishRecovery(w.t.Context(), "grace", "looked at")
@@ -217,7 +217,7 @@ func TestALedgerThatWasRestoredBuysNothingTwice(t *testing.T) {
 				default:
 					t.Fatalf("class %s: %s\n%s", class, l.State, w.story(p))
 				}
-				w.finish()
+				w.finishRecovery()
 				in, err := w.db.Installation(t.Context())
 				if err != nil || in.Recovery || !in.Purchasing || in.Incarnation != 2 {
 					t.Errorf("%+v, %v", in, err)
@@ -255,7 +255,7 @@ func TestWhatALostPlanHasBoughtIsRegained(t *testing.T) {
 	if r, err := w.engine.FinishRecovery(t.Context(), "grace", ""); !errors.Is(err, engine.ErrRecovering) || r.Lines != 0 || !r.Until.After(w.sim.Now()) {
 		t.Errorf("%+v, %v", r, err)
 	}
-	r := w.finish()
+	r := w.finishRecovery()
 	// The journal names the first; of the second a person has to say whose it is.
 	if len(r.Findings) != 1 || r.Findings[0].Commitment.Service != aws.Redshift {
 		t.Fatalf("findings %+v", r.Findings)
@@ -270,7 +270,7 @@ func TestWhatALostPlanHasBoughtIsRegained(t *testing.T) {
 	if _, err := w.engine.Explain(t.Context(), r.Findings[0].Commitment.ID, true, "ada", "of the lost plan"); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.finish(); len(r.Findings) != 0 {
+	if r := w.finishRecovery(); len(r.Findings) != 0 {
 		t.Errorf("findings %+v", r.Findings)
 	}
 	in, err := w.db.Installation(t.Context())
@@ -315,7 +315,7 @@ func TestARestoreInTheMiddleOfAPlan(t *testing.T) {
 			t.Errorf("line %d is %s: %s", l.Number, l.State, l.Reason)
 		}
 	}
-	w.finish()
+	w.finishRecovery()
 	if w.bound() != 8 {
 		t.Errorf("%d sold", w.bound())
 	}
@@ -413,7 +413,7 @@ func TestARecoveryCanBeBegunByHand(t *testing.T) {
 	if l := w.plan(p).Lines[0]; l.State != purchase.Canceled || w.spent() != 0 {
 		t.Errorf("%d requests\n%s", w.spent(), w.story(p))
 	}
-	w.finish()
+	w.finishRecovery()
 	events, err := w.db.RecoveryEvents(t.Context())
 	if err != nil || len(events) != 2 || events[0].By != "ada" || events[1].Kind != "finished" {
 		t.Errorf("events %+v, %v", events, err)
@@ -543,7 +543,7 @@ func TestACopyThatRecoveredBuysNothingWhereTheLedgerBuys(t *testing.T) {
 		t.Fatal(err)
 	}
 	clone.advance(time.Hour)
-	clone.finish()
+	clone.finishRecovery()
 	clone.refused(clone.approved(draft(accountA, "us-east-1", "mysql", "db.m6g.large", 1)), "belongs to another copy of this ledger since ")
 	p := w.approved(draft(accountA, "us-east-1", "mysql", "db.m6g.large", 1))
 	w.work(p)

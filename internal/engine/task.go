@@ -97,7 +97,7 @@ func (e *Engine) plans(ctx context.Context, r *TaskResult) error {
 	}
 	for {
 		before := r.Counts["moved"]
-		if err := e.pass(ctx, r, func(store.Due) bool { return true }); err != nil {
+		if err := e.workOnce(ctx, r, func(store.Due) bool { return true }); err != nil {
 			return err
 		}
 		if r.Counts["moved"] == before || ctx.Err() != nil {
@@ -119,7 +119,7 @@ func (e *Engine) resolve(ctx context.Context, r *TaskResult) error {
 	if err := e.DB.LookOverdue(ctx, now); err != nil {
 		return err
 	}
-	err := e.pass(ctx, r, func(d store.Due) bool {
+	err := e.workOnce(ctx, r, func(d store.Due) bool {
 		return d.State == purchase.Armed || d.State == purchase.QueuedLine || d.State == purchase.Recovery
 	})
 	if err != nil {
@@ -139,13 +139,13 @@ func (e *Engine) resolve(ctx context.Context, r *TaskResult) error {
 	return e.standing(ctx, r, false)
 }
 
-// pass works once on the lines that are due and chosen.
-func (e *Engine) pass(ctx context.Context, r *TaskResult, choose func(store.Due) bool) error {
+// workOnce works once on the lines that are due and chosen.
+func (e *Engine) workOnce(ctx context.Context, r *TaskResult, choose func(store.Due) bool) error {
 	var due []store.Due
 	var after store.Due
 	now := e.Now()
 	for {
-		page, err := e.DB.Due(ctx, now, after, duePage)
+		page, err := e.DB.Due(ctx, "", now, after, duePage)
 		if err != nil {
 			return err
 		}

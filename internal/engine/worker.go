@@ -12,6 +12,8 @@ import (
 
 // WorkOptions are those of a worker.
 type WorkOptions struct {
+	// Name tells this worker from others on the ledger; "" claims nothing.
+	Name string
 	// Wake says that something may be due: a worker then looks at once instead of
 	// after the usual pause. What it says may be lost or wrong. Nil never does.
 	Wake <-chan struct{}
@@ -35,6 +37,9 @@ const (
 	// done: an attempt of it was made by a newer program, or purchasing has just been
 	// stopped.
 	restFor = 5 * time.Second
+	// claimFor is how long a worker keeps others from lines that it has picked: they
+	// take up those of a dead one after it.
+	claimFor = 8 * time.Second
 	// sweepPause is how long it leaves a ledger alone that could not be read.
 	sweepPause = 2 * time.Second
 	// duePage and duePages bound what one sweep reads.
@@ -72,9 +77,14 @@ func (e *Engine) Work(ctx context.Context, o WorkOptions) (left []purchase.LineI
 		o.Stopping(turns.underWay())
 	}
 	if !waitFor(working, o.Grace) {
-		return turns.underWay()
+		left = turns.underWay()
 	}
-	return nil
+	if o.Name != "" && e.DB.Shared() {
+		if err := e.DB.Release(context.WithoutCancel(ctx), o.Name); err != nil {
+			e.Log.Debug("what this worker has picked is free a little later", "error", err)
+		}
+	}
+	return left
 }
 
 // feed hands in what is due until ctx is over.
@@ -89,7 +99,7 @@ func (e *Engine) feed(ctx context.Context, turns *turns, o WorkOptions) {
 		}
 		e.share(ctx)
 		var err error
-		if after, err = e.sweep(ctx, turns, after); err != nil && ctx.Err() == nil {
+		if after, err = e.sweep(ctx, turns, after, o); err != nil && ctx.Err() == nil {
 			// The database may be back in a moment; the rows wait for it.
 			e.Log.Warn("the ledger cannot be read; trying again", "error", err)
 			pause = sweepPause
@@ -106,7 +116,7 @@ func (e *Engine) feed(ctx context.Context, turns *turns, o WorkOptions) {
 // sweep hands in lines that are due, as many as are worked on for a while. It
 // begins behind after, and returns where the next one begins: at the most overdue
 // line again, once there is nothing behind.
-func (e *Engine) sweep(ctx context.Context, turns *turns, after store.Due) (store.Due, error) {
+func (e *Engine) sweep(ctx context.Context, turns *turns, after store.Due, o WorkOptions) (store.Due, error) {
 	now := e.Now()
 	in, err := e.DB.Installation(ctx)
 	if err != nil {
@@ -118,7 +128,7 @@ func (e *Engine) sweep(ctx context.Context, turns *turns, after store.Due) (stor
 		if room <= 0 {
 			return store.Due{}, nil
 		}
-		page, err := e.DB.Due(ctx, now, after, duePage)
+		page, err := e.DB.Due(ctx, o.Name, now, after, duePage)
 		if err != nil {
 			return after, err
 		}
@@ -140,6 +150,12 @@ func (e *Engine) sweep(ctx context.Context, turns *turns, after store.Due) (stor
 				ahead[d.Lane]++
 				room--
 			}
+		}
+		if o.Name != "" && e.DB.Shared() && len(chosen) > 0 {
+			if chosen, err = e.DB.Claim(ctx, o.Name, chosen, now, now.Add(claimFor)); err != nil {
+				return after, err
+			}
+			rand.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
 		}
 		turns.add(chosen)
 		if len(page) < duePage {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,7 +69,8 @@ func TestWorkOnWhatWasBegun(t *testing.T) {
 	requests := len(w.sim.Requests())
 	sweeps := make(chan struct{}, 1000)
 	wake := make(chan struct{})
-	stop := w.worker(engine.WorkOptions{Wake: wake, Each: func(context.Context) error { sweeps <- struct{}{}; return nil }})
+	var moved atomic.Int64
+	stop := w.worker(engine.WorkOptions{Wake: wake, Moved: func(purchase.Row, error) { moved.Add(1) }, Each: func(context.Context) error { sweeps <- struct{}{}; return nil }})
 	for range 3 {
 		<-sweeps
 		select {
@@ -78,6 +80,9 @@ func TestWorkOnWhatWasBegun(t *testing.T) {
 	}
 	if n := len(w.sim.Requests()) - requests; n != 0 {
 		t.Errorf("%d requests while purchasing is stopped", n)
+	}
+	if n := moved.Load(); n != 0 {
+		t.Errorf("lines were worked on %d times for nothing", n)
 	}
 	if err := w.db.SetPurchasing(t.Context(), store.Stop{Purchasing: true, By: "ada", At: w.sim.Now()}); err != nil {
 		t.Fatal(err)

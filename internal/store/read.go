@@ -158,7 +158,7 @@ var guards = []string{
 	"plan_advice_no_delete", "plan_advice_append_only", "plan_advice_with_its_plan",
 	"plan_lane_with_its_plan", "watch_counts_up", "finding_frozen", "finding_one_open",
 	"begun_no_delete", "begun_append_only", "begun_of_approved", "line_begun_with_plan", "line_starts_unbegun",
-	"schedule_no_delete", "lane_pace_no_delete", "plan_schedule_no_delete", "plan_schedule_of_approved", "plan_schedule_frozen", "plan_schedule_one_waiting", "notice_no_delete", "notice_frozen", "notice_one_open",
+	"schedule_no_delete", "lane_pace_no_delete", "claim_no_delete", "plan_schedule_no_delete", "plan_schedule_of_approved", "plan_schedule_frozen", "plan_schedule_one_waiting", "notice_no_delete", "notice_frozen", "notice_one_open",
 	"trial_no_delete", "trial_frozen", "trial_one_second", "calibration_no_delete", "calibration_append_only",
 	"mark_no_delete", "mark_frozen", "recovery_event_no_delete", "recovery_event_append_only", "regained_item_no_delete",
 	"regained_item_append_only", "regained_item_unknown", "installation_counts_up", "installation_recovered",

@@ -207,7 +207,14 @@ func testNotices(t *testing.T, on database) {
 	if got, err := e.db.OpenLines(ctx); err != nil || got != (OpenLines{InDoubt: 1, Ready: 1}) {
 		t.Errorf("%+v %v, of which the plan that nobody has begun is not", got, err)
 	}
+	e.ok(e.exec("UPDATE line SET look_at = $1", micros(t0.Add(48*time.Hour))))
 	e.ok(e.db.LookOverdue(ctx, late))
+	if l := e.row(armed).Line; !l.LookAt.Equal(late) {
+		t.Errorf("the overdue line in doubt is looked at %s", l.LookAt)
+	}
+	if l := e.row(p.Lines[1].ID).Line; l.LookAt.Equal(late) {
+		t.Error("a line that is not in doubt is looked at")
+	}
 	raise(late, 2, 2)
 	raise(late.Add(time.Minute), 2, 0)
 	e.apply(e.step(armed, answer(a, cloud.Bought), late), late)

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"bursar/internal/cloud"
@@ -102,10 +104,11 @@ func toBegun(r rows.Begun) Begun {
 
 // Due lists at most so many lines that a worker may do something for at this
 // moment, the most overdue first, beginning behind after: those of plans that were
-// begun, and those that may have been bought.
-func (db *DB) Due(ctx context.Context, now time.Time, after Due, most int) ([]Due, error) {
+// begun, and those that may have been bought, without those that another worker than
+// the named one has claimed.
+func (db *DB) Due(ctx context.Context, worker string, now time.Time, after Due, most int) ([]Due, error) {
 	rs, err := db.read().DueLines(ctx, rows.DueLinesParams{
-		Now: micros(now), AfterAt: micros(after.At), AfterID: string(after.Line), Most: int32(most),
+		Now: micros(now), AfterAt: micros(after.At), AfterID: string(after.Line), Most: int32(most), Worker: worker,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("lines that are due: %w", err)
@@ -125,6 +128,43 @@ func (db *DB) Due(ctx context.Context, now time.Time, after Due, most int) ([]Du
 func (db *DB) LookUnanswered(ctx context.Context, now time.Time) error {
 	return db.write(ctx, func(q *rows.Queries) error {
 		_, err := q.LookUnanswered(ctx, micros(now))
+		return err
+	})
+}
+
+// Shared reports whether workers of several machines may work on this ledger, so that
+// it is worth while to claim lines. In a file nothing is claimed: who starts again
+// there is not kept from what it was working on when it died.
+func (db *DB) Shared() bool { return db.postgres }
+
+// Claim makes a worker the one that looks after lines until a time, and returns those
+// that no other one does.
+func (db *DB) Claim(ctx context.Context, worker string, lines []Due, now, until time.Time) (claimed []Due, err error) {
+	lines = slices.Clone(lines)
+	slices.SortFunc(lines, func(a, b Due) int { return strings.Compare(string(a.Line), string(b.Line)) }) // so that two do not wait for each other
+	err = db.writeStep(ctx, func(q *rows.Queries) error {
+		claimed = nil
+		for _, d := range lines {
+			n, err := q.ClaimLine(ctx, rows.ClaimLineParams{LineID: string(d.Line), Worker: worker, Until: micros(until), Now: micros(now)})
+			if err != nil {
+				return err
+			}
+			if n == 1 {
+				claimed = append(claimed, d)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim lines: %w", err)
+	}
+	return claimed, nil
+}
+
+// Release ends the claims of a worker.
+func (db *DB) Release(ctx context.Context, worker string) error {
+	return db.writeStep(ctx, func(q *rows.Queries) error {
+		_, err := q.ReleaseClaims(ctx, worker)
 		return err
 	})
 }

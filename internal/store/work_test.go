@@ -19,7 +19,7 @@ func (e *engine) begin(p *purchase.Plan, at time.Time) (bool, error) {
 // dueNow lists the lines that a worker would pick.
 func (e *engine) dueNow(at time.Time, after Due, most int) (ids []purchase.LineID) {
 	e.t.Helper()
-	due, err := e.db.Due(e.t.Context(), at, after, most)
+	due, err := e.db.Due(e.t.Context(), "me", at, after, most)
 	e.ok(err)
 	for _, d := range due {
 		ids = append(ids, d.Line)
@@ -95,7 +95,7 @@ func testDueOfWorker(t *testing.T, on database) {
 	var paged []purchase.LineID
 	var after Due
 	for {
-		page, err := e.db.Due(t.Context(), t0.Add(time.Minute), after, 2)
+		page, err := e.db.Due(t.Context(), "me", t0.Add(time.Minute), after, 2)
 		e.ok(err)
 		for _, d := range page {
 			paged = append(paged, d.Line)
@@ -112,7 +112,7 @@ func testDueOfWorker(t *testing.T, on database) {
 		t.Errorf("page by page: %v", paged)
 	}
 	e.indexed("SELECT id FROM line WHERE CASE WHEN state IN ('armed', 'queued', 'recovery') THEN 1 WHEN state IN ('ready', 'needs_reapproval') THEN begun ELSE 0 END = 1 "+
-		"AND look_at <= 5 AND (look_at, id) > (0, '') ORDER BY look_at, id LIMIT 9", "line_due")
+		"AND look_at <= 5 AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.line_id = line.id AND c.until > 5 AND c.worker <> 'me') AND (look_at, id) > (0, '') ORDER BY look_at, id LIMIT 9", "line_due")
 }
 
 // indexed fails unless a query is answered from an index, in the order of the index.
@@ -168,4 +168,46 @@ func testLookUnanswered(t *testing.T, on database) {
 	if got := e.dueNow(now, Due{}, 9); !slices.Equal(got, []purchase.LineID{p.Lines[0].ID}) {
 		t.Errorf("due at once: %v", got)
 	}
+}
+
+// TestClaim: what one worker has claimed another does not pick, until the claim is over
+// or released.
+func TestClaim(t *testing.T) { onEngines(t, testClaim) }
+
+func testClaim(t *testing.T, on database) {
+	e := on.open(t)
+	p := e.approve(1, 3)
+	_, err := e.begin(p, t0)
+	e.ok(err)
+	lines := func(worker string, at time.Time) []Due {
+		t.Helper()
+		due, err := e.db.Due(t.Context(), worker, at, Due{}, 9)
+		e.ok(err)
+		return due
+	}
+	claim := func(worker string, of []Due, at time.Time, want int) {
+		t.Helper()
+		got, err := e.db.Claim(t.Context(), worker, of, at, at.Add(8*time.Second))
+		if err != nil || len(got) != want {
+			t.Errorf("%s has %d lines, want %d, %v", worker, len(got), want, err)
+		}
+	}
+	all := lines("me", t0)
+	claim("me", all[:2], t0, 2)
+	claim("me", all[:2], t0, 2)
+	claim("you", all, t0, 1)
+	if n := len(lines("you", t0)); n != 1 {
+		t.Errorf("%d lines for another", n)
+	}
+	if n := len(lines("me", t0)); n != 2 {
+		t.Errorf("%d lines for me", n)
+	}
+	later := t0.Add(8 * time.Second)
+	if n := len(lines("you", later)); n != 3 {
+		t.Errorf("%d lines after the claim", n)
+	}
+	claim("you", all, later, 3)
+	claim("me", all, later, 0)
+	e.ok(e.db.Release(t.Context(), "you"))
+	claim("me", all, later, 3)
 }

@@ -21,7 +21,9 @@ SELECT * FROM begun ORDER BY at, plan_id;
 -- been bought, and what was begun.
 SELECT id, plan_id, state, look_at, provider, account, region, service FROM line
 WHERE CASE WHEN state IN ('armed', 'queued', 'recovery') THEN 1 WHEN state IN ('ready', 'needs_reapproval') THEN begun ELSE 0 END = 1
-  AND look_at <= sqlc.arg(now) AND (look_at, id) > (CAST(sqlc.arg(after_at) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
+  AND look_at <= sqlc.arg(now)
+  AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.line_id = line.id AND c.until > sqlc.arg(now) AND c.worker <> sqlc.arg(worker))
+  AND (look_at, id) > (CAST(sqlc.arg(after_at) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
 ORDER BY look_at, id LIMIT sqlc.arg(most);
 
 -- name: LookUnanswered :execrows
@@ -29,3 +31,11 @@ ORDER BY look_at, id LIMIT sqlc.arg(most);
 -- starts looks at once at what it has left.
 UPDATE line SET look_at = sqlc.arg(now) WHERE state = 'armed' AND look_at > sqlc.arg(now)
   AND EXISTS (SELECT 1 FROM attempt a WHERE a.line_id = line.id AND a.state = 'armed');
+
+-- name: ClaimLine :execrows
+INSERT INTO claim (line_id, worker, until) VALUES (sqlc.arg(line_id), sqlc.arg(worker), sqlc.arg(until))
+ON CONFLICT (line_id) DO UPDATE SET worker = excluded.worker, until = excluded.until
+WHERE claim.until <= CAST(sqlc.arg(now) AS BIGINT) OR claim.worker = excluded.worker;
+
+-- name: ReleaseClaims :execrows
+UPDATE claim SET until = 0 WHERE worker = $1 AND until > 0;

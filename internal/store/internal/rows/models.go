@@ -78,6 +78,12 @@ type Calibration struct {
 	At       int64
 }
 
+type Claim struct {
+	LineID string
+	Worker string
+	Until  int64
+}
+
 type Decision struct {
 	ID        string
 	PlanID    string

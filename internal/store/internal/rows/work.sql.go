@@ -28,15 +28,44 @@ func (q *Queries) BeginLines(ctx context.Context, arg BeginLinesParams) (int64, 
 	return result.RowsAffected()
 }
 
+const claimLine = `-- name: ClaimLine :execrows
+INSERT INTO claim (line_id, worker, until) VALUES ($1, $2, $3)
+ON CONFLICT (line_id) DO UPDATE SET worker = excluded.worker, until = excluded.until
+WHERE claim.until <= CAST($4 AS BIGINT) OR claim.worker = excluded.worker
+`
+
+type ClaimLineParams struct {
+	LineID string
+	Worker string
+	Until  int64
+	Now    int64
+}
+
+func (q *Queries) ClaimLine(ctx context.Context, arg ClaimLineParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, claimLine,
+		arg.LineID,
+		arg.Worker,
+		arg.Until,
+		arg.Now,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const dueLines = `-- name: DueLines :many
 SELECT id, plan_id, state, look_at, provider, account, region, service FROM line
 WHERE CASE WHEN state IN ('armed', 'queued', 'recovery') THEN 1 WHEN state IN ('ready', 'needs_reapproval') THEN begun ELSE 0 END = 1
-  AND look_at <= $1 AND (look_at, id) > (CAST($2 AS BIGINT), CAST($3 AS TEXT))
-ORDER BY look_at, id LIMIT $4
+  AND look_at <= $1
+  AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.line_id = line.id AND c.until > $1 AND c.worker <> $2)
+  AND (look_at, id) > (CAST($3 AS BIGINT), CAST($4 AS TEXT))
+ORDER BY look_at, id LIMIT $5
 `
 
 type DueLinesParams struct {
 	Now     int64
+	Worker  string
 	AfterAt int64
 	AfterID string
 	Most    int32
@@ -58,6 +87,7 @@ type DueLinesRow struct {
 func (q *Queries) DueLines(ctx context.Context, arg DueLinesParams) ([]DueLinesRow, error) {
 	rows, err := q.db.QueryContext(ctx, dueLines,
 		arg.Now,
+		arg.Worker,
 		arg.AfterAt,
 		arg.AfterID,
 		arg.Most,
@@ -177,6 +207,18 @@ UPDATE line SET look_at = $1 WHERE state = 'armed' AND look_at > $1
 // starts looks at once at what it has left.
 func (q *Queries) LookUnanswered(ctx context.Context, now int64) (int64, error) {
 	result, err := q.db.ExecContext(ctx, lookUnanswered, now)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const releaseClaims = `-- name: ReleaseClaims :execrows
+UPDATE claim SET until = 0 WHERE worker = $1 AND until > 0
+`
+
+func (q *Queries) ReleaseClaims(ctx context.Context, worker string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, releaseClaims, worker)
 	if err != nil {
 		return 0, err
 	}

@@ -1060,6 +1060,16 @@ CREATE TRIGGER schedule_no_delete BEFORE DELETE OR TRUNCATE ON schedule
 CREATE TRIGGER lane_pace_no_delete BEFORE DELETE OR TRUNCATE ON lane_pace
   EXECUTE FUNCTION refuse('rows of lane_pace are never deleted');
 
+-- Which worker looks after a line that is due, for so long. It spares others the same
+-- reads; no step depends on it.
+CREATE TABLE claim (
+  line_id TEXT COLLATE "C" PRIMARY KEY REFERENCES line (id) ON DELETE RESTRICT,
+  worker  TEXT COLLATE "C" NOT NULL,
+  until   BIGINT NOT NULL
+);
+CREATE TRIGGER claim_no_delete BEFORE DELETE OR TRUNCATE ON claim
+  EXECUTE FUNCTION refuse('rows of claim are never deleted');
+
 -- 11. What tells that the ledger is the one that it was.
 
 -- What was outside the ledger when it was last known to be the right one.

@@ -1039,6 +1039,19 @@ CREATE TRIGGER lane_pace_no_delete BEFORE DELETE ON lane_pace
 BEGIN SELECT RAISE(ABORT, 'rows of lane_pace are never deleted'); END;
 -- +goose StatementEnd
 
+-- Which worker looks after a line that is due, for so long. It spares others the same
+-- reads; no step depends on it.
+CREATE TABLE claim (
+  line_id TEXT PRIMARY KEY REFERENCES line (id) ON DELETE RESTRICT,
+  worker  TEXT NOT NULL,
+  until   INTEGER NOT NULL
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER claim_no_delete BEFORE DELETE ON claim
+BEGIN SELECT RAISE(ABORT, 'rows of claim are never deleted'); END;
+-- +goose StatementEnd
+
 -- 11. What tells that the ledger is the one that it was.
 
 -- What was outside the ledger when it was last known to be the right one.
