@@ -70,7 +70,7 @@ const (
 	refusedFor = 5 * time.Second
 )
 
-// Refused: the ledger may be the wrong one, and buys nothing until a person says.
+// ErrRefused: the ledger may be the wrong one, and buys nothing until a person says.
 // The text of the error is one sentence with the next step.
 var ErrRefused = errors.New("this ledger must not buy")
 

@@ -486,7 +486,7 @@ func TestAnAccountHasOneBuyer(t *testing.T) {
 	}
 	again := one.approved(here("db.r6g.xlarge"))
 	one.engine.Guard = nil // a new process has asked nobody
-	one.guarded2()
+	one.restarted()
 	one.refused(again, "account 111122223333 belongs to the installation two2 since ")
 	// The plan of the second one was made before the first one bought: it is priced anew.
 	r := two.approved(here("db.m6g.xlarge"))
@@ -500,8 +500,9 @@ func TestAnAccountHasOneBuyer(t *testing.T) {
 	}
 }
 
-// guarded2 is a new process with a journal of the same ledger.
-func (w *world) guarded2() {
+// restarted is a new process on the ledger, which remembers nothing and finds an empty
+// copy of its journal.
+func (w *world) restarted() {
 	w.t.Helper()
 	marks, err := w.db.StoredMarks(w.t.Context())
 	if err != nil {
@@ -535,7 +536,7 @@ func TestACopyThatRecoveredBuysNothingWhereTheLedgerBuys(t *testing.T) {
 	clone.engine, clone.clouds = clone.newEngine(nil)
 	clone.reopen(copied)
 	t.Cleanup(func() { _ = clone.db.Close() })
-	clone.guarded2()
+	clone.restarted()
 	if c := clone.compare(); c.Refusal != nil { // no mark gives this one away
 		t.Fatalf("%+v", c)
 	}

@@ -153,7 +153,6 @@ var clientTrips = map[string]func(*client){
 		if got := pick(c.aws("ssm", "get-parameter", "--name", "/bursar/owner"), "Parameter.Value"); !slices.Equal(got, []string{"them"}) {
 			c.Errorf("the parameter is %v", got)
 		}
-		c.aws("ssm", "delete-parameter", "--name", "/bursar/owner")
 	},
 	"servicequotas": func(c *client) {
 		got := pick(c.aws("service-quotas", "list-service-quotas", "--service-code", "rds"), "Quotas.QuotaCode")
