@@ -25,6 +25,7 @@ import (
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
 	"bursar/internal/engine"
+	"bursar/internal/pgtest/pgtesting"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/sim"
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtesting.Run(m))
 }
 
 const (
