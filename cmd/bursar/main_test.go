@@ -29,7 +29,7 @@ func TestBinary(t *testing.T) {
 		says string // on standard output, or on standard error with a code
 	}{
 		{[]string{"version"}, 0, "bursar "},
-		{[]string{"demo", "--once"}, 0, "\nVERDICT: ledger and clouds agree: 14 of 14 lines bought exactly once"},
+		{[]string{"demo", "--once"}, 0, "\nVERDICT: ledger and clouds agree: 20 of 20 lines bought exactly once"},
 		{[]string{"plan", "list"}, 1, "bursar: bursar.db: there is no ledger"},
 		{[]string{"init"}, 0, "Created the ledger bursar.db"},
 		{[]string{"init"}, 1, "bursar: bursar.db: there is a ledger already"},

@@ -46,6 +46,7 @@ type Plan struct {
 	Total           Price      `json:"total"`
 	Bound           Price      `json:"bound"` // of the lines that are purchased
 	Lines           []Line     `json:"lines"`
+	Advice          []Dropped  `json:"advice,omitempty"` // what of its input nobody can buy; the digest does not cover it
 	Approvals       Approvals  `json:"approvals"`
 	Decisions       []Decision `json:"decisions,omitempty"`
 	// Budgets are those that the plan takes from, or would if it were approved now.

@@ -20,9 +20,13 @@ type UndoOptions struct {
 	Back  *money.Amount `json:"back,omitempty"`
 	Freed *money.Amount `json:"freed,omitempty"`
 	Used  int           `json:"used"` // returns of the account this year
-	Most  int           `json:"most"` // that the cloud allows
-	Rule  string        `json:"rule,omitempty"`
-	Undos []Undo        `json:"undos"` // oldest first
+	Most  int           `json:"most"` // that the cloud allows; 0 if it does not count them
+	// PoolUsed is what the cloud has taken back in a year, of PoolLimit, where it limits
+	// that.
+	PoolUsed  *money.Amount `json:"pool_used,omitempty"`
+	PoolLimit *money.Amount `json:"pool_limit,omitempty"`
+	Rule      string        `json:"rule,omitempty"`
+	Undos     []Undo        `json:"undos"` // oldest first
 }
 
 // Undo is a request to give back what a line bought.

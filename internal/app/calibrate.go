@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,9 +101,9 @@ func (a *App) CalibrationPlan(ctx context.Context, o CalibrateOptions) (api.Cali
 
 // laboratory is the one account and region that the options name.
 func (a *App) laboratory(o CalibrateOptions) (patient, error) {
-	patients, err := a.clouds.patients(Config{}, DoctorFilter{Account: o.Account, Region: o.Region})
-	if err != nil {
-		return patient{}, err
+	patients := a.clouds.awsPatients(DoctorFilter{Account: o.Account, Region: o.Region})
+	if len(patients) == 0 {
+		return patient{}, fmt.Errorf("there is no account %s of aws with region %s, and experiments are made in one", cmp.Or(o.Account, "(any)"), cmp.Or(o.Region, "(any)"))
 	}
 	if len(patients) > 1 {
 		return patient{}, errors.New("experiments are made in one account at a time: name it with --account")

@@ -1,12 +1,16 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"bursar/internal/api"
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/gcp"
@@ -21,17 +25,27 @@ type Offer struct {
 	Regional bool   `yaml:"regional" json:"regional"` // sold for one region
 }
 
+// License is a license on Compute Engine, as a person has looked up its SKU: the price
+// list says in prose only which it is of.
+type License struct {
+	License string `yaml:"license" json:"license"` // PROJECT/LICENSE
+	Cores   string `yaml:"cores" json:"cores"`     // 1-2, 3-4 or 5+; empty where it is not sold by cores
+	Term    string `yaml:"term" json:"term"`       // 1y or 3y
+	SKU     string `yaml:"sku" json:"sku"`
+}
+
 // isGCP reports whether the account is a project of Google Cloud.
 func (a Account) isGCP() bool { return a.Provider == string(cloud.GCP) }
 
-// watchedGCP are the services of a project that inventory watches: spending only where
-// it is known which billing account pays.
+// watchedGCP are the services of a project that inventory watches: licenses also where
+// none is configured, as they may be owned, and spending only where it is known which
+// billing account pays.
 func (a Account) watchedGCP() []cloud.Service {
 	switch {
 	case len(a.Services) > 0:
 		return named(a.Services)
 	case a.BillingAccount == "":
-		return []cloud.Service{gcp.Compute}
+		return []cloud.Service{gcp.Compute, gcp.Licenses}
 	}
 	return gcp.Services
 }
@@ -87,6 +101,11 @@ func (a Account) gcpProblem() string {
 			return fmt.Sprintf("offers: term: %q is not a term: use 1y or 3y", o.Term)
 		}
 	}
+	for _, l := range a.Licenses {
+		if t, err := cloud.ParseTerm(l.Term); err != nil || t.String() != l.Term {
+			return fmt.Sprintf("licenses: term: %q is not a term: use 1y or 3y", l.Term)
+		}
+	}
 	if problem := a.servicesProblem(); problem != "" {
 		return problem
 	}
@@ -105,8 +124,14 @@ func (a Account) gcpProblem() string {
 // credentials.
 func (a Account) gcpConfig(lane cloud.Lane) gcp.Config {
 	cfg := gcp.Config{Account: lane.Account, Region: lane.Region, Currency: a.Currency}
-	if lane.Service == gcp.Spend {
+	switch lane.Service {
+	case gcp.Spend:
 		cfg.Project = a.ID
+	case gcp.Licenses:
+		for _, l := range a.Licenses {
+			term, _ := cloud.ParseTerm(l.Term) // checked by gcpProblem
+			cfg.Licenses = append(cfg.Licenses, gcp.License{Name: l.License, Cores: l.Cores, Term: term, SKU: l.SKU})
+		}
 	}
 	for _, o := range a.Offers {
 		term, _ := cloud.ParseTerm(o.Term) // checked by gcpProblem
@@ -194,15 +219,21 @@ func (c *clouds) projectFor(lane cloud.Lane) (Account, error) {
 }
 
 // project is a simulated project with what the configuration says of it. Its billing
-// account and offers are the simulator's, unless the configuration has some.
+// account, offers and licenses are the simulator's, unless the configuration has some.
 func (s simAccount) project(configured Account) Account {
 	a := configured
 	a.ID, a.Provider, a.Regions = s.ID, s.Provider, s.Regions
+	if a.Name == "" {
+		a.Name = s.Name
+	}
 	if a.BillingAccount == "" {
 		a.BillingAccount = s.BillingAccount
 	}
 	if a.Offers == nil {
 		a.Offers = s.Offers
+	}
+	if a.Licenses == nil {
+		a.Licenses = s.Licenses
 	}
 	return a
 }
@@ -216,4 +247,107 @@ func (c *clouds) billingAccounts() []string {
 		}
 	}
 	return ids
+}
+
+// googlePatients are the projects that the filter selects; a lane that several share
+// is looked at once.
+func (c *clouds) googlePatients(f DoctorFilter) []patient {
+	var all []patient
+	seen := map[cloud.Lane]bool{}
+	for _, a := range c.projects() {
+		p := patient{provider: cloud.GCP, id: cloud.Account(a.ID), name: a.Name, services: f.services(a.watchedGCP())}
+		for _, l := range a.gcpLanes(p.services) {
+			if (f.Account == "" || f.Account == a.ID || f.Account == string(l.Account)) && (f.Region == "" || f.Region == string(l.Region)) && !seen[l] {
+				seen[l] = true
+				p.lanes = append(p.lanes, l)
+				if !slices.Contains(p.regions, l.Region) {
+					p.regions = append(p.regions, l.Region)
+				}
+			}
+		}
+		if len(p.lanes) > 0 {
+			slices.SortStableFunc(p.lanes, func(x, y cloud.Lane) int {
+				return cmp.Or(strings.Compare(string(x.Account), string(y.Account)), strings.Compare(string(x.Region), string(y.Region)))
+			})
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// googlePolicies are the custom roles for a project and, where spending is bought, for
+// its billing account. A role of a project cannot be granted on a billing account:
+// that one is the organization's.
+func (c *clouds) googlePolicies(p patient, _ string) ([]api.AccountPolicy, error) {
+	project, billing := gcp.Roles(p.services)
+	var list []api.AccountPolicy
+	add := func(account cloud.Account, whom string, role *gcp.Role) error {
+		if role == nil {
+			return nil
+		}
+		v := api.AccountPolicy{Provider: string(cloud.GCP), Account: string(account), Name: p.name, For: whom}
+		for _, l := range p.lanes { // spending is of a billing account, and needs rights in the project too
+			if l.Account != account && role != project {
+				continue
+			}
+			if !slices.Contains(v.Regions, string(l.Region)) {
+				v.Regions = append(v.Regions, string(l.Region))
+			}
+			if !slices.Contains(v.Services, string(l.Service)) {
+				v.Services = append(v.Services, string(l.Service))
+			}
+		}
+		var err error
+		v.Policy, err = json.Marshal(role)
+		list = append(list, v)
+		return err
+	}
+	err := add(p.id, "a custom role of the project, or of the organization", project)
+	if err == nil && billing != nil {
+		i := slices.IndexFunc(p.lanes, func(l cloud.Lane) bool { return l.Service == gcp.Spend })
+		if i >= 0 {
+			err = add(p.lanes[i].Account, "a custom role of the organization, granted on the billing account", billing)
+		}
+	}
+	return list, err
+}
+
+// googleMembers are the projects that the credentials of the first project may see.
+func googleMembers(ctx context.Context, c *clouds, _ []patient) ([]api.Member, error) {
+	known := c.projects()
+	if len(known) == 0 {
+		return nil, nil
+	}
+	a := known[0]
+	if len(a.Regions) == 0 {
+		return nil, fmt.Errorf("project %s: name one of its regions in the configuration", a.ID)
+	}
+	cfg := gcp.Config{Account: cloud.Account(a.ID), Region: cloud.Region(a.Regions[0]), Now: c.now}
+	if c.simulator != nil {
+		cfg.Endpoint, cfg.Tokens = c.simulator.url, gcp.SimulatorTokens(cfg.Account, c.now)
+	} else {
+		var err error
+		if cfg.Tokens, err = gcp.DefaultTokens(ctx); err != nil {
+			return nil, err
+		}
+	}
+	found, err := gcp.Projects(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("the projects of Google Cloud: %w", err)
+	}
+	list := make([]api.Member, len(found))
+	for i, m := range found {
+		list[i] = api.Member{Provider: string(cloud.GCP), Account: string(m.ID), Name: printable(m.Name), Status: m.State}
+		if m.State == "ACTIVE" {
+			list[i].Add = googleStanza(list[i], a.Regions)
+		}
+	}
+	return list, nil
+}
+
+// googleStanza is an entry of a project in the configuration. It moves no money before
+// somebody writes live: true.
+func googleStanza(m api.Member, regions []string) string {
+	return fmt.Sprintf("  - id: %s\n    provider: gcp\n    name: %s\n    live: false\n    regions: [%s]\n",
+		m.Account, strconv.QuoteToASCII(m.Name), strings.Join(regions, ", "))
 }

@@ -41,6 +41,7 @@ import (
 //	    regions: [westeurope]
 //	    token_life: 24h             # optional: of a managed identity's tokens; default 90m
 //	    currency: EUR               # optional: that savings plans commit to; default USD
+//	    reservation_identity: alias # optional: buy reservations under a name of ours; default order
 //	  - id: example-prod            # a project of Google Cloud
 //	    provider: gcp               # default: aws
 //	    live: true                  # with application default credentials
@@ -50,6 +51,8 @@ import (
 //	    currency: EUR               # optional: that of the billing account; default USD
 //	    offers:                     # for spend: what can be bought, from Google's documents
 //	      - {id: services/compute.googleapis.com/standardOffers/ID, product: compute-flexible, term: 1y}
+//	    licenses:                   # for licenses: each with its SKU in Google's price list
+//	      - {license: suse-sap-cloud/sles-sap-12, cores: 3-4, term: 1y, sku: 0123-4567-89AB}
 //	approvals:                      # frozen into every plan that is made from now on
 //	  needed: 2                     # how many different people approve a plan; default 1
 //	  approvers: [ada, grace]       # who they are; default anybody
@@ -71,22 +74,27 @@ type Approvals struct {
 
 // Account is one account that Bursar may use.
 type Account struct {
-	ID         string   `yaml:"id"`
-	Provider   string   `yaml:"provider"` // "" means aws
-	Name       string   `yaml:"name"`
-	Tenant     string   `yaml:"tenant"`     // of Azure
-	TokenLife  string   `yaml:"token_life"` // of Azure
-	Currency   string   `yaml:"currency"`   // of Azure and Google Cloud
-	Live       bool     `yaml:"live"`
-	Profile    string   `yaml:"profile"`
-	RoleARN    string   `yaml:"role_arn"`
-	ExternalID string   `yaml:"external_id"`
-	Regions    []string `yaml:"regions"`
-	Services   []string `yaml:"services"`
-	Exclusive  []string `yaml:"exclusive"`
+	ID         string `yaml:"id"`
+	Provider   string `yaml:"provider"` // "" means aws
+	Name       string `yaml:"name"`
+	Tenant     string `yaml:"tenant"`     // of Azure
+	TokenLife  string `yaml:"token_life"` // of Azure
+	Currency   string `yaml:"currency"`   // of Azure and Google Cloud
+	Live       bool   `yaml:"live"`
+	Profile    string `yaml:"profile"`
+	RoleARN    string `yaml:"role_arn"`
+	ExternalID string `yaml:"external_id"`
+	// ReservationIdentity says by what Azure knows a purchase of reservations: "order", or
+	// "", is the id that it names with a price, "alias" the name of the line.
+	ReservationIdentity string `yaml:"reservation_identity"`
+
+	Regions   []string `yaml:"regions"`
+	Services  []string `yaml:"services"`
+	Exclusive []string `yaml:"exclusive"`
 	// Of projects of Google Cloud.
-	BillingAccount string  `yaml:"billing_account"`
-	Offers         []Offer `yaml:"offers"`
+	BillingAccount string    `yaml:"billing_account"`
+	Offers         []Offer   `yaml:"offers"`
+	Licenses       []License `yaml:"licenses"`
 	// OpenSearchNamesUnique says that OpenSearch refuses a reservation under a used
 	// name, which AWS does not document. A line then takes its name for its identity.
 	OpenSearchNamesUnique bool `yaml:"opensearch_names_unique"`
@@ -185,7 +193,7 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals, tags"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, currency, billing_account, offers"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses"
 		}
 		if strings.HasSuffix(m[3], "Offer") {
 			keys = "id, product, term, regional"
@@ -214,14 +222,14 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: provider: %q is not supported: use aws, azure or gcp", where, a.Provider)
 		case a.ID == "" && a.Live:
 			return fmt.Errorf("%s: live: true needs the account's id: money is only spent in accounts that are named", where)
+		case a.provider() != cloud.Azure && a.ReservationIdentity != "":
+			return fmt.Errorf("%s: reservation_identity: is of Azure: remove it, or name the provider", where)
 		case a.provider() == cloud.Azure && a.azureProblem() != "":
 			return fmt.Errorf("%s: %s", where, a.azureProblem())
 		case a.provider() == cloud.GCP && a.gcpProblem() != "":
 			return fmt.Errorf("%s: %s", where, a.gcpProblem())
-		case a.Live && a.provider() != cloud.AWS:
-			return fmt.Errorf("%s: live: nothing is bought on %s for real yet: leave it out, and rehearse on the simulator", where, a.provider())
-		case a.provider() == cloud.AWS && (a.Tenant+a.TokenLife+a.Currency+a.BillingAccount != "" || len(a.Offers) > 0):
-			return fmt.Errorf("%s: tenant, token_life, currency, billing_account and offers are of other clouds: remove them, or name the provider", where)
+		case a.provider() == cloud.AWS && (a.Tenant+a.TokenLife+a.Currency+a.BillingAccount != "" || len(a.Offers)+len(a.Licenses) > 0):
+			return fmt.Errorf("%s: tenant, token_life, currency, billing_account, offers and licenses are of other clouds: remove them, or name the provider", where)
 		case a.provider() == cloud.AWS && !awsAccount.MatchString(a.ID):
 			return fmt.Errorf("%s: id: %q is not an AWS account id: write its 12 digits in quotes", where, a.ID)
 		case seen[a.ID]:

@@ -15,6 +15,8 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/azure"
+	"bursar/internal/driver/gcp"
 	"bursar/internal/store"
 )
 
@@ -31,10 +33,34 @@ const doctorAtOnce = 8
 
 // patient is an account that the doctor looks at.
 type patient struct {
+	provider cloud.Provider
 	id       cloud.Account
 	name     string
 	regions  []cloud.Region
 	services []cloud.Service // those that the configuration watches there
+	lanes    []cloud.Lane    // of the services in the regions, those of a region together
+}
+
+// ward is what the doctor, the roles and the list of accounts are made of in a cloud.
+type ward struct {
+	provider cloud.Provider
+	services []cloud.Service
+	// patients are the accounts that the filter selects, in the order of their ids, with
+	// the regions that the configuration names.
+	patients func(*clouds, DoctorFilter) []patient
+	// policies are the least that Bursar, whose purchases have names with that prefix,
+	// has to be allowed in an account. It asks no cloud.
+	policies func(c *clouds, p patient, prefix string) ([]api.AccountPolicy, error)
+	// members are the accounts that the credentials see, each with what the
+	// configuration needs to name it.
+	members func(context.Context, *clouds, []patient) ([]api.Member, error)
+}
+
+// wards are the clouds that the doctor knows.
+var wards = []ward{
+	{cloud.AWS, aws.Services, (*clouds).awsPatients, (*clouds).awsPolicies, awsMembers},
+	{cloud.Azure, azure.Services(), (*clouds).azurePatients, (*clouds).azurePolicies, azureMembers},
+	{cloud.GCP, gcp.Services, (*clouds).googlePatients, (*clouds).googlePolicies, googleMembers},
 }
 
 // Doctor looks for what would make a purchase fail, and buys nothing. What it
@@ -60,7 +86,7 @@ func Doctor(ctx context.Context, o Options, f DoctorFilter) (api.Doctor, error) 
 	}
 	defer c.close() //nolint:errcheck // nothing was written
 	out.At, out.Simulated = c.now().UTC(), c.simulator != nil
-	patients, err := c.patients(cfg, f)
+	patients, err := c.patients(f)
 	if err != nil {
 		return api.Doctor{}, err
 	}
@@ -115,11 +141,15 @@ func failedLine(subject string, err error, next string) api.DoctorLine {
 }
 
 func (f DoctorFilter) check() error {
-	if f.Service == "" || slices.Contains(aws.Services, cloud.Service(f.Service)) {
+	var all []cloud.Service
+	for _, w := range wards {
+		all = append(all, w.services...)
+	}
+	if f.Service == "" || slices.Contains(all, cloud.Service(f.Service)) {
 		return nil
 	}
-	names := make([]string, len(aws.Services))
-	for i, s := range aws.Services {
+	names := make([]string, len(all))
+	for i, s := range all {
 		names[i] = string(s)
 	}
 	return fmt.Errorf("service %q: use one of %s", f.Service, strings.Join(names, ", "))
@@ -138,34 +168,11 @@ func (c Config) summary(clouds *clouds) string {
 	return fmt.Sprintf("%d live of %d accounts", len(clouds.configured), len(c.Accounts))
 }
 
-// patients are the accounts of AWS that can be bought in, in the order of their ids,
-// with the regions that the configuration names. What another cloud permits is not
-// asked.
-func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
+// patients are the accounts that can be bought in, of one cloud after the other.
+func (c *clouds) patients(f DoctorFilter) ([]patient, error) {
 	var all []patient
-	add := func(id, name string, regions []string) {
-		p := patient{id: cloud.Account(id), name: name, services: f.services(c.configured[cloud.Account(id)].watched())}
-		for _, r := range regions {
-			if f.Region == "" || f.Region == r {
-				p.regions = append(p.regions, cloud.Region(r))
-			}
-		}
-		if (f.Account == "" || f.Account == id) && len(p.regions) > 0 && len(p.services) > 0 {
-			all = append(all, p)
-		}
-	}
-	if c.simulator != nil {
-		for _, a := range c.simulator.accounts {
-			if a.provider() == cloud.AWS {
-				add(a.ID, a.Name, a.Regions)
-			}
-		}
-	} else {
-		for _, id := range slices.Sorted(maps.Keys(c.configured)) {
-			if a := c.configured[id]; a.provider() == cloud.AWS {
-				add(a.ID, a.Name, a.Regions)
-			}
-		}
+	for _, w := range wards {
+		all = append(all, w.patients(c, f)...)
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("there is nothing to look at: no account %s with region %s where the service %s is watched",
@@ -174,20 +181,60 @@ func (c *clouds) patients(cfg Config, f DoctorFilter) ([]patient, error) {
 	return all, nil
 }
 
+func (c *clouds) awsPatients(f DoctorFilter) []patient { return c.regional(cloud.AWS, f) }
+
+// regional are the patients of a cloud whose accounts have services in regions and
+// services without one.
+func (c *clouds) regional(provider cloud.Provider, f DoctorFilter) []patient {
+	var all []patient
+	add := func(id, name string, regions []string) {
+		watched := bought[provider]
+		if a, known := c.configured[cloud.Account(id)]; known {
+			watched = a.watched()
+		}
+		p := patient{provider: provider, id: cloud.Account(id), name: name, services: f.services(watched)}
+		for _, r := range regions {
+			if f.Region == "" || f.Region == r {
+				p.regions = append(p.regions, cloud.Region(r))
+			}
+		}
+		if f.Account != "" && f.Account != id || len(p.regions) == 0 || len(p.services) == 0 {
+			return
+		}
+		for _, r := range append(slices.Clone(p.regions), aws.Global) {
+			for _, s := range p.services {
+				if hasRegions(provider, s) != (r == aws.Global) {
+					p.lanes = append(p.lanes, cloud.Lane{Provider: provider, Account: p.id, Region: r, Service: s})
+				}
+			}
+		}
+		all = append(all, p)
+	}
+	if c.simulator != nil {
+		for _, a := range c.simulator.accounts {
+			if a.provider() == provider {
+				add(a.ID, a.Name, a.Regions)
+			}
+		}
+	} else {
+		for _, id := range slices.Sorted(maps.Keys(c.configured)) {
+			if a := c.configured[id]; a.provider() == provider {
+				add(a.ID, a.Name, a.Regions)
+			}
+		}
+	}
+	return all
+}
+
 // examine asks about every service of every account and region, several at once.
 // What one of them says changes nothing about the others.
 func (c *clouds) examine(ctx context.Context, patients []patient, identity string) []api.DoctorLine {
 	var lines []api.DoctorLine
 	for _, p := range patients {
-		for _, r := range append(slices.Clone(p.regions), aws.Global) {
-			for _, s := range p.services {
-				if aws.HasRegions(s) == (r == aws.Global) {
-					continue
-				}
-				lines = append(lines, api.DoctorLine{
-					Subject: "service", Provider: string(cloud.AWS), Account: string(p.id), Name: p.name, Region: string(r), Service: string(s),
-				})
-			}
+		for _, l := range p.lanes {
+			lines = append(lines, api.DoctorLine{
+				Subject: "service", Provider: string(l.Provider), Account: string(l.Account), Name: p.name, Region: string(l.Region), Service: string(l.Service),
+			})
 		}
 	}
 	// The services of a region are asked one after the other: the audit log, which
@@ -204,7 +251,7 @@ func (c *clouds) examine(ctx context.Context, patients []patient, identity strin
 			defer func() { <-turns }()
 			for i := range group {
 				l := &group[i]
-				checks, err := c.ask(ctx, cloud.Lane{Provider: cloud.AWS, Account: cloud.Account(l.Account), Region: cloud.Region(l.Region), Service: cloud.Service(l.Service)}, identity)
+				checks, err := c.ask(ctx, cloud.Lane{Provider: cloud.Provider(l.Provider), Account: cloud.Account(l.Account), Region: cloud.Region(l.Region), Service: cloud.Service(l.Service)}, identity)
 				if err != nil {
 					l.State, l.Detail, l.Next = string(driver.CheckFailed), err.Error(), "mend the configuration of the account"
 					continue
@@ -291,36 +338,48 @@ func Policies(ctx context.Context, o Options, f DoctorFilter) ([]api.AccountPoli
 		return nil, err
 	}
 	defer c.close() //nolint:errcheck // nothing was written
-	patients, err := c.patients(cfg, f)
+	patients, err := c.patients(f)
 	if err != nil {
 		return nil, err
 	}
 	list := []api.AccountPolicy{}
 	for _, p := range patients {
-		dc, err := c.config(p.id, p.regions[0])
-		if err != nil {
-			return nil, err
-		}
-		v, err := policyView(p, aws.Access{
-			Account: p.id, Regions: p.regions, Services: p.services, IDPrefix: prefixOf(install),
-			TagKeys: dc.TagKeys, RoleARN: dc.RoleARN, ExternalID: dc.ExternalID,
-		})
+		w := slices.IndexFunc(wards, func(w ward) bool { return w.provider == p.provider })
+		views, err := wards[w].policies(c, p, prefixOf(install))
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", p.id, err)
 		}
-		list = append(list, v)
+		list = append(list, views...)
 	}
 	return list, nil
 }
 
-func policyView(p patient, a aws.Access) (api.AccountPolicy, error) {
-	v := api.AccountPolicy{Provider: string(cloud.AWS), Account: string(p.id), Name: p.name, For: cmp.Or(a.RoleARN, baseCredentials)}
+func (c *clouds) awsPolicies(p patient, prefix string) ([]api.AccountPolicy, error) {
+	dc, err := c.config(p.id, p.regions[0])
+	if err != nil {
+		return nil, err
+	}
+	v, err := policyView(p, aws.Access{
+		Account: p.id, Regions: p.regions, Services: p.services, IDPrefix: prefix,
+		TagKeys: dc.TagKeys, RoleARN: dc.RoleARN, ExternalID: dc.ExternalID,
+	})
+	return []api.AccountPolicy{v}, err
+}
+
+// policyOf is a policy of which only the subject is known.
+func policyOf(p patient, whom string) api.AccountPolicy {
+	v := api.AccountPolicy{Provider: string(p.provider), Account: string(p.id), Name: p.name, For: whom}
 	for _, r := range p.regions {
 		v.Regions = append(v.Regions, string(r))
 	}
 	for _, s := range p.services {
 		v.Services = append(v.Services, string(s))
 	}
+	return v
+}
+
+func policyView(p patient, a aws.Access) (api.AccountPolicy, error) {
+	v := policyOf(p, cmp.Or(a.RoleARN, baseCredentials))
 	policy, err := a.Policy()
 	if err != nil {
 		return v, err

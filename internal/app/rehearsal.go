@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"bursar/internal/cloud"
 	"bursar/internal/money"
 	"bursar/internal/sim"
 )
@@ -136,9 +137,20 @@ func (r *Rehearsal) Truth() ([]Owned, error) {
 			names = append(names, strings.ToLower(t.Value))
 		}
 		owned = append(owned, Owned{
-			Account: e.Account, Region: e.Region, ID: e.ID, Offering: e.OfferingID, State: e.State, Names: names,
+			Account: e.Account, Region: e.Region, ID: e.ID, Offering: offeringOf(e), State: e.State, Names: names,
 			Quantity: int64(e.Count), Total: total,
 		})
 	}
 	return owned, nil
+}
+
+// offeringOf is an offering as plans name it: SKU.term.billing plan for Azure, whose
+// offerings have no ids. The simulator divides its own by slashes, behind the region
+// where there is one.
+func offeringOf(e sim.Entry) string {
+	parts := strings.Split(e.OfferingID, "/")
+	if e.Provider != string(cloud.Azure) || len(parts) < 3 {
+		return e.OfferingID
+	}
+	return strings.Join(parts[len(parts)-3:], ".")
 }

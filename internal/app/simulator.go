@@ -30,8 +30,9 @@ type simAccount struct {
 	Name     string   `json:"name"`
 	Regions  []string `json:"regions"`
 	// Of projects of Google Cloud.
-	BillingAccount string  `json:"billing_account"`
-	Offers         []Offer `json:"offers"`
+	BillingAccount string    `json:"billing_account"`
+	Offers         []Offer   `json:"offers"`
+	Licenses       []License `json:"licenses"`
 }
 
 func (a simAccount) provider() cloud.Provider { return cmp.Or(cloud.Provider(a.Provider), cloud.AWS) }

@@ -117,6 +117,12 @@ func (a *App) undoView(ctx context.Context, o *engine.UndoOptions) (api.UndoOpti
 	}
 	if o.Way == engine.UndoByReturn {
 		v.Back, v.Freed = &o.Line.Spec.Price.Upfront, &o.Line.Spec.Price.Total
+		if o.Terms.Back != nil {
+			v.Back = o.Terms.Back
+		}
+		if p := o.Terms.Pool; p != nil {
+			v.PoolUsed, v.PoolLimit = &p.Used, &p.Limit
+		}
 	}
 	return v, nil
 }

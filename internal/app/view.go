@@ -28,6 +28,13 @@ func (a *App) planView(ctx context.Context, p *purchase.Plan) (api.Plan, error) 
 		ApprovalExpires: optional(p.ApprovalExpires), Total: priceView(p.Total),
 		Approvals: api.Approvals{Needed: p.Approvals.Needed, Approvers: p.Approvals.Approvers, RequesterMay: p.Approvals.Self},
 	}
+	advice, err := a.db.Advice(ctx, p.ID)
+	if err != nil {
+		return api.Plan{}, err
+	}
+	for _, d := range advice {
+		v.Advice = append(v.Advice, api.Dropped{Where: d.Where, What: d.What, Why: d.Why})
+	}
 	zero, err := p.Total.Total.Mul(0)
 	if err != nil {
 		return api.Plan{}, err

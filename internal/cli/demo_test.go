@@ -114,7 +114,7 @@ func TestDisagreementIsAnError(t *testing.T) {
 		says   string
 	}{
 		"agree":         {nil, true, ""},
-		"never applied": {nil, false, "0 of 14 bought"},
+		"never applied": {nil, false, "0 of 20 bought"},
 		// The ledger has its receipts, and then the cloud takes one back.
 		"payment failed": {[]app.Trouble{{Kind: "payment-failed", Times: 1, Only: "rds"}}, true, "the inventory is not balanced"},
 	} {
@@ -152,7 +152,11 @@ func TestDisagreementIsAnError(t *testing.T) {
 					if err := r.Advance(wait); err != nil {
 						t.Fatal(err)
 					}
-					if p, err = sh.settle(t.Context(), r, a, p.ID, func(l api.Line) bool { return wait < time.Hour && l.State == "queued" }); err != nil {
+					stays := waits
+					if wait > time.Hour {
+						stays = nil
+					}
+					if p, err = sh.settle(t.Context(), r, a, p.ID, 10*time.Minute, stays); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -160,7 +164,7 @@ func TestDisagreementIsAnError(t *testing.T) {
 			out.Reset()
 			err = sh.compare(t.Context(), r, a, p)
 			if tc.says == "" {
-				if err != nil || !strings.Contains(out.String(), "VERDICT: ledger and clouds agree: 14 of 14") {
+				if err != nil || !strings.Contains(out.String(), "VERDICT: ledger and clouds agree: 20 of 20") {
 					t.Errorf("%v\n%s", err, out.String())
 				}
 				return

@@ -24,11 +24,14 @@ func (sh *shell) doctor() *cobra.Command {
 account, region and service: whose the credentials are, whether the clock of this
 machine is right, whether every permission that a purchase needs is there, and how
 much of the quota is left. A permission to buy is asked for by a dry run or, where
-there is none, by a request for an offering that cannot exist.
+there is none, by a request for an offering that cannot exist; Google is asked which
+permissions the credentials have.
 
 With --iam it asks no cloud and prints, as JSON, the least that Bursar has to be
-allowed in each account: the policy of the role or of the base credentials, and
-where there is a role, the policy that lets it be assumed and its trust policy.
+allowed in each account: of AWS the policy of the role or of the base credentials, and
+where there is a role, the policy that lets it be assumed and its trust policy; of
+Azure the definition of a custom role for the subscription; of Google Cloud the custom
+roles for a project and its billing account.
 
 With --calibrate it measures, in one account, what the cloud does not publish: how
 late listings are, how old a signature may be, how long a client token is
@@ -181,10 +184,11 @@ func (sh *shell) accounts() *cobra.Command {
 	return &cobra.Command{
 		Use:   "accounts",
 		Short: "List the accounts of the organization and which of them are configured",
-		Long: `Lists the accounts of the organization, asked with the first configured account
-that may, and prints what the configuration needs to name those that it does not
-name. It adds none: money only moves in accounts that the configuration names with
-live: true.`,
+		Long: `Lists the accounts of the organization of AWS, asked with the first configured
+account that may, the subscriptions that the credentials of Azure see, and the
+projects of Google Cloud that the credentials of the first project see, and prints
+what the configuration needs to name those that it does not name. It adds none: money
+only moves in accounts that the configuration names with live: true.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := app.Members(cmd.Context(), sh.options())

@@ -203,6 +203,11 @@ func goods(service string, attributes map[string]string) string {
 		if cpu, gb := attributes["vcpu"], attributes["memory_gb"]; cpu != "" && gb != "" {
 			words = append(words, cpu+" vCPU, "+gb+" GB")
 		}
+	case "licenses":
+		words = append(words, attributes["license"])
+		if cores := attributes["cores"]; cores != "" {
+			words = append(words, cores+" cores")
+		}
 	case "spend":
 		words = append(words, attributes["product"], attributes["offer"])
 	case "savingsplans":

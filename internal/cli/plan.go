@@ -40,6 +40,8 @@ line does not fit.
 The file is one of
   a plan file (YAML, see docs/plan-file.md),
   what "aws ce get-reservation-purchase-recommendation" printed, unchanged,
+  what Azure recommends, with what it does not say (see docs/plan-file.md),
+  what Google's Recommender answered, with the ids of its projects,
   CSV with columns such as account, region, resource type, engine, count, term,
   payment option; the order is free and further columns are kept as notes.`,
 		Args: nothing,
@@ -169,6 +171,9 @@ func printPlan(w io.Writer, p api.Plan) {
 			l.Measure, upfront(l), hourly(l), total(l), state)
 	}
 	g.print(w)
+	for _, d := range p.Advice {
+		fmt.Fprintf(w, "advice only, not bought: %s: %s: %s\n", d.Where, d.What, d.Why)
+	}
 	fmt.Fprintf(w, "\nupfront    %s\nper hour   %s\ntotal      %s over the whole term\n", p.Total.Upfront, p.Total.Hourly, p.Total.Total)
 	if !p.Bound.Total.IsZero() {
 		fmt.Fprintf(w, "bound      %s so far\n", p.Bound.Total)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -230,7 +231,13 @@ func TestUnfit(t *testing.T) {
 
 func scriptSim(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: sim start|get|post ...")
+		ts.Fatalf("usage: sim start|get|post|azure ...")
+	}
+	if args[0] == "azure" && len(args) == 3 {
+		all, err := azureList(ts.Getenv("BURSAR_ENDPOINT")+args[2], args[1])
+		ts.Check(err)
+		ts.Check(json.NewEncoder(ts.Stdout()).Encode(map[string]any{"value": all}))
+		return
 	}
 	if args[0] == "start" {
 		url, stop, err := startSim(args[1:], ts.MkAbs("."))
@@ -247,6 +254,31 @@ func scriptSim(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = ts.Stdout().Write(answer)
 	ts.Check(err)
+}
+
+// azureList reads all pages of a list as a subscription.
+func azureList(url, subscription string) (all []any, err error) {
+	for url != "" {
+		req, err := http.NewRequest(http.MethodGet, url, nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer sim-"+subscription)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Value []any  `json:"value"`
+			Next  string `json:"nextLink"`
+		}
+		err = errors.Join(json.NewDecoder(resp.Body).Decode(&page), resp.Body.Close())
+		if err != nil || resp.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("%s: %s, %v", url, resp.Status, err)
+		}
+		all, url = append(all, page.Value...), page.Next
+	}
+	return all, nil
 }
 
 func scriptField(ts *testscript.TestScript, neg bool, args []string) {

@@ -149,9 +149,18 @@ func printUndo(w io.Writer, o api.UndoOptions) {
 			fmt.Fprintf(w, "commitment %s is %s\n", o.Line.Receipt.Commitment, o.State)
 		}
 		if o.Open {
-			fmt.Fprintf(w, "pays back  %s upfront, and ends a commitment of %s\n", o.Back, o.Freed)
+			of := " upfront"
+			if o.PoolLimit != nil {
+				of = " now"
+			}
+			fmt.Fprintf(w, "pays back  %s%s, and ends a commitment of %s\n", o.Back, of, o.Freed)
 		}
-		fmt.Fprintf(w, "this year  %d of %d returns used, as far as this account shows\n", o.Used, o.Most)
+		if o.Most > 0 {
+			fmt.Fprintf(w, "this year  %d of %d returns used, as far as this account shows\n", o.Used, o.Most)
+		}
+		if o.PoolLimit != nil {
+			fmt.Fprintf(w, "pool       %s of %s used in 12 months\n", o.PoolUsed, o.PoolLimit)
+		}
 		fmt.Fprintf(w, "rule       %s\n", o.Rule)
 	}
 	for _, u := range o.Undos {

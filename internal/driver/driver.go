@@ -87,6 +87,10 @@ type Info struct {
 	// Guarantee says in one sentence what the cloud itself promises about buying
 	// twice. It is shown to people.
 	Guarantee string
+	// Final says in one clause, with its source, that the cloud takes nothing back of
+	// what the service sells; empty where a Returner does, or nobody has said it. It is
+	// shown to people.
+	Final string
 }
 
 // Attribute describes one key of cloud.Attributes.
@@ -134,6 +138,9 @@ var (
 	ErrWrongAccount = errors.New("credentials belong to another account")
 	// ErrNotSold: the offering does not exist, or no longer.
 	ErrNotSold = errors.New("offering is not sold")
+	// ErrAdvice: what is asked for can be recommended and not bought, as the
+	// configuration does not say which offering of the cloud it is.
+	ErrAdvice = errors.New("it can be recommended only")
 	// ErrSecondRequest: the transport was asked to send a second spending request
 	// for one attempt and refused. One request per attempt no longer holds above
 	// it, so a person has to look.

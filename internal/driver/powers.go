@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bursar/internal/cloud"
+	"bursar/internal/money"
 )
 
 // What a Service can do besides, where the cloud gives it the power. None of it
@@ -30,8 +31,9 @@ type (
 	// nothing and cannot be undone.
 	Returner interface {
 		// ReturnTerms tells whether a commitment can be given back now, by the cloud's
-		// published rules and what its lane holds. It does no IO.
-		ReturnTerms(c cloud.Commitment, lane []cloud.Commitment, now time.Time) ReturnTerms
+		// published rules, what its lane holds and, where the cloud can be asked, by what
+		// it says. It is read only.
+		ReturnTerms(ctx context.Context, c cloud.Commitment, lane []cloud.Commitment, now time.Time) (ReturnTerms, error)
 		// Return sends at most one request, with r.Identity as its token, by the rules
 		// of Purchase: it proves the caller, sends nothing after r.SendBy, and the cloud
 		// refuses the request from r.Deadline on. Accepted with a nil error means that
@@ -77,11 +79,17 @@ const (
 	CheckUnproven CheckState = "unproven" // the cloud does not say
 )
 
+// Pool is how much commitment a cloud takes back at most in a year, by what it says
+// itself.
+type Pool struct{ Used, Limit money.Amount }
+
 // ReturnTerms are what a cloud's rules say about giving one commitment back.
 type ReturnTerms struct {
-	Until time.Time // the last instant, UTC; zero if never
-	Why   string    // why not now; "" means that it can be given back
-	Used  int       // returns of the account this year, as far as its lane shows
-	Most  int       // that the cloud allows in a year
-	Rule  string    // for people, with source and date
+	Until time.Time     // the last instant, UTC; zero if never
+	Why   string        // why not now; "" means that it can be given back
+	Used  int           // returns of the account this year, as far as its lane shows
+	Most  int           // that the cloud allows in a year; 0 if it does not count them
+	Back  *money.Amount // what the cloud says that it pays back; nil if all that was paid upfront
+	Pool  *Pool         // what the cloud limits returns to; nil if that is no amount
+	Rule  string        // for people, with source and date
 }

@@ -47,7 +47,7 @@ func throughput(b *testing.B, workers int, ledger func() string) {
 		o.Latency = 20 * time.Millisecond
 		path := ledger()
 		w := newWorldOn(b, o, path)
-		p := w.approved(drillDrafts(w.sim, aws.RDS, lines)...)
+		p := w.approved(drillDrafts(w.sim, []cloud.Service{aws.RDS}, lines)...)
 		engines := []*engine.Engine{w.engine}
 		for len(engines) < workers {
 			db, err := store.Open(b.Context(), path)

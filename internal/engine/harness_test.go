@@ -15,6 +15,8 @@ import (
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/azure"
+	"bursar/internal/driver/gcp"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -26,6 +28,13 @@ const (
 	accountA = "111122223333"
 	accountB = "444455556666"
 	opBuy    = "PurchaseReservedDBInstancesOffering"
+
+	// Of Azure.
+	subscription = "40000000-0000-4000-8000-000000000001"
+	simTenant    = "10000000-0000-4000-8000-000000000001"
+	// Of Google Cloud.
+	project = "example-prod"
+	billing = "012345-6789AB-CDEF01"
 )
 
 // world is a ledger, an engine and simulated clouds, joined by the real drivers
@@ -50,6 +59,7 @@ type simulated struct {
 	before func(op string) // is called before a driver's Find and Quote; nil for nothing
 	class  cloud.Class     // what the driver says of itself, if not what is true
 	queue  bool            // order Savings Plans for a later second
+	alias  bool            // buy reservations of Azure by alias
 	mu     sync.Mutex
 	open   map[cloud.Lane]driver.Service
 }
@@ -69,6 +79,22 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 	if svc, ok := s.open[l]; ok {
 		return svc, nil
 	}
+	m := markets[slices.IndexFunc(markets, func(m market) bool { return m.provider == l.Provider })]
+	svc, err := m.open(s, l)
+	if err == nil {
+		s.open[l] = svc
+	}
+	return svc, err
+}
+
+func (s *simulated) microsoft(l cloud.Lane) (driver.Service, error) {
+	return azure.Open(l.Service, azure.Config{
+		Account: l.Account, Tenant: simTenant, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
+		Credential: azure.SimulatorCredential(string(l.Account), s.now), ByAlias: s.alias,
+	})
+}
+
+func (s *simulated) amazon(l cloud.Lane) (driver.Service, error) {
 	cfg := aws.Config{
 		Account: l.Account, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer,
 		Credentials: aws.StaticKeys(string(l.Account), "test"), OpenSearchNamesUnique: s.unique, QueueSavingsPlans: s.queue,
@@ -77,18 +103,35 @@ func (s *simulated) Service(l cloud.Lane) (driver.Service, error) {
 		cfg.RoleARN = "arn:aws:iam::" + string(l.Account) + ":role/bursar"
 	}
 	svc, err := aws.Open(l.Service, cfg)
-	if err != nil {
-		return nil, err
+	if err != nil || l.Service != aws.RDS { // with all its powers
+		return svc, err
 	}
-	if l.Service != aws.RDS { // with all its powers
-		s.open[l] = svc
-		return svc, nil
-	}
-	s.open[l] = watched{svc, s}
+	svc = watched{svc, s}
 	if s.class != "" {
-		s.open[l] = posing{s.open[l], s.class}
+		svc = posing{svc, s.class}
 	}
-	return s.open[l], nil
+	return svc, nil
+}
+
+// google opens the driver of a lane of Google Cloud, with what the simulator sells.
+func (s *simulated) google(l cloud.Lane) (driver.Service, error) {
+	cfg := gcp.Config{Account: l.Account, Region: l.Region, Endpoint: s.url, Now: s.now, Answer: s.answer}
+	switch l.Service {
+	case gcp.Spend:
+		cfg.Project = project
+		cfg.Offers = []gcp.Offer{
+			{ID: "services/compute.googleapis.com/standardOffers/ffe0f6a3-2f98-437e-8d49-fc443a05d3c2", Product: "compute-flexible", Term: cloud.OneYear},
+			{ID: "services/sqladmin.googleapis.com/standardOffers/5f0e7a52-7f3d-4f0a-9a4e-0c1d5a0a7b11", Product: "cloud-sql", Term: cloud.OneYear, Regional: true},
+		}
+	case gcp.Licenses:
+		cfg.Licenses = []gcp.License{{Name: "suse-sap-cloud/sles-sap-12", Cores: "3-4", Term: cloud.OneYear, SKU: "5F60-A130-184A"}}
+	}
+	acting := l.Account
+	if cfg.Project != "" {
+		acting = cloud.Account(cfg.Project)
+	}
+	cfg.Tokens = gcp.SimulatorTokens(acting, s.now)
+	return gcp.Open(l.Service, cfg)
 }
 
 // watched is a driver that lets a test act at the moments when a process reads.
@@ -210,12 +253,23 @@ func (w *world) approved(list ...recommend.Draft) *purchase.Plan {
 
 func (w *world) approvedWith(toleranceBP int, list ...recommend.Draft) *purchase.Plan {
 	w.t.Helper()
+	return w.decided(toleranceBP, 24*time.Hour, list...)
+}
+
+// approvedFor is a plan whose approval lasts for a time.
+func (w *world) approvedFor(d time.Duration, list ...recommend.Draft) *purchase.Plan {
+	w.t.Helper()
+	return w.decided(0, d, list...)
+}
+
+func (w *world) decided(toleranceBP int, lasts time.Duration, list ...recommend.Draft) *purchase.Plan {
+	w.t.Helper()
 	p, err := w.propose(toleranceBP, list...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	now := w.sim.Now()
-	err = w.db.Decide(w.t.Context(), purchase.Decision{Plan: p.ID, Digest: p.Digest, By: "grace", Approve: true, At: now}, now.Add(24*time.Hour))
+	err = w.db.Decide(w.t.Context(), purchase.Decision{Plan: p.ID, Digest: p.Digest, By: "grace", Approve: true, At: now}, now.Add(lasts))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -256,3 +256,27 @@ func TestDoubtIsLookedForByName(t *testing.T) {
 		t.Errorf("%s after %d pages", p.Lines[0].State, n)
 	}
 }
+
+// TestAbsenceIsAskedByName: what closes a line as not bought is asked under its own
+// names, also long after everything must be visible. A listing of the lane that ends
+// early, and does not say so, would have it bought again.
+func TestAbsenceIsAskedByName(t *testing.T) {
+	w := newWorld(t, sim.Options{PageSize: 5, FullPages: true, Visibility: time.Minute})
+	p := w.approved(lane(1)...)
+	for i := range 40 {
+		w.intruder(fmt.Sprintf("theirs-%d", i), p.Lines[0].Spec.Offering.ID)
+	}
+	p = w.approved(lane(1)...)
+	w.fault(sim.Fault{Kind: sim.LoseReply})
+	w.run(p)
+	if l := w.plan(p).Lines[0]; l.State != purchase.Armed {
+		t.Fatalf("%s: %s", l.State, l.Reason)
+	}
+	w.advance(3 * time.Hour)
+	w.fault(sim.Fault{Kind: sim.TruncatedPage, Service: "rds", Operation: "DescribeReservedDBInstances", Times: -1})
+	w.run(p)
+	if l := w.plan(p).Lines[0]; l.State != purchase.Purchased || l.Armed != 1 {
+		t.Errorf("%s after %d attempts", l.State, l.Armed)
+	}
+	w.audit(p)
+}

@@ -17,6 +17,7 @@ import (
 	"bursar/internal/money"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
+	"bursar/internal/store"
 )
 
 // PlanOptions are what a plan needs besides its lines.
@@ -34,7 +35,7 @@ type PlanOptions struct {
 
 // Propose looks up and prices every draft, freezes the plan and stores it as
 // proposed. One draft that cannot be bought, or a total above a cap, and nothing
-// is stored.
+// is stored; a draft that is advice only is stored beside the lines, as advice.
 func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions) (*purchase.Plan, error) {
 	if len(in.Drafts) == 0 {
 		return nil, errors.New("there is nothing to plan: the input has no lines")
@@ -43,7 +44,6 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	p := &purchase.Plan{
 		ID: purchase.PlanID(newID(now)), Version: 1, Name: o.Name, Requester: o.Requester, CreatedAt: now,
 		Tolerance: purchase.Tolerance(in.ToleranceBP), State: purchase.PlanProposed,
-		Lines: make([]purchase.Line, len(in.Drafts)),
 	}
 	p.Lineage = p.ID
 	if o.Replaces != nil {
@@ -56,7 +56,7 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if in.AllOrNothing != nil {
 		p.AllOrNothing = *in.AllOrNothing
 	}
-	offerings, failed, err := e.lookUp(ctx, in.Drafts)
+	offerings, advised, failed, err := e.lookUp(ctx, in.Drafts)
 	if len(failed) > 0 {
 		// Whoever mends one lane wants to know of the others, too.
 		return nil, e.unread(ctx, in.Drafts, failed)
@@ -64,7 +64,12 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if err != nil {
 		return nil, err
 	}
-	for i, d := range in.Drafts {
+	drafts, advice, err := withoutAdvice(in.Drafts, advised, p.AllOrNothing)
+	if err != nil {
+		return nil, err
+	}
+	p.Lines = make([]purchase.Line, len(drafts))
+	for i, d := range drafts {
 		lane := laneOfDraft(d)
 		svc, err := e.Clouds.Service(lane)
 		if err != nil {
@@ -97,14 +102,14 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if p.Approvals, err = o.Approvals.freeze(p); err != nil {
 		return nil, err
 	}
-	if err := nameApprovers(p, in.Drafts); err != nil {
+	if err := nameApprovers(p, drafts); err != nil {
 		return nil, err
 	}
 	base, err := e.base(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.DB.SavePlan(ctx, p, base...); err != nil {
+	if err := e.DB.SaveAdvisedPlan(ctx, p, advice, base...); err != nil {
 		return nil, err
 	}
 	return e.DB.Plan(ctx, string(p.ID))
@@ -142,10 +147,13 @@ func newID(now time.Time) string {
 	return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
 }
 
-// lookUp finds the one offering that each draft means. Equal questions are asked
+// lookUp finds the one offering that each draft means; advised tells of those drafts, by
+// their place, that are advice only and have none. Equal questions are asked
 // once. failed are the lanes that could not be asked; the error is about the first
 // draft of another lane that cannot be bought.
-func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (offerings []cloud.Offering, failed map[cloud.Lane]error, err error) {
+func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (
+	offerings []cloud.Offering, advised map[int]error, failed map[cloud.Lane]error, err error,
+) {
 	type answer struct {
 		offering cloud.Offering
 		field    string
@@ -174,18 +182,43 @@ func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (offering
 		})
 	}
 	wg.Wait()
-	offerings, failed = make([]cloud.Offering, len(drafts)), map[cloud.Lane]error{}
+	advised, failed = map[int]error{}, map[cloud.Lane]error{}
 	for i, d := range drafts {
 		a := answers[key(d)]
 		switch lane := laneOfDraft(d); {
 		case driver.Says(lane, a.err) != "":
 			failed[lane] = a.err
+		case errors.Is(a.err, driver.ErrAdvice):
+			advised[i] = a.err
+			if e := (*driver.Error)(nil); errors.As(a.err, &e) {
+				advised[i] = e.Err // whatever was asked for, the configuration lacks it
+			}
 		case a.err != nil && err == nil:
 			err = at(d, a.field, a.err)
 		}
-		offerings[i] = a.offering
+		if a.err == nil {
+			offerings = append(offerings, a.offering)
+		}
 	}
-	return offerings, failed, err
+	return offerings, advised, failed, err
+}
+
+// withoutAdvice parts drafts into those that are bought and those that are advice only.
+// A plan of nothing else is none, and one that is all or nothing has no place for it.
+func withoutAdvice(drafts []recommend.Draft, advised map[int]error, all bool) (buys []recommend.Draft, advice []store.Advice, err error) {
+	for i, d := range drafts {
+		why, is := advised[i]
+		if !is {
+			buys = append(buys, d)
+			continue
+		}
+		if all || len(advised) == len(drafts) {
+			return nil, nil, at(d, "", why)
+		}
+		left := d.Leave(why.Error())
+		advice = append(advice, store.Advice{Where: left.At.String(), What: left.What, Why: left.Why})
+	}
+	return buys, advice, nil
 }
 
 func laneOfDraft(d recommend.Draft) cloud.Lane {

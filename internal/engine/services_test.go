@@ -1,18 +1,56 @@
 package engine_test
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"bursar/internal/cloud"
+	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
+	"bursar/internal/driver/azure"
+	"bursar/internal/driver/gcp"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/sim"
 )
 
-// goods is a line for each service of AWS, and the operation that buys it.
+// ofAzure are services of Azure, one for each way to buy there.
+var ofAzure = []cloud.Service{"vm", "disk", azure.SavingsPlan}
+
+// markets are the clouds: what is sold there, who buys it where, and how the driver of
+// a lane is opened.
+var markets = []market{
+	{cloud.AWS, aws.Services, accountA, "us-east-1", (*simulated).amazon},
+	{cloud.Azure, ofAzure, subscription, "westeurope", (*simulated).microsoft},
+	{cloud.GCP, gcp.Services, project, "us-central1", (*simulated).google},
+}
+
+type market struct {
+	provider cloud.Provider
+	services []cloud.Service
+	account  cloud.Account
+	region   cloud.Region
+	open     func(*simulated, cloud.Lane) (driver.Service, error)
+}
+
+// marketOf is the cloud that sells a service; no two clouds call one alike.
+func marketOf(s cloud.Service) market {
+	return markets[slices.IndexFunc(markets, func(m market) bool { return slices.Contains(m.services, s) })]
+}
+
+// each runs a test for each service of each cloud.
+func each(t *testing.T, test func(*testing.T, cloud.Service)) {
+	for _, m := range markets {
+		for _, s := range m.services {
+			t.Run(string(m.provider)+"/"+string(s), func(t *testing.T) { test(t, s) })
+		}
+	}
+}
+
+// goods is a line for each service, and the operation that buys it.
 var goods = map[cloud.Service]struct {
 	attributes cloud.Attributes
 	buy        string
@@ -31,34 +69,43 @@ var goods = map[cloud.Service]struct {
 	aws.RedshiftServerless: {cloud.Attributes{}, "CreateReservation", 2, cloud.NoUpfront},
 	aws.SavingsPlans: {cloud.Attributes{"plan_type": "EC2Instance", "family": "m7g", "ec2_region": "eu-west-1"}, "CreateSavingsPlan",
 		5_000, cloud.PartialUpfront},
+
+	"vm": {cloud.Attributes{"sku": "Standard_D2s_v5", "scope": "shared", "renew": "false", "flexible": "true"},
+		"ReservationOrder.purchase", 2, cloud.Monthly},
+	"disk":            {cloud.Attributes{"sku": "P30_LRS", "scope": "shared", "renew": "false"}, "ReservationOrder.purchase", 2, cloud.AllUpfront},
+	azure.SavingsPlan: {cloud.Attributes{"sku": "Compute_Savings_Plan", "scope": "shared"}, "SavingsPlanOrderAlias.create", 100, cloud.Monthly},
+
+	gcp.Compute:  {cloud.Attributes{"type": "general-purpose-n2", "vcpu": "8", "memory_gb": "32"}, "regionCommitments.insert", 1, cloud.Monthly},
+	gcp.Licenses: {cloud.Attributes{"license": "suse-sap-cloud/sles-sap-12", "cores": "3-4"}, "regionCommitments.insert", 2, cloud.Monthly},
+	gcp.Spend:    {cloud.Attributes{"product": "compute-flexible"}, "orders.place", 5_000, cloud.Monthly},
 }
 
 // draftOf is a line of a service.
 func draftOf(service cloud.Service) recommend.Draft {
+	m := marketOf(service)
 	d := recommend.Draft{
-		At: recommend.Position{File: "test.yaml", Line: 1}, Provider: cloud.AWS, Service: service, Account: accountA,
-		Region: "us-east-1", Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: goods[service].payment, Quantity: goods[service].count,
+		At: recommend.Position{File: "test.yaml", Line: 1}, Provider: m.provider, Service: service, Account: m.account,
+		Region: m.region, Attributes: goods[service].attributes, Term: cloud.OneYear, Payment: goods[service].payment, Quantity: goods[service].count,
 	}
-	if !aws.HasRegions(service) {
+	switch service {
+	case gcp.Spend:
+		d.Account, d.Region, d.Unit = billing, gcp.Global, "0.00001"
+	case aws.SavingsPlans, azure.SavingsPlan:
 		d.Region, d.Unit = aws.Global, "0.00001"
 	}
 	return d
 }
 
-// sold is what the simulator calls a service.
-func sold(s cloud.Service) string {
-	if s == aws.OpenSearch {
-		return "es"
-	}
-	return strings.TrimSuffix(string(s), "-zonal")
-}
+// wires are what the simulator calls services, where that is another name.
+var wires = map[cloud.Service]string{aws.OpenSearch: "es", aws.EC2Zonal: "ec2", "vm": "microsoft.capacity", "disk": "microsoft.capacity", azure.SavingsPlan: "microsoft.billingbenefits",
+	gcp.Licenses: "compute", gcp.Spend: "consumerprocurement"}
+
+func sold(s cloud.Service) string { return cmp.Or(wires[s], string(s)) }
 
 // TestServices carries a line of each service from its plan to its receipt, with
 // a good answer, with one that is lost, and with a request that is lost.
 func TestServices(t *testing.T) {
-	for _, service := range aws.Services {
-		carry(t, service, false)
-	}
+	each(t, func(t *testing.T, service cloud.Service) { carry(t, service, false) })
 }
 
 // TestOpenSearchNames is OpenSearch where names are known to be unique.
@@ -68,7 +115,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 	for name, fault := range map[string]*sim.Fault{
 		"answered": nil, "lost answer": {Kind: sim.LoseReply}, "lost request": {Kind: sim.LoseRequest},
 	} {
-		t.Run(string(service)+"/"+name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			opts := sim.Options{Visibility: time.Minute, Unthrottled: true}
 			if unique {
 				opts.OpenSearchNames = sim.NamesUnique
@@ -95,7 +142,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 			if fault == nil {
 				// Where the answer is an id and nothing else: accepted, not yet bought.
 				want := cloud.Bought
-				if service == aws.EC2 || service == aws.EC2Zonal || service == aws.OpenSearch {
+				if service == aws.EC2 || service == aws.EC2Zonal || service == aws.OpenSearch || marketOf(service).provider != cloud.AWS {
 					want = cloud.Accepted
 				}
 				facts, err := w.db.Facts(t.Context(), p.Lines[0].ID)
@@ -104,7 +151,7 @@ func carry(t *testing.T, service cloud.Service, unique bool) {
 				}
 			}
 			ledger := w.sim.Ledger()
-			if len(ledger) != 1 || ledger[0].Count != int(goods[service].count) || ledger[0].State != "active" && ledger[0].State != "payment-pending" {
+			if len(ledger) != 1 || ledger[0].Count != int(goods[service].count) || !slices.Contains([]string{"active", "payment-pending", "ACTIVE", "NOT_YET_ACTIVE"}, ledger[0].State) {
 				t.Errorf("the cloud holds %+v", ledger)
 			}
 			if inv, err := w.engine.Inventory(t.Context()); err != nil || !inv.Balanced() {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func (e *Engine) UndoOptions(ctx context.Context, id purchase.LineID) (*UndoOpti
 	}
 	returner, ok := svc.(driver.Returner)
 	if !ok {
-		o.Why = fmt.Sprintf("%s takes nothing back that is bought", row.Line.Spec.Offering.Service)
+		o.Why = cmp.Or(svc.Info().Final, fmt.Sprintf("%s takes nothing back that is bought", row.Line.Spec.Offering.Service))
 		return o, nil
 	}
 	o.Way = UndoByReturn
@@ -105,13 +106,17 @@ func (e *Engine) UndoOptions(ctx context.Context, id purchase.LineID) (*UndoOpti
 	}
 	i = slices.IndexFunc(listing.Items, func(c cloud.Commitment) bool { return strings.EqualFold(c.ID, o.Receipt.Commitment.ID) })
 	if i < 0 {
-		o.Terms = returner.ReturnTerms(o.Receipt.Commitment, listing.Items, e.Now())
+		if o.Terms, err = returner.ReturnTerms(ctx, o.Receipt.Commitment, listing.Items, e.Now()); err != nil {
+			return nil, err
+		}
 		o.Until = o.Terms.Until
 		o.Why = o.Receipt.Commitment.ID + " is not listed yet: try again in some minutes"
 		return o, nil
 	}
 	o.Listed = &listing.Items[i]
-	o.Terms = returner.ReturnTerms(*o.Listed, listing.Items, e.Now())
+	if o.Terms, err = returner.ReturnTerms(ctx, *o.Listed, listing.Items, e.Now()); err != nil {
+		return nil, err
+	}
 	o.Why, o.Until = o.Terms.Why, o.Terms.Until
 	return o, nil
 }

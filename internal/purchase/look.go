@@ -113,7 +113,8 @@ func nextLook(row *Row, now, settled time.Time) time.Time {
 }
 
 // adopt (T4, T9, T12) takes a commitment found under the line's name as the
-// effect of the attempt that used the name.
+// effect of the attempt that used the name. Where purchases are orders that are
+// carried out later, one that is pending has no effect yet.
 func (rules Rules) adopt(row *Row, found cloud.Evidence, now time.Time) (Change, error) {
 	owner := row.maker(*found.Commitment)
 	why := mismatch(row, *found.Commitment)
@@ -126,6 +127,12 @@ func (rules Rules) adopt(row *Row, found cloud.Evidence, now time.Time) (Change,
 	if why != "" {
 		c := move(row, "T12", NeedsReview, why, now)
 		c.Evidence = about(owner, []cloud.Evidence{found})
+		return c, nil
+	}
+	if row.Line.Class == cloud.ClassHandle && found.Commitment.State == cloud.Pending {
+		c := stay(row)
+		c.Reason = "ordered as " + found.Commitment.ID + "; the cloud has not confirmed it yet"
+		c.LookAt = nextLook(row, now, time.Time{})
 		return c, nil
 	}
 	if !found.Commitment.State.Binding() {

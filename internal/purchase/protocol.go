@@ -225,7 +225,10 @@ func (r *Row) lookSince(now time.Time) time.Time {
 			since = t
 		}
 	}
-	if r.Line.State == Recovery {
+	// What is closed as not bought is asked under its own names, of itself: a listing
+	// that many lines share may end early and not say so.
+	closes := r.named() && !now.Before(r.SettledAt())
+	if closes || r.Line.State == Recovery {
 		return now
 	}
 	return since

@@ -86,6 +86,10 @@ func (rules Rules) lookBack(row *Row, ev Looked, now time.Time) (Change, error) 
 		return end(NeedsReview, only.Commitment.ID+" was bought under a name that was already proven empty", only), nil
 	case !row.named() && n == 0 && !row.Ours(*only.Commitment):
 		return end(NeedsReview, "the ledger went back in time, and "+only.Commitment.ID+" could be this line's", only), nil
+	case row.Line.Class == cloud.ClassHandle && only.Commitment.State == cloud.Pending:
+		c := stay(row)
+		c.Reason, c.LookAt = "ordered before the ledger went back in time; the cloud has not confirmed it yet", now.Add(ReadRetry)
+		return c, nil
 	case only.Commitment.State == cloud.Queued:
 		c := stay(row)
 		c.Reason, c.LookAt = "ordered before the ledger went back in time; waiting for its second", only.Commitment.Start.Add(time.Minute)

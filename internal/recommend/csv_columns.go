@@ -38,6 +38,7 @@ var columns = []column{
 	{name: "ec2 region", special: true},
 	{name: "vcpu", aliases: []string{"vcpus"}, special: true},
 	{name: "memory gb", aliases: []string{"memorygib"}, special: true},
+	{name: "cores", aliases: []string{"coresperlicense"}, special: true},
 	{name: "hourly commitment", aliases: []string{"commitmentperhour", "hourlycommitmenttopurchase"}, special: true},
 	{name: "count", aliases: []string{"quantity", "qty", "instances", "instancecount", "numberofinstances", "recommendedcount"}},
 	{name: "term", aliases: []string{"termyears", "duration"}},

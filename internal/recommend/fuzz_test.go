@@ -47,7 +47,8 @@ func FuzzRead(f *testing.F) {
 					t.Errorf("error %q", text)
 				}
 				for _, jargon := range []string{"unmarshal", "!!", "yaml:", "json:", "parse error", "recommend.", "strconv"} {
-					if strings.Contains(mistake.Problem, jargon) && !strings.Contains(string(data), jargon) {
+					// What is shown of the data may be cut, and end in dots.
+					if strings.Contains(mistake.Problem, jargon) && !strings.Contains(string(data), strings.TrimSuffix(jargon, ".")) {
 						t.Errorf("error with %q: %s", jargon, text)
 					}
 				}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -18,7 +19,7 @@ const (
 // value is a JSON value with the line and the path it stands at.
 type value struct {
 	kind    jsonKind
-	text    string            // of a string or a number, as written
+	text    string            // of a string, a number, true or false, as written
 	members map[string]*value // of an object
 	names   []string          // of members, in the file's order
 	items   []*value          // of an array
@@ -113,7 +114,7 @@ func (p *jsonParser) value(path string, depth int) (*value, error) {
 	case json.Number:
 		v.kind, v.text = jsonNumber, t.String()
 	case bool:
-		v.kind = jsonBool
+		v.kind, v.text = jsonBool, strconv.FormatBool(t)
 	}
 	return v, nil
 }

@@ -71,6 +71,7 @@ var attributesOf = map[cloud.Service]string{
 	"redshift-serverless": "",
 	"savingsplans":        "plan_type",
 	"compute":             "memory_gb type vcpu",
+	"licenses":            "license",
 	"spend":               "product",
 }
 
@@ -88,6 +89,9 @@ func checkDraft(t *testing.T, d Draft) {
 	if d.Attributes["plan_type"] == "EC2Instance" {
 		keys = "ec2_region family plan_type"
 	}
+	if d.Attributes["cores"] != "" {
+		keys = "cores license"
+	}
 	plan := d.Service == "savingsplans"
 	if plan {
 		most = 100_000_000_000
@@ -99,7 +103,7 @@ func checkDraft(t *testing.T, d Draft) {
 	}
 	_, known := attributesOf[d.Service]
 	switch {
-	case !google && d.Provider != "aws" || google != (d.Service == "compute" || spend) || !known:
+	case !google && d.Provider != "aws" || google != (d.Service == "compute" || d.Service == "licenses" || spend) || !known:
 		t.Errorf("%v: %s/%s", d.At, d.Provider, d.Service)
 	case !google && (len(d.Account) != 12 || !digits) || google && (digits || len(d.Account) < 6):
 		t.Errorf("%v: account %q", d.At, d.Account)
@@ -242,7 +246,7 @@ func TestFormatByContent(t *testing.T) {
 }
 
 const noFormat = ": is none of the formats that are read: a plan file (YAML with version and lines), " +
-	"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, or CSV with a header line"
+	"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, the JSON of recommendations of Azure or of Google's Recommender, or CSV with a header line"
 
 func TestGarbage(t *testing.T) {
 	for _, c := range []struct{ name, file, text, want string }{

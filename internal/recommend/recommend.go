@@ -2,12 +2,16 @@
 // draft lines. It knows no prices: a draft says what somebody would like to buy,
 // and the engine looks the offering up, prices it and freezes it into a plan.
 //
-// Three formats are read, recognized by their content:
+// Four formats are read, recognized by their content:
 //
 //   - a plan file, YAML (or the same as JSON), strict, described in
 //     docs/plan-file.md and docs/plan.schema.json;
 //   - the JSON that "aws ce get-reservation-purchase-recommendation" and
 //     "aws ce get-savings-plans-purchase-recommendation" print, saved unchanged;
+//   - the JSON of Google's Recommender API, or of "gcloud recommender recommendations
+//     list", with the ids of the projects that it names by number beside it;
+//   - the JSON in which Azure recommends: reservationRecommendations,
+//     benefitRecommendations and those of Advisor, with what they do not say beside it;
 //   - a CSV file with a header line, as FinOps tools export it.
 //
 // Reading is all or nothing. A file with a mistake yields an *Error that says
@@ -42,6 +46,8 @@ type Format string
 const (
 	PlanFile     Format = "plan"
 	CostExplorer Format = "cost-explorer"
+	AzureAdvice  Format = "azure-advice"
+	Recommender  Format = "recommender" // of Google Cloud
 	CSV          Format = "csv"
 )
 
@@ -172,10 +178,16 @@ func parse(file string, data []byte) (Input, error) {
 		if root.member("version") != nil || root.member("lines") != nil {
 			return readPlan(file, text)
 		}
+		if isRecommender(root) {
+			return readRecommender(file, root)
+		}
+		if isAzureAdvice(root) {
+			return readAzureAdvice(file, root)
+		}
 		return readCostExplorer(file, root)
 	}
 	return Input{}, &Error{Position{File: file}, "is none of the formats that are read: a plan file (YAML with version and lines), " +
-		"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, or CSV with a header line"}
+		"the JSON of aws ce get-reservation-purchase-recommendation or get-savings-plans-purchase-recommendation, the JSON of recommendations of Azure or of Google's Recommender, or CSV with a header line"}
 }
 
 // check holds what must be true of every input whatever its format.

@@ -37,7 +37,7 @@ func (in Input) Scale(coverage int) (Input, []Rounded, error) {
 			rounded = append(rounded, Rounded{At: d.At, Was: d.amount(d.Quantity), Exact: d.share(kept, away), Kept: d.amount(kept), Away: d.share(0, away)})
 		}
 		if least, words := d.least(); kept < least {
-			out.Left = append(out.Left, Left{At: d.At, What: d.what(), Why: fmt.Sprintf("%d per cent of %s is %s, %s", coverage, d.amount(d.Quantity), d.share(kept, away), words)})
+			out.Left = append(out.Left, d.Leave(fmt.Sprintf("%d per cent of %s is %s, %s", coverage, d.amount(d.Quantity), d.share(kept, away), words)))
 			continue
 		}
 		d.Quantity = kept
@@ -69,6 +69,9 @@ func (d Draft) share(n, hundredths int64) string {
 	at := len(text) - decimals
 	return strings.TrimSuffix(strings.TrimRight(text[:at]+"."+text[at:], "0"), ".")
 }
+
+// Leave tells why a draft is not planned.
+func (d Draft) Leave(why string) Left { return Left{At: d.At, What: d.what(), Why: why} }
 
 // what names a draft in a list.
 func (d Draft) what() string {

@@ -81,7 +81,7 @@ type helper struct{ column, member string }
 var services = slices.Concat([]service{
 	rdsService, elastiCacheService, memoryDBService, redshiftService, ec2Service, ec2ZonalService,
 	openSearchService, redshiftServerlessService, savingsPlansService,
-}, azureServices, []service{computeService, spendService})
+}, azureServices, []service{computeService, licensesService, spendService})
 
 // dialect is how a cloud names accounts and regions, in plan files and loosely.
 type dialect struct {

@@ -133,6 +133,10 @@ var serviceCases = func() []planCase {
 	}
 	return []planCase{
 		{name: "commitment", text: google("compute", n2...)},
+		{name: "licenses", text: google("licenses", "license: suse-sap-cloud/sles-sap-12", "cores: 3-4")},
+		{name: "licenses of any cores", text: google("licenses", "license: suse-cloud/sles-12")},
+		{name: "licenses of cores", text: google("licenses", "license: suse-sap-cloud/sles-sap-12", `cores: "4"`), want: "p.yaml:8: cores: 4 is not known for licenses: did you mean 3-4?"},
+		{name: "license without project", text: google("licenses", "license: sles-12"), want: `p.yaml:7: license: "sles-12" does not look like suse-sap-cloud/sles-sap-12`},
 		{name: "commitment in quotes", text: google("compute", "type: general-purpose-n2", `vcpu: "64"`, `memory_gb: "0.5"`)},
 		{name: "commitment of quarters", text: google("compute", "type: general-purpose", "vcpu: 1", "memory_gb: 0.75")},
 		{name: "commitment without memory", text: google("compute", n2[:2]...), want: "p.yaml:3: memory_gb: is missing: write for example memory_gb: 256"},

@@ -17,6 +17,8 @@ type Account struct {
 	BillingAccount string `json:"billing_account,omitempty"`
 	// Offers are the spend-based offers of a project's billing account.
 	Offers []Offer `json:"offers,omitempty"`
+	// Licenses are those that a project can commit to.
+	Licenses []License `json:"licenses,omitempty"`
 	// Regions are those with something to buy, the same for every account of a cloud.
 	Regions []string `json:"regions"`
 }
@@ -68,7 +70,7 @@ func (s *Sim) Accounts() []Account {
 		if p.billing != gcpProjects[0].billing {
 			continue // a stranger's
 		}
-		list = append(list, Account{Provider: onGCP, ID: p.id, Name: p.name, BillingAccount: p.billing, Regions: slices.Clone(places), Offers: slices.Clone(gcpOffers)})
+		list = append(list, Account{Provider: onGCP, ID: p.id, Name: p.name, BillingAccount: p.billing, Regions: slices.Clone(places), Offers: slices.Clone(gcpOffers), Licenses: licenseList()})
 	}
 	return list
 }

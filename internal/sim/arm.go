@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,23 +17,27 @@ import (
 // Azure Resource Manager: a bearer token, a path that names the provider of a
 // resource, an api-version, JSON in and out. Source of routes, members and codes:
 // Azure SDK for Go (armreservations v3.1.0, armbillingbenefits v1.0.0), recordings of
-// Microsoft's own client tests, the "Common errors" of Azure Resource Manager.
+// Microsoft's own client tests, the "Common errors" of Azure Resource Manager; for
+// permissions "Azure permissions for General". That a listing of all reservations needs
+// the permission to list those of an order is the simulator's guess.
 //
 // A token is "sim-" and the id of a subscription, and may end in "-" and the second
 // (Unix time, of the simulated clock) at which it expires. Without that it is good for
 // an hour after each request.
 const (
-	capacityService   = "microsoft.capacity"
-	benefitsService   = "microsoft.billingbenefits"
-	resourcesService  = "microsoft.resources"
-	opSubscription    = "Subscriptions.get"
-	armType           = "application/json; charset=utf-8"
-	armTime           = "2006-01-02T15:04:05.0000000Z"
-	armDate           = "2006-01-02"
-	armTokenLife      = time.Hour
-	simTenant         = "10000000-0000-4000-8000-000000000001"
-	otherTenant       = "20000000-0000-4000-8000-000000000002"
-	subscriptionsPath = "/subscriptions"
+	authorizationService = "microsoft.authorization"
+	capacityService      = "microsoft.capacity"
+	benefitsService      = "microsoft.billingbenefits"
+	resourcesService     = "microsoft.resources"
+	readSubscription     = "Microsoft.Resources/subscriptions/read"
+	opSubscription       = "Subscriptions.get"
+	armType              = "application/json; charset=utf-8"
+	armTime              = "2006-01-02T15:04:05.0000000Z"
+	armDate              = "2006-01-02"
+	armTokenLife         = time.Hour
+	simTenant            = "10000000-0000-4000-8000-000000000001"
+	otherTenant          = "20000000-0000-4000-8000-000000000002"
+	subscriptionsPath    = "/subscriptions"
 )
 
 var (
@@ -162,11 +167,18 @@ func armRoute(r *http.Request) (*service, *operation, params) {
 	return s, nil, nil
 }
 
+// armMatch compares a path with a pattern, and returns the parts that have a name in it:
+// {name} stands for one part, and {name*} at the beginning for one or more.
 func armMatch(pattern, parts []string) params {
+	in := params{}
+	if name, many := strings.CutSuffix(pattern[0], "*}"); many && len(parts) >= len(pattern) {
+		rest := len(parts) - len(pattern) + 1
+		in["path."+strings.TrimPrefix(name, "{")] = strings.Join(parts[:rest], "/")
+		pattern, parts = pattern[1:], parts[rest:]
+	}
 	if len(pattern) != len(parts) {
 		return nil
 	}
-	in := params{}
 	for i, p := range pattern {
 		name, isName := strings.CutPrefix(p, "{")
 		switch {
@@ -309,9 +321,18 @@ func pageOf(c *call, path, marker string, kids []node) node {
 
 func init() {
 	registerARM(&service{
+		name: authorizationService, version: "2022-04-01",
+		operations: map[string]*operation{
+			"Permissions.ListForSubscription": {
+				route: at("GET /subscriptions/{subscription}/providers/Microsoft.Authorization/permissions"), action: "Microsoft.Authorization/permissions/read",
+				run: armPermissions,
+			},
+		},
+	})
+	registerARM(&service{
 		name: resourcesService, version: "2022-12-01",
 		operations: map[string]*operation{
-			opSubscription: {proves: true, route: at("GET /subscriptions/{subscription}"), run: armSubscription},
+			opSubscription: {proves: true, route: at("GET /subscriptions/{subscription}"), action: readSubscription, run: armSubscription},
 			"Subscriptions.list": {route: at("GET /subscriptions"), run: func(c *call) (node, *apiError) {
 				a, _ := accountByID(c.who.account)
 				return pageOf(c, "", "", []node{subscriptionNode("", a, a.Tenant)}), nil
@@ -326,7 +347,7 @@ func armSubscription(c *call) (node, *apiError) {
 	case !ok || a.Provider != onAzure:
 		return node{}, fail("SubscriptionNotFound", "The subscription '%s' could not be found.", c.in["path.subscription"])
 	case a.ID != c.who.account:
-		return node{}, forbidden(c, "Microsoft.Resources/subscriptions/read", "/subscriptions/"+a.ID)
+		return node{}, forbidden(c, readSubscription, "/subscriptions/"+a.ID)
 	}
 	tenant := a.Tenant
 	if _, wrong := c.hits[WrongCaller]; wrong {
@@ -344,6 +365,51 @@ func subscriptionNode(name string, a Account, tenant string) node {
 func forbidden(c *call, action, scope string) *apiError {
 	return fail("AuthorizationFailed", "The client '%s' with object id '%s' does not have authorization to perform action '%s' over scope '%s' or the scope is invalid. If access was recently granted, please refresh your credentials.",
 		"operator", drawUUID(0, "object", c.who.account), action, scope)
+}
+
+// permitARM checks the permission of the caller.
+func (c *call) permitARM() *apiError {
+	_, denied := c.hits[DenyAction]
+	if !denied {
+		actions, limited := c.opts.Actions[c.who.account]
+		denied = limited && c.op.action != "" && !slices.ContainsFunc(actions, func(pattern string) bool { return allows(pattern, c.op.action) })
+	}
+	if !denied {
+		return nil
+	}
+	return forbidden(c, cmp.Or(c.op.action, c.op.name), "/subscriptions/"+c.who.account)
+}
+
+// allows reports whether a pattern of a role definition covers an action. An asterisk
+// stands for anything, slashes included, and capitals do not count.
+func allows(pattern, action string) bool {
+	parts := strings.Split(strings.ToLower(pattern), "*")
+	action = strings.ToLower(action)
+	rest, starts := strings.CutPrefix(action, parts[0])
+	if len(parts) == 1 || !starts {
+		return starts && rest == ""
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			return false
+		}
+		rest = after
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}
+
+// armPermissions are what the caller may do in its subscription.
+func armPermissions(c *call) (node, *apiError) {
+	if id := strings.ToLower(c.in["path.subscription"]); id != c.who.account {
+		return node{}, forbidden(c, c.op.action, "/subscriptions/"+id)
+	}
+	actions, limited := c.opts.Actions[c.who.account]
+	if !limited {
+		actions = []string{"*"}
+	}
+	role := group("", textList("actions", actions), list("notActions"), list("dataActions"), list("notDataActions"))
+	return node{kids: []node{{name: "value", kind: isList, kids: []node{role}}}}, nil
 }
 
 // billed checks that a purchase is billed to the caller's subscription, which may be

@@ -19,12 +19,13 @@ import (
 // Not published, and switched here: what a second request under one alias does
 // (Options), and how much an account may commit to.
 
-// SecondAlias says what a second request for a savings plan under one alias does.
+// SecondAlias says what a second request for a savings plan or a reservation under one
+// alias does.
 type SecondAlias int
 
 // The answers to a second request under one alias.
 const (
-	// BuyAgain buys a second plan; the alias then names that.
+	// BuyAgain buys a second one; the alias then names that.
 	BuyAgain SecondAlias = iota
 	// AnswerAlias answers 200 with the alias as it is.
 	AnswerAlias
@@ -62,22 +63,26 @@ func init() {
 		name: benefitsService, version: "2022-11-01",
 		operations: map[string]*operation{
 			"SavingsPlanOrderAlias.create": {
-				route: at("PUT " + aliases), spends: true, members: members(""), numbers: []string{"properties.commitment.amount"}, run: createAlias,
+				action: "Microsoft.BillingBenefits/savingsPlanOrderAliases/write",
+				route:  at("PUT " + aliases), spends: true, members: members(""), numbers: []string{"properties.commitment.amount"}, run: createAlias,
 			},
-			"SavingsPlanOrderAlias.get": {route: at("GET " + aliases), lists: true, run: getAlias},
+			"SavingsPlanOrderAlias.get": {action: "Microsoft.BillingBenefits/savingsPlanOrderAliases/read", route: at("GET " + aliases), lists: true, run: getAlias},
 			"RP.validatePurchase": {
+				action:  "Microsoft.BillingBenefits/validate/action",
 				route:   at("POST /providers/Microsoft.BillingBenefits/validate"),
 				members: members("benefits.N."), numbers: []string{"benefits.N.properties.commitment.amount"}, run: validatePlan,
 			},
-			"SavingsPlanOrder.get": {route: at("GET " + orders + "/{order}"), lists: true, members: []string{"$expand"}, run: getPlanOrder},
+			"SavingsPlanOrder.get": {action: "Microsoft.BillingBenefits/savingsPlanOrders/read", route: at("GET " + orders + "/{order}"), lists: true, members: []string{"$expand"}, run: getPlanOrder},
 			"SavingsPlanOrder.list": {
-				route: at("GET " + orders), lists: true, pages: armPages, members: []string{"$skiptoken", "$expand"},
+				action: "Microsoft.BillingBenefits/savingsPlanOrders/read",
+				route:  at("GET " + orders), lists: true, pages: armPages, members: []string{"$skiptoken", "$expand"},
 				run: func(c *call) (node, *apiError) {
 					return c.page(c.owned(benefitsService), orders, (*reservation).planOrderNodes)
 				},
 			},
 			"SavingsPlan.list": {
-				route: at("GET " + orders + "/{order}/savingsPlans"), lists: true, pages: armPages, members: []string{"$skiptoken", "$expand"},
+				action: "Microsoft.BillingBenefits/savingsPlanOrders/savingsPlans/read",
+				route:  at("GET " + orders + "/{order}/savingsPlans"), lists: true, pages: armPages, members: []string{"$skiptoken", "$expand"},
 				run: func(c *call) (node, *apiError) {
 					r, err := c.planOrder()
 					if err != nil {
@@ -87,13 +92,16 @@ func init() {
 				},
 			},
 			"SavingsPlan.listAll": {
-				route: at("GET " + plans), lists: true, pages: armPages,
+				action: "Microsoft.BillingBenefits/savingsPlanOrders/savingsPlans/read",
+				route:  at("GET " + plans), lists: true, pages: armPages,
 				members:  []string{"$skiptoken", "take", "refreshSummary", "selectedState", "$orderby", "$filter"},
 				unserved: map[string]string{"$filter": "the simulator has few plans; list them all", "$orderby": "the simulator has no order", "selectedState": "the simulator shows every state"},
 				run: func(c *call) (node, *apiError) {
 					return c.page(c.owned(benefitsService), plans, (*reservation).azurePlanNodes)
 				},
 			},
+			"ReservationOrderAlias.create": createAliasOperation,
+			"ReservationOrderAlias.get":    getAliasOperation,
 		},
 		sells: &seller{
 			labels: true,
@@ -235,7 +243,7 @@ func (r *reservation) aliasNodes() []node {
 
 // planState is the state of a plan and of its order.
 func (r *reservation) planState(at time.Time) string {
-	if s := r.provisioningState(at); s != "PendingCapacity" && s != "BillingFailed" {
+	if s := r.childState(at); s != "PendingCapacity" && s != "BillingFailed" {
 		return s
 	}
 	if r.failed(at) {

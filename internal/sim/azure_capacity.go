@@ -54,11 +54,13 @@ const (
 	OrderExists
 )
 
-// minted is an order that calculatePrice has named and that may be bought once.
+// minted is an order that calculatePrice has named and that may be bought once, or the
+// session of a refund that was priced.
 type minted struct {
 	Order    string    `json:"order"`
 	Account  string    `json:"account"`
-	Offering string    `json:"offering"`
+	Offering string    `json:"offering,omitempty"`
+	Refund   string    `json:"refund,omitempty"` // the order that a refund was priced for
 	Count    int       `json:"count"`
 	At       time.Time `json:"at"`
 }
@@ -91,31 +93,47 @@ func init() {
 		name: capacityService, version: "2022-11-01",
 		operations: map[string]*operation{
 			"AzureReservationAPI.getCatalog": {
-				route: at("GET /subscriptions/{subscription}/providers/Microsoft.Capacity/catalogs"),
-				pages: armPages, members: []string{"reservedResourceType", "location", "$filter", "$skip", "$take", "$skiptoken", "publisherId", "offerId", "planId"},
+				action: "Microsoft.Capacity/catalogs/read",
+				route:  at("GET /subscriptions/{subscription}/providers/Microsoft.Capacity/catalogs"),
+				pages:  armPages, members: []string{"reservedResourceType", "location", "$filter", "$skip", "$take", "$skiptoken", "publisherId", "offerId", "planId"},
 				unserved: map[string]string{"$filter": "the simulator has few SKUs; list them all", "$skip": "follow nextLink", "$take": "follow nextLink"},
 				run:      catalogs,
 			},
 			"ReservationOrder.calculate": {
-				route: at("POST /providers/Microsoft.Capacity/calculatePrice"), changes: true,
+				action: "Microsoft.Capacity/calculateprice/action",
+				route:  at("POST /providers/Microsoft.Capacity/calculatePrice"), changes: true,
 				members: purchaseMembers, numbers: numbers, booleans: booleans, run: calculatePrice,
 			},
 			"ReservationOrder.purchase": {
-				route: at("PUT " + one), spends: true, members: purchaseMembers, numbers: numbers, booleans: booleans, run: purchaseOrder,
+				action: "Microsoft.Capacity/reservationorders/write",
+				route:  at("PUT " + one), spends: true, members: purchaseMembers, numbers: numbers, booleans: booleans, run: purchaseOrder,
 			},
-			"ReservationOrder.get": {route: at("GET " + one), lists: true, members: []string{"$expand"}, run: getReservationOrder},
+			"ReservationOrder.get": {action: "Microsoft.Capacity/reservationorders/read", route: at("GET " + one), lists: true, members: []string{"$expand"}, run: getReservationOrder},
 			"ReservationOrder.list": {
-				route: at("GET " + orders), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listReservationOrders,
+				action: "Microsoft.Capacity/reservationorders/read",
+				route:  at("GET " + orders), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listReservationOrders,
 			},
 			"Reservation.list": {
-				route: at("GET " + one + "/reservations"), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listOfOrder,
+				action: "Microsoft.Capacity/reservationorders/reservations/read",
+				route:  at("GET " + one + "/reservations"), lists: true, pages: armPages, members: []string{"$skiptoken"}, run: listOfOrder,
 			},
-			"Reservation.get": {route: at("GET " + one + "/reservations/{reservation}"), lists: true, members: []string{"$expand"}, run: getAzureReservation},
+			"Reservation.get": {action: "Microsoft.Capacity/reservationorders/reservations/read", route: at("GET " + one + "/reservations/{reservation}"), lists: true, members: []string{"$expand"}, run: getAzureReservation},
 			"Reservation.listAll": {
-				route: at("GET /providers/Microsoft.Capacity/reservations"), lists: true, pages: armPages,
+				action: "Microsoft.Capacity/reservationorders/reservations/read",
+				route:  at("GET /providers/Microsoft.Capacity/reservations"), lists: true, pages: armPages,
 				members:  []string{"$skiptoken", "take", "refreshSummary", "selectedState", "$orderby", "$filter"},
 				unserved: map[string]string{"$filter": "the simulator has few reservations; list them all", "$orderby": "the simulator has no order", "selectedState": "the simulator shows every state"},
 				run:      listAllReservations,
+			},
+			"CalculateRefund.post": {
+				action: "Microsoft.Capacity/reservationorders/calculaterefund/action",
+				route:  at("POST " + one + "/calculateRefund"), changes: true, members: append([]string{"id"}, refundMembers...), numbers: refundNumbers,
+				run: calculateRefund,
+			},
+			"Return.post": {
+				action: "Microsoft.Capacity/reservationorders/return/action",
+				route:  at("POST " + one + "/return"), changes: true,
+				members: append([]string{"properties.sessionId", "properties.returnReason"}, refundMembers...), numbers: refundNumbers, run: returnAzure,
 			},
 			"OperationResults.get": {
 				route: at("GET /providers/Microsoft.Capacity/operationResults/{operation}"), version: "2020-10-01-preview", run: operationResults,
@@ -191,9 +209,9 @@ func adornAzure(w *world, r *reservation) {
 // failed reports whether the order has come to nothing by then.
 func (r *reservation) failed(at time.Time) bool { return r.Fails && !at.Before(r.SettlesAt) }
 
-// provisioningState is the state in the words of Azure. An order that fails is
+// childState is the state of the reservation of an order, in the words of Azure. An order that fails is
 // answered with status 200 like any other.
-func (r *reservation) provisioningState(at time.Time) string {
+func (r *reservation) childState(at time.Time) string {
 	took := r.SettlesAt.Sub(r.StartsAt)
 	switch {
 	case at.Before(r.StartsAt.Add(took / 4)):
@@ -204,6 +222,8 @@ func (r *reservation) provisioningState(at time.Time) string {
 		return "PendingBilling"
 	case r.Fails:
 		return r.Attributes[azureFailsWith]
+	case r.Return.pending(at):
+		return "Pending"
 	case r.Return.done(at):
 		return "Cancelled"
 	case at.Before(r.endsAt()):
@@ -213,8 +233,8 @@ func (r *reservation) provisioningState(at time.Time) string {
 }
 
 func (r *reservation) succeeded(at time.Time) bool {
-	s := r.provisioningState(at)
-	return s == "Succeeded" || s == "Expired" || s == "Cancelled"
+	s := r.childState(at)
+	return s == "Succeeded" || s == "Expired" || s == "Pending" || s == "Cancelled"
 }
 
 // price is what an Azure reservation costs over its term.
@@ -327,7 +347,7 @@ func purchaseOrder(c *call) (node, *apiError) {
 		return node{kids: r.orderNodes(c, c.now, false)}, nil
 	}
 	session, known := c.world.minted[id]
-	if !known || session.Account != c.who.account || c.now.Sub(session.At) > c.opts.QuoteLife {
+	if !known || session.Offering == "" || session.Account != c.who.account || c.now.Sub(session.At) > c.opts.QuoteLife {
 		return node{}, sessionGone
 	}
 	o, count, scope, err := c.sold("Microsoft.Capacity/reservationorders/write")
@@ -364,7 +384,7 @@ func (r *reservation) childPath() string {
 
 // etag grows with the state.
 func (r *reservation) etag(at time.Time) string {
-	return strconv.Itoa(map[string]int{"Creating": 1, "PendingCapacity": 4, "PendingBilling": 5}[r.provisioningState(at)] + 1)
+	return strconv.Itoa(map[string]int{"Creating": 1, "PendingCapacity": 4, "PendingBilling": 5}[r.childState(at)] + 1)
 }
 
 // orderNodes are an order; schedule adds what is paid of it and when.
@@ -372,8 +392,8 @@ func (r *reservation) orderNodes(c *call, at time.Time, schedule bool) []node {
 	properties := group("properties",
 		integer("originalQuantity", int64(r.Count)), leaf("requestDateTime", r.BoughtAt.Format(armTime)), leaf("billingPlan", r.Payment),
 		list("reservations", group("", leaf("id", r.childPath()))), leaf("term", armTerm(r.Seconds)), leaf("displayName", r.Name),
-		leaf("provisioningState", r.provisioningState(at)),
-		leaf("billingAccountId", "/providers/Microsoft.Billing/billingAccounts/"+drawUUID(0, "billing account", r.Account)))
+		leaf("provisioningState", r.orderState(at)),
+		leaf("billingAccountId", "/providers/Microsoft.Billing/billingAccounts/"+billingAccount(r.Account)))
 	if r.succeeded(at) {
 		properties.kids = append(properties.kids, leaf("createdDateTime", r.SettlesAt.Format(armTime)), leaf("benefitStartTime", r.StartsAt.Format(armTime)),
 			leaf("expiryDate", r.endsAt().Format(armDate)), leaf("expiryDateTime", r.endsAt().Format(armTime)))
@@ -390,7 +410,7 @@ func (r *reservation) orderNodes(c *call, at time.Time, schedule bool) []node {
 
 // reservationNodes are the one reservation of an order.
 func (r *reservation) reservationNodes(at time.Time) []node {
-	state := r.provisioningState(at)
+	state := r.childState(at)
 	properties := group("properties",
 		leaf("reservedResourceType", r.Attributes[azureType]), leaf("skuDescription", "Reserved "+r.Attributes[azureType]+", "+r.Class),
 		flag("renew", r.Attributes[azureRenew] == "true"), flag("archived", false), integer("quantity", int64(r.Count)),
@@ -529,9 +549,9 @@ func catalogs(c *call) (node, *apiError) {
 
 // operationResults is what became of an operation that bought by alias.
 func operationResults(c *call) (node, *apiError) {
-	for _, r := range c.owned(benefitsService) {
+	for _, r := range append(c.owned(benefitsService), c.owned(capacityService)...) {
 		id := r.operationID()
-		if !strings.EqualFold(id, c.in["path.operation"]) {
+		if r.Attributes[azureAlias] == "" || !strings.EqualFold(id, c.in["path.operation"]) {
 			continue
 		}
 		status := "Succeeded"

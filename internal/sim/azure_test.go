@@ -243,3 +243,61 @@ func TestAzurePages(t *testing.T) {
 		t.Errorf("%d reservations on %d pages", len(seen), pages)
 	}
 }
+
+// TestAzureReturn: a return in the session of its price, once, of what is in place.
+func TestAzureReturn(t *testing.T) {
+	s := newSim(t, Options{QuoteLife: 5 * time.Minute})
+	url := serve(t, s)
+	if err := s.Add(Existing{Account: azureA, Region: "westeurope", OfferingID: "westeurope/P1v3/P1Y/Monthly", Count: 3, Name: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	id := s.Ledger()[0].ID
+	order := capacityPath + "/reservationOrders/" + id
+	_, _, out := arm(t, url, "sim-"+azureA, "GET", order+"/reservations"+armVersion, "")
+	child := out["value"].([]any)[0].(map[string]any)["id"].(string)
+	body := func(n int, session string) string {
+		return fmt.Sprintf(`{"properties":{"scope":"Reservation","reservationToReturn":{"reservationId":"%s","quantity":%d}%s}}`, child, n, session)
+	}
+	post := func(path, body, want string) map[string]any {
+		t.Helper()
+		status, _, out := arm(t, url, "sim-"+azureA, "POST", order+path+armVersion, body)
+		if got := fmt.Sprint(status, " ", armCode(out)); got != want {
+			t.Errorf("%s %s: %s, want %s", path, body, got, want)
+		}
+		return out
+	}
+	post("/calculateRefund", body(4, ""), "400 InvalidRefundQuantity")
+	post("/calculateRefund", strings.Replace(body(3, ""), id, azureB, 1), "400 ReservationIdNotInReservationOrder")
+	session := func() string {
+		p := post("/calculateRefund", body(3, ""), "200 ")["properties"].(map[string]any)
+		return `,"sessionId":"` + p["sessionId"].(string) + `"`
+	}
+	post("/return", body(3, ""), "400 BadRequest")
+	late := session()
+	if err := s.Advance(6 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	post("/return", body(3, late), "400 BadRequest")
+	if status, _, out := arm(t, url, "sim-"+azureB, "POST", order+"/return"+armVersion, body(3, session())); status != 403 {
+		t.Errorf("a stranger: %d %v", status, out)
+	}
+	good := session()
+	answer := post("/return", body(3, good), "202 ")["properties"].(map[string]any)
+	price := func(group map[string]any, name string) float64 {
+		return group[name].(map[string]any)["amount"].(float64)
+	}
+	bill := answer["billingInformation"].(map[string]any)
+	if paid, used, back := price(bill, "billingCurrencyTotalPaidAmount"), price(bill, "billingCurrencyProratedAmount"), price(answer, "billingRefundAmount"); paid <= 0 || back > paid-used+0.005 || back < paid-used-0.005 {
+		t.Errorf("paid %v, used %v, back %v", paid, used, back)
+	}
+	post("/return", body(3, good), "400 OperationCannotBePerformedInCurrentState")
+	if _, _, out := arm(t, url, "sim-"+azureA, "GET", order+armVersion, ""); out["properties"].(map[string]any)["provisioningState"] != "Pending" {
+		t.Errorf("after its return: %v", out)
+	}
+	if err := s.Advance(time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if state := s.Ledger()[0].State; state != stateReturned {
+		t.Errorf("in the end it is %s", state)
+	}
+}

@@ -56,7 +56,7 @@ var kindTable = map[string]struct {
 	StaleListing:  {duration: 1, matches: func(op *operation) bool { return op.lists }},
 	TruncatedPage: {duration: -1, matches: func(op *operation) bool { return op.pages != nil }},
 	PaymentFailed: {duration: -1, matches: func(op *operation) bool { return op.spends }},
-	ReturnFails:   {duration: -1, matches: func(op *operation) bool { return op.name == "ReturnSavingsPlan" }},
+	ReturnFails:   {duration: -1, matches: func(op *operation) bool { return op.name == "ReturnSavingsPlan" || op.name == "Return.post" }},
 	StrangeState:  {duration: -1, matches: func(op *operation) bool { return op.lists }},
 	Duplicate:     {duration: -1, matches: func(op *operation) bool { return op.spends }},
 	NoTrail:       {duration: -1},

@@ -115,6 +115,10 @@ func gcpFailure(s *service, _ string, err *apiError) reply {
 	return reply{status: status, code: err.code, contentType: gcpType, body: body}
 }
 
+// Rates of the APIs of Google, per project, region and method. Google counts by the
+// minute ("Rate quotas"), and what a project has differs: these are the simulator's.
+var gcpReads, gcpWrites = rate{200, 20}, rate{20, 2}
+
 // gcpCodes is what a service of Google calls errors that the simulator shares.
 func gcpCodes(compute bool) map[string]string {
 	words := [][3]string{
@@ -216,6 +220,9 @@ func (s *Sim) admitGCP(w *world, now time.Time, r *http.Request, body []byte, lo
 	}
 	log.Account, log.AccessKey = project, "sim-"+project
 	if err := route.read(r, body, in); err != nil {
+		return nil, until, err
+	}
+	if err := s.chargesQuota(r, project); err != nil {
 		return nil, until, err
 	}
 	if named := in["project"]; named != "" && named != project {
@@ -333,7 +340,8 @@ type gcpOwned struct {
 	Region    string            `json:"region"`
 	ID        string            `json:"id"`    // the commitment's name, or the order's id
 	Label     string            `json:"label"` // the display name of an order
-	Class     string            `json:"class"` // type, or offer
+	Class     string            `json:"class"` // type, offer, or license with its cores
+	License   bool              `json:"license,omitempty"`
 	Resources map[string]string `json:"resources"`
 	Months    int               `json:"months"`
 	Count     int               `json:"count"`

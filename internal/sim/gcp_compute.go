@@ -39,13 +39,13 @@ func init() {
 	register(&service{
 		name: compute, provider: onGCP, protocol: gcpREST, codes: gcpCodes(true),
 		operations: map[string]*operation{
-			"regionCommitments.insert":         {spends: true, run: insertCommitment},
-			"regionCommitments.get":            {lists: true, run: getCommitment},
-			"regionCommitments.list":           {lists: true, pages: pages, run: listCommitments},
-			"regionCommitments.aggregatedList": {lists: true, pages: pages, run: aggregateCommitments},
-			"regionOperations.get":             {run: getOperation},
-			"regionOperations.list":            {pages: pages, run: listOperations},
-			"regionOperations.wait":            {run: getOperation}, // it may answer before the end at any time
+			"regionCommitments.insert":         {spends: true, rate: gcpWrites, run: insertCommitment},
+			"regionCommitments.get":            {lists: true, rate: gcpReads, run: getCommitment},
+			"regionCommitments.list":           {lists: true, pages: pages, rate: gcpReads, run: listCommitments},
+			"regionCommitments.aggregatedList": {lists: true, pages: pages, rate: gcpReads, run: aggregateCommitments},
+			"regionOperations.get":             {rate: gcpReads, run: getOperation},
+			"regionOperations.list":            {pages: pages, rate: gcpReads, run: listOperations},
+			"regionOperations.wait":            {rate: gcpReads, run: getOperation}, // it may answer before the end at any time
 			"regions.get":                      {proves: true, run: getRegion},
 		},
 		sells: &seller{stock: func(*catalog) {}, quota: gcpQuota},
@@ -154,8 +154,10 @@ func (c *call) wanted() (gcpOwned, *apiError) {
 		return invalid("plan", "Must be TWELVE_MONTH or THIRTY_SIX_MONTH.")
 	case in["autoRenew"] == "true":
 		return invalid("autoRenew", "The simulator does not renew.")
-	case in["category"] == "LICENSE" || in["licenseResource.license"] != "":
-		return invalid("licenseResource", "The simulator sells no licenses.")
+	case in["category"] == "LICENSE":
+		return c.wantedLicense(o)
+	case in["licenseResource.license"] != "" || in["licenseResource.amount"] != "":
+		return invalid("licenseResource.license", "Only a commitment of category LICENSE has a license.")
 	case in["category"] != "" && in["category"] != "MACHINE":
 		return invalid("category", "Unknown category.")
 	}
@@ -189,6 +191,25 @@ func (c *call) wanted() (gcpOwned, *apiError) {
 		return invalid("resources", "%v", err)
 	}
 	o.Hourly = hourly.Canonical()
+	return o, nil
+}
+
+// wantedLicense reads a commitment of the category LICENSE, which has no type.
+func (c *call) wantedLicense(o gcpOwned) (gcpOwned, *apiError) {
+	in := c.in
+	l := gcpLicenseAt(in["licenseResource.license"], in["licenseResource.coresPerLicense"])
+	amount, err := strconv.Atoi(in["licenseResource.amount"])
+	switch {
+	case in["type"] != "" || in["resources.1.type"] != "":
+		return o, fail("InvalidParameterValue", "Invalid value for field 'resource.type': '%s'. A license commitment has neither type nor resources.", in["type"])
+	case l == nil:
+		return o, fail("InvalidParameterValue", "Invalid value for field 'resource.licenseResource.license': '%s'. No such license for cores '%s'.",
+			in["licenseResource.license"], in["licenseResource.coresPerLicense"])
+	case err != nil || amount < 1 || amount > 1_000_000:
+		return o, fail("InvalidParameterValue", "Invalid value for field 'resource.licenseResource.amount': '%s'. Must be a positive amount.", in["licenseResource.amount"])
+	}
+	l.give(&o)
+	o.Count = amount
 	return o, nil
 }
 
@@ -306,19 +327,30 @@ func (c *call) listed(kind, what string, items []node, next string) node {
 
 func (c *call) googleCommitment(o *gcpOwned, at time.Time) node {
 	base := gcpLink + o.Account + "/regions/" + o.Region
+	about := []node{leaf("type", o.Class), leaf("category", "MACHINE")}
+	if o.License {
+		license, cores := licenseOf(o.Class)
+		about = []node{leaf("category", "LICENSE"), group("licenseResource", leaf("license", licenseLink(license)),
+			leaf("amount", strconv.Itoa(o.Count))).maybe("coresPerLicense", cores)}
+	}
 	var resources []node
 	for _, kind := range []string{"VCPU", "MEMORY"} {
 		if amount := o.Resources[kind]; amount != "" {
 			resources = append(resources, group("", leaf("type", kind), leaf("amount", amount)))
 		}
 	}
-	return group("",
+	if len(resources) > 0 {
+		about = append(about, list("resources", resources...))
+	}
+	out := group("",
 		leaf("kind", "compute#commitment"), leaf("id", numericID(c.world.seed, compute, o.Account, o.Region, o.ID)),
 		leaf("creationTimestamp", o.BoughtAt.In(pacific).Format(gcpTime)), leaf("name", o.ID), leaf("region", base),
 		leaf("selfLink", base+"/commitments/"+o.ID), leaf("status", o.state(at)), leaf("plan", planOf(o.Months)),
 		leaf("startTimestamp", o.StartsAt.In(pacific).Format(gcpTime)), leaf("endTimestamp", o.endsAt().In(pacific).Format(gcpTime)),
-		list("resources", resources...), leaf("type", o.Class), leaf("category", "MACHINE"), number("autoRenew", "false"),
+		number("autoRenew", "false"),
 	)
+	out.kids = append(out.kids, about...)
+	return out
 }
 
 func getCommitment(c *call) (node, *apiError) {

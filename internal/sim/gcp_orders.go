@@ -42,10 +42,10 @@ func init() {
 	register(&service{
 		name: consumerProcurement, provider: onGCP, protocol: gcpREST, codes: gcpCodes(false),
 		operations: map[string]*operation{
-			"orders.place":          {spends: true, run: placeOrder},
-			"orders.get":            {lists: true, run: getOrder},
-			"orders.list":           {lists: true, pages: pages, run: listOrders},
-			"orders.operations.get": {run: getOrderOperation},
+			"orders.place":          {spends: true, rate: gcpWrites, run: placeOrder},
+			"orders.get":            {lists: true, rate: gcpReads, run: getOrder},
+			"orders.list":           {lists: true, pages: pages, rate: gcpReads, run: listOrders},
+			"orders.operations.get": {rate: gcpReads, run: getOrderOperation},
 		},
 		sells: &seller{stock: func(*catalog) {}, quota: gcpQuota},
 	})
@@ -190,13 +190,21 @@ func (s *Sim) existingGoogle(w *world, now time.Time, n int, e Existing) (gcpOwn
 		return o, nil
 	}
 	family := gcpFamily(o.Class)
+	if name, cores := licenseOf(o.Class); strings.Contains(name, "/") {
+		if l := gcpLicenseAt(licenseLink(name), cores); l != nil {
+			l.give(&o)
+		}
+	}
 	switch {
-	case family == nil || !isGCPRegion(o.Region):
+	case family == nil && !o.License || !isGCPRegion(o.Region):
 		return o, fail("InvalidParameterValue", "no commitment type %q in %q", o.Class, o.Region)
 	case !commitmentName.MatchString(o.ID) || o.Months != 12 && o.Months != 36:
 		return o, fail("InvalidParameterValue", "want a name and 12 or 36 months")
 	case w.gcp.byID[resourceKey{scope{compute, o.Account, o.Region}, o.ID}] != nil:
 		return o, fail("InvalidParameterValue", "the name is taken")
+	}
+	if o.License {
+		return o, nil
 	}
 	hourly, err := family.price(o.Region, o.Months, o.Resources)
 	o.Hourly = hourly.Canonical()

@@ -99,9 +99,9 @@ func microDollars(n int64) money.Amount {
 
 // gcpSKU is an entry of the price list.
 type gcpSKU struct {
-	id, description, group, usage, unit string
-	regions                             []string
-	micros                              int64
+	id, description, family, group, usage, unit string
+	regions                                     []string
+	micros                                      int64
 }
 
 // computeEngine is the id of Compute Engine in the price list.
@@ -126,7 +126,7 @@ var gcpSKUs = sync.OnceValue(func() []gcpSKU {
 		for _, f := range gcpFamilies() {
 			for _, resource := range []struct{ kind, word, group, unit string }{{"VCPU", f.core, "CPU", "h"}, {"MEMORY", "Ram", "RAM", "GiBy.h"}} {
 				add := func(description, usage string, micros int64) {
-					list = append(list, gcpSKU{id: skuID(description, r.place), description: description, group: resource.group,
+					list = append(list, gcpSKU{id: skuID(description, r.place), description: description, family: "Compute", group: resource.group,
 						usage: usage, unit: resource.unit, regions: regions, micros: micros})
 				}
 				for _, months := range []int{12, 36} {
@@ -137,6 +137,9 @@ var gcpSKUs = sync.OnceValue(func() []gcpSKU {
 				add(strings.TrimSpace(name+" Instance "+resource.word)+" running in "+r.place, "OnDemand", f.onDemand[resource.kind]*r.permille/1000)
 			}
 		}
+	}
+	for _, l := range gcpLicenses {
+		list = append(list, l.sku(12), l.sku(36))
 	}
 	return list
 })
@@ -153,7 +156,7 @@ func (s gcpSKU) node(now time.Time) node {
 	}
 	return group("",
 		leaf("name", "services/"+computeEngine+"/skus/"+s.id), leaf("skuId", s.id), leaf("description", s.description),
-		group("category", leaf("serviceDisplayName", "Compute Engine"), leaf("resourceFamily", "Compute"),
+		group("category", leaf("serviceDisplayName", "Compute Engine"), leaf("resourceFamily", s.family),
 			leaf("resourceGroup", s.group), leaf("usageType", s.usage)),
 		list("serviceRegions", regions...),
 		list("pricingInfo", group("", leaf("summary", ""), leaf("effectiveTime", now.Truncate(24*time.Hour).Format(time.RFC3339)),
@@ -177,7 +180,8 @@ func init() {
 				pages: &pager{token: "pageToken", size: "pageSize", low: 0, high: 5000, invalid: "INVALID_ARGUMENT", answer: "nextPageToken"},
 				run:   listSKUs,
 			},
-			"projects.getBillingInfo": {proves: true, run: billingInfo},
+			"projects.getBillingInfo":            {proves: true, run: billingInfo},
+			"billingAccounts.testIamPermissions": {run: testPermissions},
 		},
 	})
 	gcpRoutes = append(gcpRoutes,

@@ -254,3 +254,30 @@ func TestOrderIsRemembered(t *testing.T) {
 		t.Errorf("by display name: %d %s", status, text)
 	}
 }
+
+// TestGoogleRates: what a project asks too often is refused, by Compute Engine with the
+// status 403, until some time has passed; another region is not affected.
+func TestGoogleRates(t *testing.T) {
+	s := newSim(t, Options{})
+	g := newGoogle(t, s)
+	insert := func(region string) (int, string) {
+		return g.ask("POST", "/compute/v1/projects/example-prod/regions/"+region+"/commitments?requestId="+requestID,
+			`{"name":"cud-x","plan":"TWELVE_MONTH","type":"GENERAL_PURPOSE_N2","resources":[{"type":"VCPU","amount":"4"},{"type":"MEMORY","amount":"16384"}]}`)
+	}
+	served, status, body := 0, 0, ""
+	for status, body = insert("us-central1"); status == 200 && served < 100; status, body = insert("us-central1") {
+		served++
+	}
+	if status != 403 || !strings.Contains(body, `"reason":"rateLimitExceeded"`) || served < int(gcpWrites.bucket) {
+		t.Errorf("after %d: %d %s", served, status, body)
+	}
+	if status, body := insert("europe-west1"); status != 200 {
+		t.Errorf("in another region: %d %s", status, body)
+	}
+	if err := s.Advance(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := insert("us-central1"); status != 200 || len(s.Ledger()) != 2 {
+		t.Errorf("a minute later: %d %s, and %d sold", status, body, len(s.Ledger()))
+	}
+}

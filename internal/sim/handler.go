@@ -191,6 +191,9 @@ func (s *Sim) carryOut(c *call) (r reply, applied bool) {
 	if c.status != 0 {
 		r.status = c.status
 	}
+	if r.status == http.StatusNoContent {
+		r.body, r.contentType = nil, ""
+	}
 	for name, value := range c.header {
 		r.header[name] = value
 	}

@@ -21,14 +21,20 @@ const Help = `The simulator answers for these services on this one port:
 and, as Azure Resource Manager under /subscriptions and /providers, for
 
   microsoft.capacity         reservations: catalogs, prices, orders
-  microsoft.billingbenefits  savings plans
+  microsoft.billingbenefits  savings plans, and reservations by alias
   microsoft.resources        the subscription of the caller
+  microsoft.authorization    what the caller may do there
+  microsoft.consumption      recommendations of reservations
+  microsoft.costmanagement   recommendations of savings plans
+  microsoft.advisor          recommendations of every kind
 
 and, as Google Cloud, for
 
   compute              commitments (compute v1), their operations, regions
   consumerprocurement  orders of spend-based commitments
   cloudbilling         the price list, and the billing account of a project
+  cloudresourcemanager projects, and what a caller may do there
+  recommender          advice to commit
 
   export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test

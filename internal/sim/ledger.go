@@ -24,7 +24,7 @@ type Tag struct {
 //	savingsplans family and region (type EC2Instance only), upfront (of the whole)
 //
 //	microsoft.capacity         type, scope, renew, instance_flexibility, failed_word (its
-//	                           state on the wire if it fails)
+//	                           state on the wire if it fails), alias if it has one
 //	microsoft.billingbenefits  alias, scope
 //
 // A Savings Plan is in the region "global", its class is its type, and it counts

@@ -55,6 +55,7 @@ type operation struct {
 	// that are booleans.
 	version  string
 	booleans []string
+	action   string // the permission, in the words of Azure; "" needs none
 	// unserved are members the real operation has and this one refuses, with
 	// the reason.
 	unserved map[string]string
@@ -141,11 +142,24 @@ func (c *call) asOf() time.Time { return c.now.Add(-c.hits[StaleListing].Duratio
 
 // execute checks the permission and runs the operation.
 func (c *call) execute() (node, *apiError) {
-	if _, hit := c.hits[DenyAction]; hit {
+	_, hit := c.hits[DenyAction]
+	if hit && c.service.cloud() == onGCP {
+		return node{}, c.refuseGoogle()
+	}
+	if hit && c.service.cloud() == onAWS {
 		return node{}, fail("AccessDenied", "User: %s is not authorized to perform: %s because no identity-based policy allows the %s:%s action",
 			c.who.arn(), c.service.name+":"+c.op.name, c.service.name, c.op.name)
 	}
-	if !c.op.public {
+	switch {
+	case c.service.cloud() == onAzure:
+		if err := c.permitARM(); err != nil {
+			return node{}, err
+		}
+	case c.service.cloud() == onGCP:
+		if err := c.permitGoogle(); err != nil {
+			return node{}, err
+		}
+	case !c.op.public:
 		resources := []string{"*"}
 		if c.op.resources != nil {
 			resources = c.op.resources(c)

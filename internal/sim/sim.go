@@ -100,14 +100,22 @@ type Options struct {
 	// static key and what its roles may do. An account that is not in them is not
 	// limited.
 	UserPolicy, RolePolicy map[string]string
+	// GooglePermissions are the permissions of a project's caller, in the project and on
+	// its billing account. A project that is not in them is not limited.
+	GooglePermissions map[string][]string
 	// ExternalID is what AssumeRole must name, by account id.
 	ExternalID map[string]string
+	// Actions are what the caller of a subscription may do, by its id, as in a role
+	// definition of Azure: an asterisk stands for anything. A subscription that is not in
+	// them is not limited.
+	Actions map[string][]string
 	// QuoteLife is how long an order that Azure's calculatePrice has named may be bought,
 	// which is not published. 0 means 15m.
 	QuoteLife time.Duration
 	// SecondPut says what a second request for an Azure reservation order does.
 	SecondPut SecondPut
-	// SecondAlias says what a second request for a savings plan under one alias does.
+	// SecondAlias says what a second request for a savings plan or a reservation under one
+	// alias does.
 	SecondAlias SecondAlias
 	// OperationTime bounds how long an operation of Google runs, in simulated time; it
 	// may outlast every deadline. 0 means 30s.

@@ -14,9 +14,14 @@ import (
 	"bursar/internal/store/internal/rows"
 )
 
-// SavePlan stores a frozen plan as proposed, with its lines as drafts and with
-// what its lanes held when it was made.
+// SavePlan stores a frozen plan without advice.
 func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan, base ...LaneListing) error {
+	return db.SaveAdvisedPlan(ctx, p, nil, base...)
+}
+
+// SaveAdvisedPlan stores a frozen plan as proposed, with its lines as drafts, with
+// what its lanes held when it was made, and with what of its input is advice only.
+func (db *DB) SaveAdvisedPlan(ctx context.Context, p *purchase.Plan, advice []Advice, base ...LaneListing) error {
 	err := db.write(ctx, func(q *rows.Queries) error {
 		approvers, err := approversText(p.Approvals.Approvers)
 		if err != nil {
@@ -53,7 +58,7 @@ func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan, base ...LaneListin
 				return err
 			}
 		}
-		return nil
+		return insertAdvice(ctx, q, p.ID, advice)
 	})
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)

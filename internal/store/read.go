@@ -155,6 +155,7 @@ var guards = []string{
 	"hold_released_after_end", "line_opens_with_hold", "budget_one_of_a_name",
 	"lane_no_delete", "imported_item_no_delete", "plan_lane_no_delete", "watch_no_delete", "fact_no_delete", "finding_no_delete",
 	"imported_item_append_only", "plan_lane_append_only", "fact_append_only", "lane_frozen", "imported_item_first_listing",
+	"plan_advice_no_delete", "plan_advice_append_only", "plan_advice_with_its_plan",
 	"plan_lane_with_its_plan", "watch_counts_up", "finding_frozen", "finding_one_open",
 	"trial_no_delete", "trial_frozen", "trial_one_second", "calibration_no_delete", "calibration_append_only",
 }

@@ -24,8 +24,6 @@ const (
 	// noOffering is the id that checks ask to buy: of the form that AWS gives to
 	// offerings, and of none. It is all that a check ever asks to buy.
 	noOffering = "00000000-0000-0000-0000-000000000000"
-	// maxSkew is by how much the clock of this machine may differ from that of AWS.
-	maxSkew = time.Minute
 	// checkGate is how long after it was made the request of a check may leave.
 	checkGate = 20 * time.Second
 	// patientAttempts is how often the audit log is asked, which takes two requests a
@@ -330,21 +328,11 @@ func (c *core) enter(ctx context.Context, k *checks, g grant) (aws.Credentials, 
 	return creds, true
 }
 
-// checkClock compares the Date of an answer, which has whole seconds, with the
-// clock of this machine before and after. It reports whether they differ too much;
-// no Date differs from nothing.
+// checkClock adds a clock that is wrong, and reports whether it is.
 func (c *core) checkClock(k *checks, date, before, after time.Time) bool {
-	if date.IsZero() {
-		return false
+	check := driver.CheckClock("AWS", date, before, after)
+	if check.State != driver.CheckOK {
+		k.list = append(k.list, check)
 	}
-	word, skew := "ahead of", before.Sub(date.Add(time.Second))
-	if behind := date.Sub(after); behind > skew {
-		word, skew = "behind", behind
-	}
-	if skew <= maxSkew {
-		return false
-	}
-	k.add("clock", driver.CheckFailed, fmt.Sprintf("the clock of this machine is %s %s AWS", skew.Round(time.Second), word),
-		"set the clock, and keep it set with NTP")
-	return true
+	return check.State != driver.CheckOK
 }

@@ -32,7 +32,7 @@ var _ driver.Returner = savingsPlans{}
 // returned started in the month of its return. AWS counts them over all accounts of
 // an organization, so there may be more. That a plan is not sold by AWS Brazil or
 // Turkey, where one with an upfront payment is never taken back, is for AWS to say.
-func (d savingsPlans) ReturnTerms(c cloud.Commitment, lane []cloud.Commitment, now time.Time) driver.ReturnTerms {
+func (d savingsPlans) ReturnTerms(_ context.Context, c cloud.Commitment, lane []cloud.Commitment, now time.Time) (driver.ReturnTerms, error) {
 	now, start := now.UTC(), c.Start.UTC()
 	t := driver.ReturnTerms{
 		Most: returnRules.aYear,
@@ -62,7 +62,7 @@ func (d savingsPlans) ReturnTerms(c cloud.Commitment, lane []cloud.Commitment, n
 	case t.Used >= t.Most:
 		t.Why = fmt.Sprintf("%d Savings Plans were returned this year, the most that AWS takes back", t.Used)
 	}
-	return t
+	return t, nil
 }
 
 // Return gives a plan back. The session of the attempt, where a role is configured,

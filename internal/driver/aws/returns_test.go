@@ -161,8 +161,8 @@ func TestReturnTerms(t *testing.T) {
 			if c.ID != id {
 				continue
 			}
-			terms := returner.ReturnTerms(c, lane, w.Now())
-			if (terms.Why == "") != row.allowed || !strings.Contains(terms.Why, row.why) || terms.Used != row.other || terms.Most != 10 {
+			terms, err := returner.ReturnTerms(t.Context(), c, lane, w.Now())
+			if err != nil || (terms.Why == "") != row.allowed || !strings.Contains(terms.Why, row.why) || terms.Used != row.other || terms.Most != 10 {
 				t.Errorf("%s: %+v", name, terms)
 			}
 			if err := back(c); (err == nil) != row.allowed {

@@ -77,6 +77,9 @@ type Config struct {
 	// minutes. A managed identity's are good for a day. What is in doubt stays so for as
 	// long, and a token that is good for longer does not buy.
 	TokenLife time.Duration
+	// ByAlias buys reservations by an alias that we choose, not by the order that Azure
+	// names with its price.
+	ByAlias bool
 	// Currency is what the billing account pays in: savings plans commit to it; empty
 	// means USD.
 	Currency string
@@ -128,7 +131,11 @@ func Open(s cloud.Service, cfg Config) (driver.Service, error) {
 	if s == SavingsPlan {
 		return &plans{c}, nil
 	}
-	return &reservations{c, kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.service == s })]}, nil
+	d := &reservations{c, kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.service == s })]}
+	if cfg.ByAlias {
+		return &aliased{d}, nil
+	}
+	return d, nil
 }
 
 // core is what the services of one subscription and region share.

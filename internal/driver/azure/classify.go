@@ -39,6 +39,9 @@ var verdicts = []verdict{
 	{opBuyReservation, "InvalidReservationOrderId", cloud.Refused},
 	{opBuyReservation, "ReservationOrderNotEnabled", cloud.Refused},
 
+	{opReturn, codeOverPool, cloud.Refused},
+	{opReturn, codeNoRefund, cloud.Refused},
+
 	{"*", "AppliedScopesNotAssociatedWithCommerceAccount", cloud.Refused},
 	{"*", "FulfillmentOutOfStockError", cloud.Refused},
 	{"*", "InvalidLocationId", cloud.Refused},

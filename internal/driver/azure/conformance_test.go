@@ -43,16 +43,20 @@ var samples = map[cloud.Service]string{
 
 func harness(s cloud.Service) func(t *testing.T) drivertest.Harness {
 	return func(t *testing.T) drivertest.Harness {
-		w := newWorld(t, s, sim.Options{})
-		service := w.open(t, nil)
-		return drivertest.Harness{
-			World: w, Service: service,
-			Impatient: w.open(t, func(c *Config) { c.Answer = 400 * time.Millisecond }),
-			Stranger:  w.open(t, func(c *Config) { c.Credential = SimulatorCredential(testOther, w.sim.Now) }),
-			Request:   func() driver.Request { return w.request(service) },
-			Attempt:   w.attempt,
-			NotSold:   "No_Such_SKU.P1Y.Monthly",
-		}
+		return join(t, newWorld(t, s, sim.Options{}))
+	}
+}
+
+// join makes a harness of a world.
+func join(t *testing.T, w *world) drivertest.Harness {
+	service := w.open(t, nil)
+	return drivertest.Harness{
+		World: w, Service: service,
+		Impatient: w.open(t, func(c *Config) { c.Answer = 400 * time.Millisecond }),
+		Stranger:  w.open(t, func(c *Config) { c.Credential = SimulatorCredential(testOther, w.sim.Now) }),
+		Request:   func() driver.Request { return w.request(service) },
+		Attempt:   w.attempt,
+		NotSold:   "No_Such_SKU.P1Y.Monthly",
 	}
 }
 
@@ -96,6 +100,7 @@ func (c carrying) Find(ctx context.Context, r driver.Request) ([]cloud.Evidence,
 type world struct {
 	t     *testing.T
 	what  cloud.Service
+	alias bool // reservations are bought by alias
 	sim   *sim.Sim
 	url   string
 	names atomic.Int64
@@ -112,12 +117,7 @@ func newWorld(t *testing.T, what cloud.Service, o sim.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(s)
-	t.Cleanup(func() {
-		_ = s.Close()
-		server.Close()
-	})
-	w := &world{t: t, what: what, sim: s, url: server.URL, orders: map[string]string{}, lines: map[string][]string{}}
+	w := &world{t: t, what: what, sim: s, url: serve(t, s), orders: map[string]string{}, lines: map[string][]string{}}
 	// The simulated clock is ahead of the wall clock, as it is in every test that has
 	// advanced it.
 	w.Advance(300 * 24 * time.Hour)
@@ -131,11 +131,21 @@ func newWorld(t *testing.T, what cloud.Service, o sim.Options) *world {
 	return w
 }
 
+func serve(t *testing.T, s *sim.Sim) string {
+	server := httptest.NewServer(s)
+	t.Cleanup(func() {
+		_ = s.Close()
+		server.Close()
+	})
+	return server.URL
+}
+
 func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 	cfg := Config{
 		Account: testAccount, Tenant: testTenant, Region: testRegion, Endpoint: w.url, Now: w.sim.Now,
 		Credential: SimulatorCredential(testAccount, w.sim.Now),
 	}
+	cfg.ByAlias = w.alias
 	if !HasRegions(w.what) {
 		cfg.Region = Global
 	}
@@ -212,6 +222,9 @@ func (w *world) fault(f sim.Fault) {
 }
 
 func (w *world) buys() string {
+	if w.alias {
+		return opBuyAlias
+	}
 	if w.what == SavingsPlan {
 		return opBuyPlan
 	}

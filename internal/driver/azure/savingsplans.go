@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -189,10 +189,6 @@ func (d *plans) Quote(ctx context.Context, r driver.Request) (cloud.Quote, error
 	if err != nil {
 		return cloud.Quote{}, readError(opValidate, err)
 	}
-	body, err := d.model(r)
-	if err != nil {
-		return cloud.Quote{}, readError(opValidate, err)
-	}
 	token, err := d.open(ctx)
 	if err != nil {
 		return cloud.Quote{}, err
@@ -207,9 +203,23 @@ func (d *plans) Quote(ctx context.Context, r driver.Request) (cloud.Quote, error
 	if o := quote.Offering; !o.SameGoods(r.Offering) {
 		return cloud.Quote{}, readError(opValidate, fmt.Errorf("the offering is now %s, %s, %s", o.Attributes, o.Term, o.Payment))
 	}
+	if quote.CloudTime, err = d.validate(ctx, token, r); err != nil {
+		return cloud.Quote{}, err
+	}
+	d.sessions.put(&session{attempt: r.Attempt, token: token})
+	return quote, nil
+}
+
+// validate asks whether Azure would sell the plan, and returns the time of the answer. It
+// sells nothing.
+func (d *plans) validate(ctx context.Context, token azcore.AccessToken, r driver.Request) (time.Time, error) {
+	body, err := d.model(r)
+	if err != nil {
+		return time.Time{}, readError(opValidate, err)
+	}
 	client, err := armbillingbenefits.NewRPClient(frozen(token.Token), d.options(d.client, false))
 	if err != nil {
-		return cloud.Quote{}, readError(opValidate, err, token)
+		return time.Time{}, readError(opValidate, err, token)
 	}
 	var resp *http.Response
 	ctx, cancel := context.WithTimeout(policy.WithCaptureResponse(ctx, &resp), readTimeout)
@@ -218,17 +228,15 @@ func (d *plans) Quote(ctx context.Context, r driver.Request) (cloud.Quote, error
 		Benefits: []*armbillingbenefits.SavingsPlanOrderAliasModel{&body},
 	}, nil)
 	if err != nil {
-		return cloud.Quote{}, readError(opValidate, err, token)
+		return time.Time{}, readError(opValidate, err, token)
 	}
 	if len(out.Benefits) != 1 || out.Benefits[0] == nil || out.Benefits[0].Valid == nil {
-		return cloud.Quote{}, readError(opValidate, errors.New("the answer does not say whether the plan could be bought"))
+		return time.Time{}, readError(opValidate, errors.New("the answer does not say whether the plan could be bought"))
 	}
 	if b := out.Benefits[0]; !*b.Valid {
-		return cloud.Quote{}, readError(opValidate, fmt.Errorf("the plan cannot be bought: %s: %s", text(b.ReasonCode), text(b.Reason)))
+		return time.Time{}, readError(opValidate, fmt.Errorf("the plan cannot be bought: %s: %s", text(b.ReasonCode), text(b.Reason)))
 	}
-	quote.CloudTime = dateOf(resp.Header)
-	d.sessions.put(&session{attempt: r.Attempt, token: token})
-	return quote, nil
+	return dateOf(resp.Header), nil
 }
 
 var operationForm = regexp.MustCompile(`(?i)/operationResults/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\?|$)`)
@@ -542,19 +550,9 @@ func (d *plans) operation(ctx context.Context, token azcore.AccessToken, l *look
 	if !guidForm.MatchString(id) {
 		return "", readError(opOperation, errors.New("the handle is no operation"))
 	}
-	client, err := arm.NewClient("bursar", "v1.0.0", frozen(token.Token), d.options(d.client, false))
-	if err != nil {
-		return "", readError(opOperation, err, token)
-	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	req, err := runtime.NewRequest(ctx, http.MethodGet, runtime.JoinPaths(client.Endpoint(), "/providers/Microsoft.Capacity/operationResults/"+id))
-	if err != nil {
-		return "", readError(opOperation, err, token)
-	}
-	req.Raw().URL.RawQuery = "api-version=2020-10-01-preview"
-	req.Raw().Header.Set("Accept", "application/json")
-	resp, err := client.Pipeline().Do(req)
+	resp, err := d.get(ctx, token, "/providers/Microsoft.Capacity/operationResults/"+id, "api-version=2020-10-01-preview")
 	if err != nil {
 		return "", readError(opOperation, err, token)
 	}

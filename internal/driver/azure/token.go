@@ -140,17 +140,7 @@ func (c *core) open(ctx context.Context) (azcore.AccessToken, error) {
 func (c *core) prove(ctx context.Context, token azcore.AccessToken) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	client, err := arm.NewClient("bursar", "v1.0.0", frozen(token.Token), c.options(c.client, false))
-	if err != nil {
-		return readError(opSubscription, err)
-	}
-	req, err := runtime.NewRequest(ctx, http.MethodGet, runtime.JoinPaths(client.Endpoint(), "/subscriptions/"+string(c.Account)))
-	if err != nil {
-		return readError(opSubscription, err)
-	}
-	req.Raw().URL.RawQuery = "api-version=2022-12-01"
-	req.Raw().Header.Set("Accept", "application/json")
-	resp, err := client.Pipeline().Do(req)
+	resp, err := c.get(ctx, token, "/subscriptions/"+string(c.Account), "api-version=2022-12-01")
 	if err != nil {
 		return readError(opSubscription, err, token)
 	}
@@ -173,6 +163,21 @@ func (c *core) prove(ctx context.Context, token azcore.AccessToken) error {
 		return readError(opSubscription, fmt.Errorf("%w: want subscription %s in tenant %s", driver.ErrWrongAccount, c.Account, c.Tenant))
 	}
 	return nil
+}
+
+// get reads what the SDK has no client for here.
+func (c *core) get(ctx context.Context, token azcore.AccessToken, path, query string) (*http.Response, error) {
+	client, err := arm.NewClient("bursar", "v1.0.0", frozen(token.Token), c.options(c.client, false))
+	if err != nil {
+		return nil, err
+	}
+	req, err := runtime.NewRequest(ctx, http.MethodGet, runtime.JoinPaths(client.Endpoint(), path))
+	if err != nil {
+		return nil, err
+	}
+	req.Raw().URL.RawQuery = query
+	req.Raw().Header.Set("Accept", "application/json")
+	return client.Pipeline().Do(req)
 }
 
 // nameOf names a token without revealing it: the object that it was issued to and its

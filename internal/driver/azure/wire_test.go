@@ -79,7 +79,7 @@ func (w *wire) serve(rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("Date", "Mon, 23 Nov 2026 10:00:00 GMT")
 	rw.Header().Set("x-ms-request-id", "wire-request")
 	switch body, known := w.answers[call]; {
-	case r.Method == http.MethodPut:
+	case r.Method == http.MethodPut, strings.HasSuffix(call, "/return"):
 		sent, _ := io.ReadAll(r.Body)
 		w.mu.Lock()
 		w.puts = append(w.puts, string(sent))
@@ -532,12 +532,19 @@ func TestVerdicts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if v.operation == opReturn {
+			w := newWire(t)
+			w.refunds(reply(resp.StatusCode, string(body)))
+			if ev, err := w.giveBack(t, nil); driver.OutcomeOf(err) != v.outcome || ev.Outcome != v.outcome || ev.Code != v.code {
+				t.Errorf("%s of a return: %+v, %v", v.code, ev, err)
+			}
+		}
 		for _, s := range []cloud.Service{"vm", SavingsPlan} {
 			w := newWire(t)
 			w.put = reply(resp.StatusCode, string(body), "Retry-After", "0")
 			ev, err := w.purchase(t, w.open(t, s))
 			want := v.outcome
-			if v.operation != "*" && s == SavingsPlan {
+			if v.operation == opReturn || v.operation != "*" && s == SavingsPlan {
 				want = cloud.InDoubt
 			}
 			if driver.OutcomeOf(err) != want || ev.Outcome != want || ev.Code != v.code || len(w.puts) != 1 {

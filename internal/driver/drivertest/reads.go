@@ -22,6 +22,9 @@ func testInfo(t *testing.T, h Harness) {
 	if token := i.Class == cloud.ClassToken || i.Class == cloud.ClassUnlisted; token != (i.Window > 0) {
 		t.Errorf("class %s with a window of %s", i.Class, i.Window)
 	}
+	if _, returns := h.Service.(driver.Returner); returns && i.Final != "" {
+		t.Errorf("what is bought is given back, and it is not: %s", i.Final)
+	}
 	if h.Impatient.Info().Lane != i.Lane || h.Stranger.Info().Lane != i.Lane {
 		t.Error("the drivers of the harness are of different lanes")
 	}

@@ -30,8 +30,7 @@ import (
 // not say for how long.
 //
 // Accelerators and local disks are listed and not sold: Compute Engine wants
-// reservations with them, which are billed resources of their own. Licenses are of
-// another category, and listed.
+// reservations with them, which are billed resources of their own.
 const (
 	opInsert    = "regionCommitments.insert"
 	opGet       = "regionCommitments.get"
@@ -88,8 +87,14 @@ func (d *commitments) Info() driver.Info {
 		},
 		Guarantee: "Compute Engine keeps the name of a commitment unique in its project and region, and no commitment can be deleted: " +
 			"a second request under the same name buys nothing.",
+		Final: finalCommitment,
 	}
 }
+
+// finalCommitment is of the discovery document: neither v1 nor beta has delete or
+// cancel, update knows renewal and a longer term only, and merging and splitting end
+// nothing.
+const finalCommitment = "Google takes no commitment of Compute Engine back, and no method of its API ends one before its term (regionCommitments of compute v1, revision 20261026)"
 
 // resources are what a commitment is to.
 type resources struct{ vcpu, memoryMB int64 }
@@ -156,6 +161,9 @@ func (d *commitments) Offerings(ctx context.Context, q driver.Query) ([]cloud.Of
 	if kind == "" || err != nil {
 		return fail(orElse(err, attrType+" is missing"))
 	}
+	if why := unsold(kind); why != "" {
+		return nil, errors.New(why)
+	}
 	if !typeForm.MatchString(typeOf(kind)) || !known(kind) {
 		return nil, nil
 	}
@@ -221,6 +229,10 @@ func (d *commitments) path(rest string) string {
 // Quote retrieves the credential of the attempt and returns today's list price of the
 // offering, which must still be the same goods.
 func (d *commitments) Quote(ctx context.Context, r driver.Request) (cloud.Quote, error) {
+	return d.quote(ctx, r, d.Offerings)
+}
+
+func (d *commitments) quote(ctx context.Context, r driver.Request, offerings func(context.Context, driver.Query) ([]cloud.Offering, error)) (cloud.Quote, error) {
 	fail := func(err error) (cloud.Quote, error) {
 		return cloud.Quote{}, &driver.Error{Operation: opSKUs, Err: err}
 	}
@@ -231,7 +243,7 @@ func (d *commitments) Quote(ctx context.Context, r driver.Request) (cloud.Quote,
 	if err != nil {
 		return cloud.Quote{}, err
 	}
-	list, err := d.Offerings(ctx, driver.Query{ID: r.Offering.ID, Attributes: r.Offering.Attributes, Term: r.Offering.Term, Payment: r.Offering.Payment})
+	list, err := offerings(ctx, driver.Query{ID: r.Offering.ID, Attributes: r.Offering.Attributes, Term: r.Offering.Term, Payment: r.Offering.Payment})
 	if err != nil {
 		return cloud.Quote{}, err
 	}
@@ -247,24 +259,35 @@ func (d *commitments) Quote(ctx context.Context, r driver.Request) (cloud.Quote,
 
 // Purchase inserts the commitment. The answer is an operation, to be followed.
 func (d *commitments) Purchase(ctx context.Context, r driver.Request) (cloud.Evidence, error) {
-	what, err := d.checkOrder(r)
+	err := d.checkOrder(r, d)
+	var what resources
+	if err == nil {
+		what, err = resourcesOf(r.Offering.Attributes)
+	}
+	return d.insert(ctx, r, err, &compute.Commitment{
+		Category: "MACHINE", Type: r.Offering.ID,
+		Resources: []*compute.ResourceCommitment{
+			{Type: "VCPU", Amount: what.vcpu},
+			{Type: "MEMORY", Amount: what.memoryMB},
+		},
+	})
+}
+
+// insert completes the body with what all commitments have and sends it, unless there
+// is an error already.
+func (d *commitments) insert(ctx context.Context, r driver.Request, err error, body *compute.Commitment) (cloud.Evidence, error) {
 	if err != nil {
 		return unsent(cloud.Evidence{Kind: cloud.EvidenceReply, Operation: opInsert, Started: d.now()}, err)
 	}
+	body.Name, body.Description, body.Plan = r.Identity, "bought by Bursar", plans[r.Offering.Term]
+	body.ForceSendFields = []string{"AutoRenew"} // false, and never what the default becomes
 	return d.spend(ctx, r, order{operation: opInsert, prove: d.prove, send: func(ctx context.Context, client *http.Client, t *oauth2.Token) (receipt, error) {
 		api, err := d.client(ctx, client)
 		if err != nil {
 			return receipt{}, err
 		}
 		id := d.requestID(r.Identity)
-		call := api.RegionCommitments.Insert(string(d.Account), string(d.Region), &compute.Commitment{
-			Name: r.Identity, Description: "bought by Bursar", Plan: plans[r.Offering.Term], Category: "MACHINE", Type: r.Offering.ID,
-			Resources: []*compute.ResourceCommitment{
-				{Type: "VCPU", Amount: what.vcpu},
-				{Type: "MEMORY", Amount: what.memoryMB},
-			},
-			ForceSendFields: []string{"AutoRenew"}, // false, and never what the default becomes
-		}).RequestId(id).Context(ctx)
+		call := api.RegionCommitments.Insert(string(d.Account), string(d.Region), body).RequestId(id).Context(ctx)
 		d.authorize(call.Header(), t)
 		op, err := call.Do()
 		if err != nil {
@@ -274,20 +297,21 @@ func (d *commitments) Purchase(ctx context.Context, r driver.Request) (cloud.Evi
 	}})
 }
 
-func (d *commitments) checkOrder(r driver.Request) (resources, error) {
+// checkOrder checks of a purchase what is the same for all commitments.
+func (d *commitments) checkOrder(r driver.Request, l driver.Limiter) error {
 	if err := d.sendable(r); err != nil {
-		return resources{}, err
+		return err
 	}
 	if !commitmentName.MatchString(r.Identity) {
-		return resources{}, fmt.Errorf("%.70q is not a commitment's name: want at most 63 lower-case letters, digits and hyphens, a letter first", r.Identity)
+		return fmt.Errorf("%.70q is not a commitment's name: want at most 63 lower-case letters, digits and hyphens, a letter first", r.Identity)
 	}
-	if err := d.Allows(r.Offering, r.Quantity); err != nil {
-		return resources{}, err
+	if err := l.Allows(r.Offering, r.Quantity); err != nil {
+		return err
 	}
 	if plans[r.Offering.Term] == "" || r.Offering.Payment != cloud.Monthly {
-		return resources{}, fmt.Errorf("%s, %s: want 1y or 3y, %s", r.Offering.Term, r.Offering.Payment, cloud.Monthly)
+		return fmt.Errorf("%s, %s: want 1y or 3y, %s", r.Offering.Term, r.Offering.Payment, cloud.Monthly)
 	}
-	return resourcesOf(r.Offering.Attributes)
+	return nil
 }
 
 // receipt reads the operation that an insert was answered with, which must be about
@@ -491,6 +515,9 @@ func (d *commitments) list(ctx context.Context, token *oauth2.Token, at *time.Ti
 				return "", err
 			}
 			for _, item := range got.Items {
+				if (item.Category == "LICENSE") != (d.service == Licenses) {
+					continue // the other service's
+				}
 				c, err := d.commitment(item, rates)
 				if err != nil {
 					return "", err
@@ -562,9 +589,13 @@ func (d *commitments) commitment(item *compute.Commitment, rates map[rate]money.
 	if what.memoryMB > 0 {
 		c.Attributes[attrMemory] = gibibytes(what.memoryMB)
 	}
-	if l := item.LicenseResource; l != nil {
-		plain = false
-		c.Attributes["license"], c.Attributes["licenses"] = l.License[strings.LastIndexByte(l.License, '/')+1:], strconv.FormatInt(l.Amount, 10)
+	if item.LicenseResource != nil {
+		l := licenseOf(item.LicenseResource, c.Term)
+		c.OfferingID, c.Attributes, c.Quantity = l.key(), l.attributes(), item.LicenseResource.Amount
+		if price, listed := rates[rate{kind: l.key()}]; listed {
+			c.Hourly = price
+		}
+		return c, nil
 	}
 	if !plain {
 		return c, nil

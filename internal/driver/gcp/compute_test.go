@@ -257,7 +257,7 @@ func TestNoOffersIsAdvice(t *testing.T) {
 	w := newWorld(t, Spend, Global, sim.Options{Seed: 1})
 	d := w.open(t, func(c *Config) { c.Offers = nil })
 	_, err := d.Offerings(t.Context(), driver.Query{Attributes: cloud.Attributes{"product": "compute-flexible"}})
-	if err == nil || !strings.Contains(err.Error(), "recommended only") {
+	if !errors.Is(err, driver.ErrAdvice) || !strings.Contains(err.Error(), "no offers are configured for billing account") {
 		t.Errorf("without offers: %v", err)
 	}
 }

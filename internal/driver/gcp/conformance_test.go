@@ -24,6 +24,7 @@ const (
 )
 
 func TestCompute(t *testing.T)       { drivertest.Run(t, harness(Compute, testRegion)) }
+func TestLicenses(t *testing.T)      { drivertest.Run(t, harness(Licenses, testRegion)) }
 func TestSpend(t *testing.T)         { drivertest.Run(t, harness(Spend, Global)) }
 func TestSpendRegional(t *testing.T) { drivertest.Run(t, harness(Spend, testRegion)) }
 
@@ -36,6 +37,9 @@ var samples = map[cloud.Service]struct {
 	Compute: {func(cloud.Region) cloud.Attributes {
 		return cloud.Attributes{"type": "general-purpose-n2", "vcpu": "4", "memory_gb": "16.25"}
 	}, "GENERAL_PURPOSE_Z9", 1},
+	Licenses: {func(cloud.Region) cloud.Attributes {
+		return cloud.Attributes{"license": "suse-sap-cloud/sles-sap-12", "cores": "3-4"}
+	}, "suse-sap-cloud/sles-sap-13 3-4 1y", 3},
 	Spend: {func(r cloud.Region) cloud.Attributes {
 		if r == Global {
 			return cloud.Attributes{"product": "compute-flexible"}
@@ -52,7 +56,7 @@ var testOffers = []Offer{
 func harness(s cloud.Service, region cloud.Region) func(t *testing.T) drivertest.Harness {
 	return func(t *testing.T) drivertest.Harness {
 		o := sim.Options{Seed: 7, Visibility: 5 * time.Minute, PageSize: 7, Unthrottled: true}
-		if s == Compute {
+		if s != Spend {
 			o.TokenLife = -1 // nothing but the name guards a purchase
 		}
 		w := newWorld(t, s, region, o)
@@ -82,16 +86,8 @@ type world struct {
 }
 
 func newWorld(t *testing.T, what cloud.Service, region cloud.Region, o sim.Options) *world {
-	s, err := sim.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(s)
-	t.Cleanup(func() {
-		_ = s.Close()
-		server.Close()
-	})
-	w := &world{t: t, what: what, region: region, sim: s, url: server.URL}
+	w := &world{t: t, what: what, region: region}
+	w.start(o)
 	// Ahead of the wall clock, as in every test that has advanced it.
 	w.Advance(300 * 24 * time.Hour)
 	list, err := w.open(t, nil).Offerings(t.Context(), driver.Query{Attributes: samples[what].goods(region), Term: cloud.OneYear, Payment: cloud.Monthly})
@@ -102,10 +98,27 @@ func newWorld(t *testing.T, what cloud.Service, region cloud.Region, o sim.Optio
 	return w
 }
 
+// start starts the simulator.
+func (w *world) start(o sim.Options) {
+	s, err := sim.New(o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	w.t.Cleanup(func() {
+		_ = s.Close()
+		server.Close()
+	})
+	w.sim, w.url = s, server.URL
+}
+
 func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 	cfg := Config{
 		Account: w.account(), Region: w.region, Endpoint: w.url, Now: w.sim.Now, Tokens: SimulatorTokens(testProject, w.sim.Now),
 		Offers: testOffers,
+	}
+	if w.what == Licenses {
+		cfg.Licenses = w.licenses()
 	}
 	if w.what == Spend {
 		cfg.Project = testProject
@@ -118,6 +131,23 @@ func (w *world) open(t *testing.T, change func(*Config)) driver.Service {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// licenses are those of the simulator, as a person would configure them.
+func (w *world) licenses() (list []License) {
+	for _, a := range w.sim.Accounts() {
+		if a.ID != testProject {
+			continue
+		}
+		for _, l := range a.Licenses {
+			term, err := cloud.ParseTerm(l.Term)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			list = append(list, License{Name: l.License, Cores: l.Cores, Term: term, SKU: l.SKU})
+		}
+	}
+	return list
 }
 
 func (w *world) account() cloud.Account {
@@ -176,7 +206,7 @@ func (w *world) fault(f sim.Fault) {
 	switch f.Kind {
 	case sim.StaleListing, sim.WrongCaller, sim.StrangeState:
 	default:
-		f.Operation = map[cloud.Service]string{Compute: opInsert, Spend: opPlace}[w.what]
+		f.Operation = map[cloud.Service]string{Compute: opInsert, Licenses: opInsert, Spend: opPlace}[w.what]
 	}
 	if _, err := w.sim.AddFault(f); err != nil {
 		w.t.Fatal(err)
@@ -186,7 +216,7 @@ func (w *world) fault(f sim.Fault) {
 func (w *world) Inject(f drivertest.Fault) {
 	w.t.Helper()
 	if f == drivertest.ListingBusy {
-		read := map[cloud.Service]string{Compute: opGet, Spend: opOrders}[w.what]
+		read := map[cloud.Service]string{Compute: opGet, Licenses: opGet, Spend: opOrders}[w.what]
 		if _, err := w.sim.AddFault(sim.Fault{Kind: sim.Throttle, Operation: read}); err != nil {
 			w.t.Fatal(err)
 		}
@@ -226,6 +256,9 @@ func (w *world) Stock(list ...driver.Request) {
 
 func (w *world) existing(name string, quantity int64) sim.Existing {
 	e := sim.Existing{Account: testProject, Region: string(w.region), OfferingID: w.offer.ID, Count: int(quantity), Label: name}
+	if w.what == Licenses {
+		e.ID, e.Months, e.OfferingID = strings.ToLower(name), 12, w.offer.ID
+	}
 	if w.what == Compute {
 		// Names are in lower case only; the list price is that of the sample.
 		e.ID, e.Months, e.Resources = strings.ToLower(name), 12, map[string]string{"VCPU": "4", "MEMORY": "16640"}

@@ -77,6 +77,8 @@ type Config struct {
 	// Offers are the spend-based offers that a person has looked up for this billing
 	// account. Spend only.
 	Offers []Offer
+	// Licenses are those that a person has looked up. Licenses only.
+	Licenses []License
 	// Currency is that of the billing account; empty means USD.
 	Currency string
 	// Now is the clock; nil means time.Now. It may be a simulated one.

@@ -105,6 +105,8 @@ func (d *orders) Info() driver.Info {
 		Attributes: []driver.Attribute{{Key: attrProduct, Example: "compute-flexible"}},
 		Guarantee: "Google ignores a second order with the same request id for at least 24 hours; after that only the display name, " +
 			"which carries the name of the line and which Google does not keep unique, tells whether an order is there.",
+		// orders.cancel ends an order at once where its policy lets it, and this one does not.
+		Final: "Google takes no commitment to spending back: it is billed until its term ends (Google Cloud, terms of committed use discounts, 2026)",
 	}
 }
 
@@ -126,8 +128,8 @@ func (d *orders) Offerings(_ context.Context, q driver.Query) ([]cloud.Offering,
 		}
 	}
 	if len(d.Offers) == 0 {
-		return nil, &driver.Error{Operation: opOrders, Err: fmt.Errorf("no offers are configured for billing account %s: its spend-based commitments can be "+
-			"recommended only; put the offer ids from Google's documents into the configuration to buy them", d.Account)}
+		return nil, &driver.Error{Operation: opOrders, Err: cause{fmt.Sprintf("no offers are configured for billing account %s: its spend-based commitments "+
+			"can be recommended only; put the offer ids from Google's documents into the configuration to buy them", d.Account), driver.ErrAdvice}}
 	}
 	var list []cloud.Offering
 	for _, o := range d.Offers {

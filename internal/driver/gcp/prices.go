@@ -59,10 +59,26 @@ func known(kind string) bool {
 	return slices.ContainsFunc(families, func(f family) bool { return f.kind == kind })
 }
 
+// attached are the types whose machines have accelerators, by how they begin. What is
+// committed to there includes the accelerators, and a commitment to accelerators has to
+// name a reservation of them (regionCommitments, field reservations), which is billed
+// from when it is made. Bursar makes nothing that is billed beside a commitment.
+var attached = []string{"ACCELERATOR_OPTIMIZED", "GRAPHICS_OPTIMIZED"}
+
+// unsold says why a type is never sold; "" if it is only not known.
+func unsold(kind string) string {
+	if !slices.ContainsFunc(attached, func(p string) bool { return kind == p || strings.HasPrefix(kind, p+"_") }) {
+		return ""
+	}
+	return fmt.Sprintf("type %s: its machines have accelerators, and Google wants a reservation with a commitment to them, which is billed by itself: "+
+		"buy it in Google's console", typeOf(kind))
+}
+
 // usageTypes are the terms in the words of the price list.
 var usageTypes = map[string]cloud.Term{"Commit1Yr": cloud.OneYear, "Commit3Yr": cloud.ThreeYears}
 
-// rate is what is priced: a vCPU or a gibibyte of a type, committed for a term.
+// rate is what is priced: a vCPU or a gibibyte of a type, or one license, committed for
+// a term.
 type rate struct {
 	kind   string
 	memory bool
@@ -133,32 +149,46 @@ func (c *core) prices(ctx context.Context, t *oauth2.Token) (map[rate]money.Amou
 // priced reads a SKU; one that is no commitment of a known type in the region is of no
 // kind.
 func (c *core) priced(sku *cloudbilling.Sku) (of rate, price money.Amount, err error) {
-	if sku.Category == nil || usageTypes[sku.Category.UsageType] == 0 || !slices.Contains(sku.ServiceRegions, string(c.Region)) {
+	if sku.Category == nil || !slices.Contains(sku.ServiceRegions, string(c.Region)) && !slices.Contains(sku.ServiceRegions, string(Global)) {
 		return of, price, nil
+	}
+	term := usageTypes[sku.Category.UsageType]
+	if i := slices.IndexFunc(c.Licenses, func(l License) bool { return l.SKU == sku.SkuId }); i >= 0 {
+		l := c.Licenses[i]
+		if l.Term != term {
+			return of, price, fmt.Errorf("it is configured as license %s, and the price list calls it %q (%s)", l.key(), sku.Description, sku.Category.UsageType)
+		}
+		price, err = c.unitPrice(sku, "h")
+		return rate{kind: l.key()}, price, err
 	}
 	what, _, placed := strings.Cut(sku.Description, " in ")
 	i := slices.IndexFunc(families, func(f family) bool { return what == f.cpu || what == f.ram })
-	if i < 0 || !placed {
+	if i < 0 || !placed || term == 0 {
 		return of, price, nil
 	}
-	found := rate{families[i].kind, what == families[i].ram, usageTypes[sku.Category.UsageType]}
+	found := rate{families[i].kind, what == families[i].ram, term}
 	unit := "h"
 	if found.memory {
 		unit = "GiBy.h"
 	}
+	price, err = c.unitPrice(sku, unit)
+	return found, price, err
+}
+
+// unitPrice is the one price of a SKU, which is for an hour of a unit.
+func (c *core) unitPrice(sku *cloudbilling.Sku, unit string) (price money.Amount, err error) {
 	if len(sku.PricingInfo) == 0 {
-		return of, price, errors.New("it has no price")
+		return price, errors.New("it has no price")
 	}
 	terms := sku.PricingInfo[len(sku.PricingInfo)-1].PricingExpression
 	if terms == nil || terms.UsageUnit != unit || len(terms.TieredRates) != 1 || terms.TieredRates[0].UnitPrice == nil {
-		return of, price, fmt.Errorf("its price is not one per %s", unit)
+		return price, fmt.Errorf("its price is not one per %s", unit)
 	}
 	p := terms.TieredRates[0].UnitPrice
 	if p.Units < 0 || p.Nanos < 0 || p.CurrencyCode != c.Currency {
-		return of, price, fmt.Errorf("its price is not in %s", c.Currency)
+		return price, fmt.Errorf("its price is not in %s", c.Currency)
 	}
-	price, err = money.Parse(fmt.Sprintf("%d.%09d", p.Units, p.Nanos), p.CurrencyCode)
-	return found, price, err
+	return money.Parse(fmt.Sprintf("%d.%09d", p.Units, p.Nanos), p.CurrencyCode)
 }
 
 // hourly is the list price of a commitment; ok is false where the list has none.

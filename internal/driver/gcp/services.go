@@ -15,15 +15,16 @@ import (
 
 // The services.
 const (
-	Compute cloud.Service = "compute" // commitments to vCPUs and memory
-	Spend   cloud.Service = "spend"   // commitments to spending
+	Compute  cloud.Service = "compute"  // commitments to vCPUs and memory
+	Licenses cloud.Service = "licenses" // commitments to licenses of operating systems
+	Spend    cloud.Service = "spend"    // commitments to spending
 )
 
 // Global is the region of what is sold without one.
 const Global cloud.Region = "global"
 
 // Services are those that Open knows.
-var Services = []cloud.Service{Compute, Spend}
+var Services = []cloud.Service{Compute, Licenses, Spend}
 
 // Open returns the driver of a service for one account and region. It does no IO.
 func Open(s cloud.Service, cfg Config) (driver.Service, error) {
@@ -34,6 +35,8 @@ func Open(s cloud.Service, cfg Config) (driver.Service, error) {
 	switch s {
 	case Compute:
 		return &commitments{c}, nil
+	case Licenses:
+		return newLicenses(c)
 	case Spend:
 		return newOrders(c)
 	}

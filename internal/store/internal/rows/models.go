@@ -231,6 +231,14 @@ type Plan struct {
 	ApprovalExpiresAt int64
 }
 
+type PlanAdvice struct {
+	PlanID string
+	Number int64
+	Place  string
+	What   string
+	Why    string
+}
+
 type PlanLane struct {
 	PlanID   string
 	Provider string

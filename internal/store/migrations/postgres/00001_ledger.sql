@@ -75,6 +75,15 @@ CREATE TABLE plan (
 
 -- One person's yes or no on a digest. A person counts once, and may take a yes
 -- back with a no.
+CREATE TABLE plan_advice (
+  plan_id TEXT COLLATE "C" NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  number  BIGINT NOT NULL CHECK (number >= 1),
+  place   TEXT COLLATE "C" NOT NULL,
+  what    TEXT COLLATE "C" NOT NULL CHECK (what <> ''),
+  why     TEXT COLLATE "C" NOT NULL CHECK (why <> ''),
+  PRIMARY KEY (plan_id, number)
+);
+
 CREATE TABLE decision (
   id         TEXT COLLATE "C" PRIMARY KEY,
   plan_id    TEXT COLLATE "C" NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
@@ -87,6 +96,21 @@ CREATE TABLE decision (
   UNIQUE (plan_id, person_key, approve)
 );
 
+CREATE TRIGGER plan_advice_no_delete BEFORE DELETE OR TRUNCATE ON plan_advice
+  EXECUTE FUNCTION refuse('rows of plan_advice are never deleted');
+CREATE TRIGGER plan_advice_append_only BEFORE UPDATE ON plan_advice FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of plan_advice are never changed');
+-- +goose StatementBegin
+CREATE FUNCTION plan_advice_with_its_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'proposed') THEN
+    RAISE EXCEPTION USING MESSAGE = 'advice is stored with a new plan, never later', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_advice_with_its_plan BEFORE INSERT ON plan_advice FOR EACH ROW
+  EXECUTE FUNCTION plan_advice_with_its_plan();
 CREATE TRIGGER plan_no_delete BEFORE DELETE OR TRUNCATE ON plan
   EXECUTE FUNCTION refuse('rows of plan are never deleted');
 CREATE TRIGGER decision_no_delete BEFORE DELETE OR TRUNCATE ON decision

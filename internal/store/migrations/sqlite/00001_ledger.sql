@@ -98,6 +98,30 @@ CREATE TABLE decision (
   UNIQUE (plan_id, person_key, approve)
 ) STRICT;
 
+-- What of a plan's input is not in it, because nobody can buy it: advice. The digest
+-- does not cover it.
+CREATE TABLE plan_advice (
+  plan_id TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  number  INTEGER NOT NULL CHECK (number >= 1),
+  place   TEXT NOT NULL,
+  what    TEXT NOT NULL CHECK (what <> ''),
+  why     TEXT NOT NULL CHECK (why <> ''),
+  PRIMARY KEY (plan_id, number)
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER plan_advice_no_delete BEFORE DELETE ON plan_advice
+BEGIN SELECT RAISE(ABORT, 'rows of plan_advice are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_advice_append_only BEFORE UPDATE ON plan_advice
+BEGIN SELECT RAISE(ABORT, 'rows of plan_advice are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_advice_with_its_plan BEFORE INSERT ON plan_advice
+  WHEN NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'proposed')
+BEGIN SELECT RAISE(ABORT, 'advice is stored with a new plan, never later'); END;
+-- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER plan_no_delete BEFORE DELETE ON plan
 BEGIN SELECT RAISE(ABORT, 'rows of plan are never deleted'); END;
