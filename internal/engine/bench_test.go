@@ -2,7 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"bursar/internal/driver"
 	"bursar/internal/driver/aws"
 	"bursar/internal/engine"
+	"bursar/internal/pgtest/pgtesting"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/sim"
@@ -24,18 +27,46 @@ import (
 var roomy = sim.Options{PageSize: 1 << 20, FullPages: true, Unthrottled: true, Visibility: -1, Quota: 1 << 40}
 
 // BenchmarkThroughput buys plans of 1000 lines of RDS in four accounts, with 20 ms
-// between the engine and the cloud: sessions, looks, quotes, purchases, and a
-// ledger on disk.
+// between the engines and the cloud: sessions, looks, quotes, purchases, and a
+// ledger on disk, or in PostgreSQL with one or more workers.
 func BenchmarkThroughput(b *testing.B) {
+	b.Run("sqlite", func(b *testing.B) {
+		throughput(b, 1, func() string { return filepath.Join(b.TempDir(), "ledger.db") })
+	})
+	for _, workers := range []int{1, 2, 4} {
+		b.Run(fmt.Sprintf("postgres/%d", workers), func(b *testing.B) {
+			throughput(b, workers, func() string { return pgtesting.Database(b) })
+		})
+	}
+}
+
+func throughput(b *testing.B, workers int, ledger func() string) {
 	const lines = 1000
 	for b.Loop() {
 		b.StopTimer()
 		o := roomy
 		o.Latency = 20 * time.Millisecond
-		w := newWorld(b, o)
+		path := ledger()
+		w := newWorldOn(b, o, path)
 		p := w.approved(drillDrafts(w.sim, []cloud.Service{aws.RDS}, lines)...)
+		engines := []*engine.Engine{w.engine}
+		for len(engines) < workers {
+			db, err := store.Open(b.Context(), path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close() //nolint:errcheck // the first one would say so
+			e, _ := w.newEngine(db)
+			engines = append(engines, e)
+		}
 		b.StartTimer()
-		if err := w.engine.Run(b.Context(), engine.RunOptions{Plan: p.ID, Patience: time.Minute}); err != nil {
+		errs := make([]error, workers)
+		var wg sync.WaitGroup
+		for i, e := range engines {
+			wg.Go(func() { errs[i] = e.Run(b.Context(), engine.RunOptions{Plan: p.ID, Patience: time.Minute}) })
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()

@@ -180,6 +180,12 @@ func (p posing) Info() driver.Info {
 // say otherwise.
 func newWorld(t testing.TB, o sim.Options) *world {
 	t.Helper()
+	return newWorldOn(t, o, filepath.Join(t.TempDir(), "ledger.db"))
+}
+
+// newWorldOn is newWorld with the ledger at a path or a URL.
+func newWorldOn(t testing.TB, o sim.Options, ledger string) *world {
+	t.Helper()
 	if o.Visibility == 0 {
 		o.Visibility = -1
 	}
@@ -200,7 +206,7 @@ func newWorld(t testing.TB, o sim.Options) *world {
 		w.sim.Close() //nolint:errcheck // in memory
 		stop()
 	})
-	if w.db, err = store.Create(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), "test", w.sim.Now()); err != nil {
+	if w.db, err = store.Create(t.Context(), ledger, "test", w.sim.Now()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"bursar/internal/cloud"
@@ -463,12 +465,14 @@ func endHolds(ctx context.Context, q *rows.Queries, line purchase.LineID, state 
 	if to == purchase.HoldHeld {
 		return nil
 	}
-	holds, err := q.LineHolds(ctx, string(line))
+	holds, err := q.EndHolds(ctx, rows.EndHoldsParams{State: string(to), EndedAt: micros(now), LineID: string(line)})
 	if err != nil {
-		return err
+		return fmt.Errorf("holds of line %s: %w: see bursar check", line, err)
 	}
+	// In one order, so that two lines never wait for each other.
+	slices.SortFunc(holds, func(a, b rows.EndHoldsRow) int { return strings.Compare(a.BudgetID, b.BudgetID) })
 	for _, h := range holds {
-		if err := endHold(ctx, q, h.LineID, h.BudgetID, to, now); err != nil {
+		if err := endPeriod(ctx, q, string(line), h, to); err != nil {
 			return err
 		}
 	}
@@ -481,14 +485,19 @@ func endHold(ctx context.Context, q *rows.Queries, line, budget string, to purch
 	if err != nil {
 		return fmt.Errorf("hold of line %s on budget %s: %w: see bursar check", line, budget, orNoHold(err))
 	}
+	return endPeriod(ctx, q, line, rows.EndHoldsRow{BudgetID: budget, Period: h.Period, Amount: h.Amount}, to)
+}
+
+// endPeriod takes a hold that has ended out of what its period holds.
+func endPeriod(ctx context.Context, q *rows.Queries, line string, h rows.EndHoldsRow, to purchase.HoldState) (err error) {
 	var n int64
 	if to == purchase.HoldSpent {
-		n, err = q.SpendPeriod(ctx, rows.SpendPeriodParams{Amount: h.Amount, BudgetID: budget, Period: h.Period})
+		n, err = q.SpendPeriod(ctx, rows.SpendPeriodParams{Amount: h.Amount, BudgetID: h.BudgetID, Period: h.Period})
 	} else {
-		n, err = q.ReleasePeriod(ctx, rows.ReleasePeriodParams{Amount: h.Amount, BudgetID: budget, Period: h.Period})
+		n, err = q.ReleasePeriod(ctx, rows.ReleasePeriodParams{Amount: h.Amount, BudgetID: h.BudgetID, Period: h.Period})
 	}
 	if err == nil && n != 1 {
-		err = fmt.Errorf("budget %s holds less in %s than line %s does: see bursar check", budget, h.Period, line)
+		err = fmt.Errorf("budget %s holds less in %s than line %s does: see bursar check", h.BudgetID, h.Period, line)
 	}
 	return err
 }

@@ -27,69 +27,121 @@ func newID(now time.Time) string {
 
 // Row reads a line, its attempts, and what its plan and this installation allow,
 // all of one moment.
-func (db *DB) Row(ctx context.Context, line purchase.LineID) (purchase.Row, error) {
-	var row purchase.Row
-	err := db.view(ctx, func(q *rows.Queries) error {
-		r, err := q.GetLine(ctx, string(line))
-		if err != nil {
-			return orNotFound(err, "line", string(line))
-		}
-		if row.Line, err = toLine(r); err != nil {
-			return err
-		}
-		p, err := q.GetPlan(ctx, r.PlanID)
+func (db *DB) Row(ctx context.Context, line purchase.LineID) (row purchase.Row, err error) {
+	whole := false
+	read := func(q *rows.Queries) error {
+		p, err := readParts(ctx, q, string(line))
 		if err != nil {
 			return err
 		}
-		in, err := q.GetInstallation(ctx)
-		if err != nil {
+		if row, err = p.row(); err != nil || !p.more(row) {
+			whole = err == nil
 			return err
 		}
-		row.PlanState, row.ApprovalExpires = purchase.PlanState(p.State), fromMicros(p.ApprovalExpiresAt)
-		row.Tolerance, row.Install = purchase.Tolerance(p.ToleranceBp), in.Install
-		row.Purchasing = in.State == "purchasing"
-		if row.Line.Spec.Tags.NameApprovers() {
-			ds, err := q.ListDecisions(ctx, r.PlanID)
-			if err != nil {
+		return nil
+	}
+	if db.postgres { // one query sees one moment without a transaction
+		err = read(db.read())
+	}
+	if err == nil && !whole {
+		err = db.view(ctx, func(q *rows.Queries) error {
+			if err := read(q); err != nil || whole {
 				return err
 			}
-			row.Approvers = purchase.ApprovedBy(toDecisions(ds))
-		}
-		row.Restored, row.Backup = fromMicros(in.RestoredAt), fromMicros(in.BackupAt)
-		if !row.Line.Class.Named() {
-			lane := row.Line.Spec.Lane()
-			if row.Explained, row.Exclusive, err = laneOfRow(ctx, q, lane); err != nil {
-				return err
-			}
-		}
-		if row.Line.Class.Locks() {
-			if row.LaneHeld, err = laneHeld(ctx, q, row.Line); err != nil {
-				return err
-			}
-		}
-		if p.AllOrNothing == 1 {
-			beside, err := q.StatesBeside(ctx, rows.StatesBesideParams{PlanID: r.PlanID, ID: r.ID})
-			if err != nil {
-				return err
-			}
-			row.Together = true
-			for _, s := range beside {
-				s := purchase.State(s)
-				row.PlanFailed = row.PlanFailed || s.Unbought()
-				row.PlanShort = row.PlanShort || !s.Ordered()
-			}
-		}
-		attempts, err := q.ListAttempts(ctx, string(line))
-		if err != nil {
-			return err
-		}
-		row.Attempts, err = toAttempts(attempts)
-		return err
-	})
+			return readMore(ctx, q, &row)
+		})
+	}
 	if err != nil {
 		return purchase.Row{}, fmt.Errorf("read the line: %w", err)
 	}
 	return row, nil
+}
+
+// parts are the rows that every purchase.Row is made of.
+type parts struct {
+	line     rows.Line
+	plan     rows.Plan
+	in       rows.Installation
+	attempts []rows.Attempt
+}
+
+// readParts reads all parts by one query, of which the first finds nothing for a line
+// without attempts.
+func readParts(ctx context.Context, q *rows.Queries, line string) (p parts, err error) {
+	for range 3 { // between the two the first attempt may be made
+		rs, err := q.RowWithAttempts(ctx, line)
+		if err != nil {
+			return p, err
+		}
+		for _, r := range rs {
+			p.line, p.plan, p.in = r.Line, r.Plan, r.Installation
+			p.attempts = append(p.attempts, r.Attempt)
+		}
+		if len(rs) > 0 {
+			return p, nil
+		}
+		r, err := q.RowWithoutAttempts(ctx, line)
+		if err == nil {
+			return parts{line: r.Line, plan: r.Plan, in: r.Installation}, nil
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return p, err
+		}
+	}
+	return p, orNotFound(sql.ErrNoRows, "line", line)
+}
+
+func (p parts) row() (row purchase.Row, err error) {
+	if row.Line, err = toLine(p.line); err != nil {
+		return row, err
+	}
+	row.PlanState, row.ApprovalExpires = purchase.PlanState(p.plan.State), fromMicros(p.plan.ApprovalExpiresAt)
+	row.Tolerance, row.Install = purchase.Tolerance(p.plan.ToleranceBp), p.in.Install
+	row.Purchasing = p.in.State == "purchasing"
+	row.Restored, row.Backup = fromMicros(p.in.RestoredAt), fromMicros(p.in.BackupAt)
+	row.Together = p.plan.AllOrNothing == 1
+	row.Attempts, err = toAttempts(p.attempts)
+	return row, err
+}
+
+// more reports whether a row depends on more than its parts; see readMore.
+func (p parts) more(row purchase.Row) bool {
+	l := row.Line
+	return l.Spec.Tags.NameApprovers() || !l.Class.Named() || l.Class.Locks() || row.Together
+}
+
+// readMore adds to a row what only some lines depend on: who approved, what else is
+// in the lane, and the other lines of the plan.
+func readMore(ctx context.Context, q *rows.Queries, row *purchase.Row) (err error) {
+	l := row.Line
+	if l.Spec.Tags.NameApprovers() {
+		ds, err := q.ListDecisions(ctx, string(l.Plan))
+		if err != nil {
+			return err
+		}
+		row.Approvers = purchase.ApprovedBy(toDecisions(ds))
+	}
+	if !l.Class.Named() {
+		if row.Explained, row.Exclusive, err = laneOfRow(ctx, q, l.Spec.Lane()); err != nil {
+			return err
+		}
+	}
+	if l.Class.Locks() {
+		if row.LaneHeld, err = laneHeld(ctx, q, l); err != nil {
+			return err
+		}
+	}
+	if row.Together {
+		beside, err := q.StatesBeside(ctx, rows.StatesBesideParams{PlanID: string(l.Plan), ID: string(l.ID)})
+		if err != nil {
+			return err
+		}
+		for _, s := range beside {
+			s := purchase.State(s)
+			row.PlanFailed = row.PlanFailed || s.Unbought()
+			row.PlanShort = row.PlanShort || !s.Ordered()
+		}
+	}
+	return nil
 }
 
 // laneHeld returns when the line that keeps the lane of a class C line is looked at

@@ -326,3 +326,41 @@ func TestALaneThatIsTakenMeanwhileIsKept(t *testing.T) {
 		t.Errorf("the line is %s", row.Line.State)
 	}
 }
+
+// Who stops purchasing has the ledger for itself: a step that comes meanwhile waits,
+// and finds it stopped. Steps of other lines do not wait for each other.
+func TestAStopIsSeenByEveryLaterStep(t *testing.T) {
+	e := postgresDB.open(t)
+	p := e.approve(1, 3)
+	arm := func(i int) purchase.Change {
+		return e.step(p.Lines[i].ID, checked(p.Lines[i].Spec.Offering, t0, fmt.Sprint("nonce-", i)), t0)
+	}
+	late, free := arm(0), arm(1)
+	step, err := e.db.writer.BeginTx(t.Context(), nil)
+	e.ok(err)
+	_, err = step.ExecContext(t.Context(), string(beside))
+	e.ok(err)
+	_, err = step.ExecContext(t.Context(), "UPDATE line SET reason = 'x' WHERE id = $1", p.Lines[2].ID)
+	e.ok(err)
+	e.apply(free, t0)
+	e.ok(step.Rollback())
+
+	held, err := e.db.hold(t.Context())
+	e.ok(err)
+	done := make(chan error, 1)
+	go func() { done <- e.Apply(context.WithoutCancel(t.Context()), late, t0) }()
+	for waits := false; !waits; {
+		select {
+		case err := <-done:
+			t.Fatalf("a step did not wait: %v", err)
+		default:
+			waits = texts(t, e.db, "SELECT count(*)::text FROM pg_locks WHERE NOT granted")[0] == "1"
+		}
+	}
+	_, err = held.ExecContext(t.Context(), "UPDATE installation SET state = 'stopped'")
+	e.ok(err)
+	e.ok(held.Commit())
+	if err := <-done; !errors.Is(err, purchase.ErrLost) {
+		t.Errorf("armed after the stop: %v", err)
+	}
+}

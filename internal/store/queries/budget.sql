@@ -57,6 +57,10 @@ INSERT INTO hold (line_id, budget_id, period, amount, state, at) VALUES ($1, $2,
 -- name: EndHold :one
 UPDATE hold SET state = $1, ended_at = $2 WHERE line_id = $3 AND budget_id = $4 AND state = 'held' RETURNING period, amount;
 
+-- name: EndHolds :many
+-- A hold that has ended is refused by its guard.
+UPDATE hold SET state = $1, ended_at = $2 WHERE line_id = $3 RETURNING budget_id, period, amount;
+
 -- name: LineHolds :many
 SELECT * FROM hold WHERE line_id = $1 ORDER BY budget_id;
 

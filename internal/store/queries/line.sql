@@ -18,6 +18,17 @@ WHERE id = $2 AND state IN ('ready', 'armed', 'queued', 'needs_reapproval') AND 
 -- name: GetLine :one
 SELECT * FROM line WHERE id = $1;
 
+-- name: RowWithAttempts :many
+-- A line with what it depends on, all of one moment, once for each attempt.
+SELECT sqlc.embed(l), sqlc.embed(p), sqlc.embed(i), sqlc.embed(a)
+FROM line l JOIN plan p ON p.id = l.plan_id JOIN installation i ON i.id = 1 JOIN attempt a ON a.line_id = l.id
+WHERE l.id = $1 ORDER BY a.n;
+
+-- name: RowWithoutAttempts :one
+SELECT sqlc.embed(l), sqlc.embed(p), sqlc.embed(i)
+FROM line l JOIN plan p ON p.id = l.plan_id JOIN installation i ON i.id = 1
+WHERE l.id = $1 AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.line_id = l.id);
+
 -- name: ListLines :many
 SELECT * FROM line WHERE plan_id = $1 ORDER BY number;
 

@@ -320,6 +320,46 @@ func (q *Queries) EndHold(ctx context.Context, arg EndHoldParams) (EndHoldRow, e
 	return i, err
 }
 
+const endHolds = `-- name: EndHolds :many
+UPDATE hold SET state = $1, ended_at = $2 WHERE line_id = $3 RETURNING budget_id, period, amount
+`
+
+type EndHoldsParams struct {
+	State   string
+	EndedAt int64
+	LineID  string
+}
+
+type EndHoldsRow struct {
+	BudgetID string
+	Period   string
+	Amount   int64
+}
+
+// A hold that has ended is refused by its guard.
+func (q *Queries) EndHolds(ctx context.Context, arg EndHoldsParams) ([]EndHoldsRow, error) {
+	rows, err := q.db.QueryContext(ctx, endHolds, arg.State, arg.EndedAt, arg.LineID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EndHoldsRow
+	for rows.Next() {
+		var i EndHoldsRow
+		if err := rows.Scan(&i.BudgetID, &i.Period, &i.Amount); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getActiveBudget = `-- name: GetActiveBudget :one
 SELECT id, plan_id, name, account, period, measure, currency, cap, created_at, created_by, changed_at, changed_by, retired_at, retired_by FROM budget WHERE plan_id IS NULL AND retired_at = 0 AND name = $1
 `

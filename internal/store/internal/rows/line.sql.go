@@ -410,6 +410,184 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (i
 	return result.RowsAffected()
 }
 
+const rowWithAttempts = `-- name: RowWithAttempts :many
+SELECT l.id, l.plan_id, l.number, l.provider, l.service, l.account, l.region, l.class, l.spec, l.state, l.generation, l.armed, l.version, l.cancel_requested, l.decided_by, l.begun, l.listing_digest, l.listing_at, l.reason, l.must_leave_by, l.look_at, l.updated_at, p.id, p.lineage, p.version, p.name, p.requester, p.requester_key, p.created_at, p.tolerance_bp, p.all_or_nothing, p.currency, p.upfront, p.hourly, p.total, p.digest, p.state, p.approvals_needed, p.self_approval, p.approvers, p.approval_expires_at, i.id, i.install, i.incarnation, i.restored_at, i.backup_at, i.state, i.created_at, i.copied_to, a.line_id, a.n, a.generation, a.nonce, a.protocol, a.account, a.region, a.identity, a.intent, a.intent_sha256, a.credential, a.armed_at, a.answer_by, a.deadline, a.settled_at, a.fire_at, a.before_ids, a.handle, a.state, a.outcome, a.code, a.ended_at
+FROM line l JOIN plan p ON p.id = l.plan_id JOIN installation i ON i.id = 1 JOIN attempt a ON a.line_id = l.id
+WHERE l.id = $1 ORDER BY a.n
+`
+
+type RowWithAttemptsRow struct {
+	Line         Line
+	Plan         Plan
+	Installation Installation
+	Attempt      Attempt
+}
+
+// A line with what it depends on, all of one moment, once for each attempt.
+func (q *Queries) RowWithAttempts(ctx context.Context, id string) ([]RowWithAttemptsRow, error) {
+	rows, err := q.db.QueryContext(ctx, rowWithAttempts, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RowWithAttemptsRow
+	for rows.Next() {
+		var i RowWithAttemptsRow
+		if err := rows.Scan(
+			&i.Line.ID,
+			&i.Line.PlanID,
+			&i.Line.Number,
+			&i.Line.Provider,
+			&i.Line.Service,
+			&i.Line.Account,
+			&i.Line.Region,
+			&i.Line.Class,
+			&i.Line.Spec,
+			&i.Line.State,
+			&i.Line.Generation,
+			&i.Line.Armed,
+			&i.Line.Version,
+			&i.Line.CancelRequested,
+			&i.Line.DecidedBy,
+			&i.Line.Begun,
+			&i.Line.ListingDigest,
+			&i.Line.ListingAt,
+			&i.Line.Reason,
+			&i.Line.MustLeaveBy,
+			&i.Line.LookAt,
+			&i.Line.UpdatedAt,
+			&i.Plan.ID,
+			&i.Plan.Lineage,
+			&i.Plan.Version,
+			&i.Plan.Name,
+			&i.Plan.Requester,
+			&i.Plan.RequesterKey,
+			&i.Plan.CreatedAt,
+			&i.Plan.ToleranceBp,
+			&i.Plan.AllOrNothing,
+			&i.Plan.Currency,
+			&i.Plan.Upfront,
+			&i.Plan.Hourly,
+			&i.Plan.Total,
+			&i.Plan.Digest,
+			&i.Plan.State,
+			&i.Plan.ApprovalsNeeded,
+			&i.Plan.SelfApproval,
+			&i.Plan.Approvers,
+			&i.Plan.ApprovalExpiresAt,
+			&i.Installation.ID,
+			&i.Installation.Install,
+			&i.Installation.Incarnation,
+			&i.Installation.RestoredAt,
+			&i.Installation.BackupAt,
+			&i.Installation.State,
+			&i.Installation.CreatedAt,
+			&i.Installation.CopiedTo,
+			&i.Attempt.LineID,
+			&i.Attempt.N,
+			&i.Attempt.Generation,
+			&i.Attempt.Nonce,
+			&i.Attempt.Protocol,
+			&i.Attempt.Account,
+			&i.Attempt.Region,
+			&i.Attempt.Identity,
+			&i.Attempt.Intent,
+			&i.Attempt.IntentSha256,
+			&i.Attempt.Credential,
+			&i.Attempt.ArmedAt,
+			&i.Attempt.AnswerBy,
+			&i.Attempt.Deadline,
+			&i.Attempt.SettledAt,
+			&i.Attempt.FireAt,
+			&i.Attempt.BeforeIds,
+			&i.Attempt.Handle,
+			&i.Attempt.State,
+			&i.Attempt.Outcome,
+			&i.Attempt.Code,
+			&i.Attempt.EndedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const rowWithoutAttempts = `-- name: RowWithoutAttempts :one
+SELECT l.id, l.plan_id, l.number, l.provider, l.service, l.account, l.region, l.class, l.spec, l.state, l.generation, l.armed, l.version, l.cancel_requested, l.decided_by, l.begun, l.listing_digest, l.listing_at, l.reason, l.must_leave_by, l.look_at, l.updated_at, p.id, p.lineage, p.version, p.name, p.requester, p.requester_key, p.created_at, p.tolerance_bp, p.all_or_nothing, p.currency, p.upfront, p.hourly, p.total, p.digest, p.state, p.approvals_needed, p.self_approval, p.approvers, p.approval_expires_at, i.id, i.install, i.incarnation, i.restored_at, i.backup_at, i.state, i.created_at, i.copied_to
+FROM line l JOIN plan p ON p.id = l.plan_id JOIN installation i ON i.id = 1
+WHERE l.id = $1 AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.line_id = l.id)
+`
+
+type RowWithoutAttemptsRow struct {
+	Line         Line
+	Plan         Plan
+	Installation Installation
+}
+
+func (q *Queries) RowWithoutAttempts(ctx context.Context, id string) (RowWithoutAttemptsRow, error) {
+	row := q.db.QueryRowContext(ctx, rowWithoutAttempts, id)
+	var i RowWithoutAttemptsRow
+	err := row.Scan(
+		&i.Line.ID,
+		&i.Line.PlanID,
+		&i.Line.Number,
+		&i.Line.Provider,
+		&i.Line.Service,
+		&i.Line.Account,
+		&i.Line.Region,
+		&i.Line.Class,
+		&i.Line.Spec,
+		&i.Line.State,
+		&i.Line.Generation,
+		&i.Line.Armed,
+		&i.Line.Version,
+		&i.Line.CancelRequested,
+		&i.Line.DecidedBy,
+		&i.Line.Begun,
+		&i.Line.ListingDigest,
+		&i.Line.ListingAt,
+		&i.Line.Reason,
+		&i.Line.MustLeaveBy,
+		&i.Line.LookAt,
+		&i.Line.UpdatedAt,
+		&i.Plan.ID,
+		&i.Plan.Lineage,
+		&i.Plan.Version,
+		&i.Plan.Name,
+		&i.Plan.Requester,
+		&i.Plan.RequesterKey,
+		&i.Plan.CreatedAt,
+		&i.Plan.ToleranceBp,
+		&i.Plan.AllOrNothing,
+		&i.Plan.Currency,
+		&i.Plan.Upfront,
+		&i.Plan.Hourly,
+		&i.Plan.Total,
+		&i.Plan.Digest,
+		&i.Plan.State,
+		&i.Plan.ApprovalsNeeded,
+		&i.Plan.SelfApproval,
+		&i.Plan.Approvers,
+		&i.Plan.ApprovalExpiresAt,
+		&i.Installation.ID,
+		&i.Installation.Install,
+		&i.Installation.Incarnation,
+		&i.Installation.RestoredAt,
+		&i.Installation.BackupAt,
+		&i.Installation.State,
+		&i.Installation.CreatedAt,
+		&i.Installation.CopiedTo,
+	)
+	return i, err
+}
+
 const statesBeside = `-- name: StatesBeside :many
 SELECT state FROM line WHERE plan_id = $1 AND id <> $2
 `
