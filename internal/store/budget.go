@@ -492,9 +492,9 @@ func endHold(ctx context.Context, q *rows.Queries, line, budget string, to purch
 func endPeriod(ctx context.Context, q *rows.Queries, line string, h rows.EndHoldsRow, to purchase.HoldState) (err error) {
 	var n int64
 	if to == purchase.HoldSpent {
-		n, err = q.SpendPeriod(ctx, rows.SpendPeriodParams{Amount: h.Amount, BudgetID: h.BudgetID, Period: h.Period})
+		n, err = q.SpendPeriod(ctx, rows.SpendPeriodParams(h))
 	} else {
-		n, err = q.ReleasePeriod(ctx, rows.ReleasePeriodParams{Amount: h.Amount, BudgetID: h.BudgetID, Period: h.Period})
+		n, err = q.ReleasePeriod(ctx, rows.ReleasePeriodParams(h))
 	}
 	if err == nil && n != 1 {
 		err = fmt.Errorf("budget %s holds less in %s than line %s does: see bursar check", h.BudgetID, h.Period, line)
