@@ -57,7 +57,7 @@ func TestALedgerIsCopiedWhole(t *testing.T) {
 				t.Errorf("the copy differs (-old +new):\n%s", diff)
 			}
 			in, err := fresh.db.Installation(t.Context())
-			if want := (Installation{Install: "k7f2", Purchasing: true, CreatedAt: t0}); err != nil || in != want {
+			if want := (Installation{Install: "k7f2", Purchasing: true, CreatedAt: t0, Incarnation: 1}); err != nil || in != want {
 				t.Errorf("the copy is %+v, %v", in, err)
 			}
 			// The copy goes on, and its guards are at work.
