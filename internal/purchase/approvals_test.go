@@ -97,6 +97,16 @@ func TestCheckOfADecidedLine(t *testing.T) {
 	if got := problems(s, t0)["closed-empty"]; len(got) != 1 || !strings.Contains(got[0], "somebody-elses") {
 		t.Errorf("listed after the decision: %q", got)
 	}
+	unpaid := odd
+	unpaid.State = cloud.Failed
+	fact(t0.Add(2*time.Hour), cloud.Evidence{Kind: cloud.EvidenceListing, Commitment: &unpaid})
+	if got := problems(s, t0); len(got) > 0 {
+		t.Errorf("it came to nothing: %q", got)
+	}
+	fact(t0.Add(3*time.Hour), cloud.Evidence{Kind: cloud.EvidenceListing, Commitment: &odd})
+	if got := problems(s, t0)["closed-empty"]; len(got) != 1 {
+		t.Errorf("and yet it is there: %q", got)
+	}
 }
 
 // An adopted commitment may differ from what was approved: a person said that it

@@ -2,6 +2,7 @@ package purchase
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -306,9 +307,17 @@ func checkClosed(v *view, bad func(string, ...any)) int {
 				bad("line %s is %s while attempt %d is %s", l.ID, l.State, a.N, a.State)
 			}
 		}
+		// The last word on a commitment counts: an order may have been queued and have
+		// come to nothing.
+		last := map[string]cloud.CommitmentState{}
 		for _, f := range v.undecided(l) {
-			if f.Commitment != nil && f.Commitment.State.Binding() {
-				bad("line %s is %s, and evidence shows %s (%s)", l.ID, l.State, f.Commitment.ID, f.Commitment.State)
+			if f.Commitment != nil {
+				last[f.Commitment.ID] = f.Commitment.State
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(last)) {
+			if last[id].Binding() {
+				bad("line %s is %s, and evidence shows %s (%s)", l.ID, l.State, id, last[id])
 			}
 		}
 	}
