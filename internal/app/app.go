@@ -64,7 +64,7 @@ func CloudsPath(ledger string) string {
 // Init creates a ledger. It never touches an existing one.
 func Init(ctx context.Context, o Options) (api.Installation, error) {
 	// Asked before the clouds are opened, whose file would be left behind.
-	if err := vacant(o.Ledger); err != nil {
+	if err := vacant(ctx, o.Ledger); err != nil {
 		return api.Installation{}, err
 	}
 	cfg, err := o.config()
@@ -102,9 +102,16 @@ func Init(ctx context.Context, o Options) (api.Installation, error) {
 }
 
 // vacant refuses a path where no ledger can be created.
-func vacant(path string) error {
+func vacant(ctx context.Context, path string) error {
 	if store.IsURL(path) {
-		return nil // the database tells
+		db, err := store.Open(ctx, path)
+		if err == nil {
+			err = db.Close()
+		}
+		if err == nil || errors.Is(err, store.ErrOld) {
+			return exists(path)
+		}
+		return nil // Create tells what else there is
 	}
 	info, err := os.Stat(path)
 	switch {

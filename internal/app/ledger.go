@@ -22,14 +22,14 @@ func Migrate(ctx context.Context, o Options) (api.Migration, error) {
 }
 
 // CopyLedger makes a new ledger of all that one holds, and ends the old one. The
-// state of simulated clouds that belongs to it goes along, unless there is one at the
-// new place.
+// state of simulated clouds that belongs to it and its journal go along, unless there is
+// one at the new place.
 func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.LedgerCopy, error) {
 	by = person(by)
 	if err := plain("the name of the person", by); err != nil {
 		return api.LedgerCopy{}, err
 	}
-	if err := vacant(to); err != nil {
+	if err := vacant(ctx, to); err != nil {
 		return api.LedgerCopy{}, err
 	}
 	o.Ledger = from
@@ -48,9 +48,15 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 	}
 	copied := api.LedgerCopy{From: store.Masked(from), To: store.Masked(to), Tables: []api.CopiedTable{}}
 	if own {
-		if copied.Clouds, err = copyClouds(CloudsPath(from), CloudsPath(to)); err != nil {
+		if copied.Clouds, err = copyBeside("the simulated clouds", CloudsPath(from), CloudsPath(to)); err != nil {
 			return api.LedgerCopy{}, err
 		}
+	}
+	there := o
+	there.Ledger = to
+	journal, err := copyBeside("the journal", o.journalPath(cfg), there.journalPath(cfg))
+	if err != nil {
+		return api.LedgerCopy{}, err
 	}
 	tables, err := store.Copy(ctx, from, to, by, now)
 	switch {
@@ -60,8 +66,10 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 		err = fmt.Errorf("%w: there is nothing to copy", err)
 	}
 	if err != nil {
-		if copied.Clouds != "" {
-			err = errors.Join(err, os.Remove(copied.Clouds))
+		for _, made := range []string{copied.Clouds, journal} {
+			if made != "" {
+				err = errors.Join(err, os.Remove(made))
+			}
 		}
 		return api.LedgerCopy{}, err
 	}
@@ -71,25 +79,25 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 	return copied, nil
 }
 
-// copyClouds copies a state file and returns where to; "" if there was nothing to copy
+// copyBeside copies a file that belongs to a ledger and returns where to; "" if there was nothing to copy
 // or something stands there.
-func copyClouds(from, to string) (made string, err error) {
+func copyBeside(what, from, to string) (made string, err error) {
 	in, err := os.Open(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	} else if err != nil {
-		return "", fmt.Errorf("the simulated clouds: %w", err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	defer in.Close() //nolint:errcheck // read only
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return "", nil
 	} else if err != nil {
-		return "", fmt.Errorf("the simulated clouds: %w", err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	_, err = io.Copy(out, in)
 	if err = errors.Join(err, out.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("the simulated clouds: %w", err), os.Remove(to))
+		return "", errors.Join(fmt.Errorf("%s: %w", what, err), os.Remove(to))
 	}
 	return to, nil
 }

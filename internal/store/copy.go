@@ -274,7 +274,11 @@ type digest [sha256.Size]byte
 // pour reads all rows of a table, writes them with to unless that is nil, and returns
 // their digest and their number.
 func pour(ctx context.Context, from, to *sql.Tx, table string, columns []string) (d digest, n int, err error) {
-	found, err := from.QueryContext(ctx, fmt.Sprintf(`SELECT "%s" FROM %s`, strings.Join(columns, `", "`), table))
+	query := fmt.Sprintf(`SELECT "%s" FROM %s`, strings.Join(columns, `", "`), table)
+	if table == "mark" { // those of the place stay behind: the copy takes its own
+		query += " WHERE name NOT IN ('system', 'timeline', 'file', 'host', 'hostname')"
+	}
+	found, err := from.QueryContext(ctx, query)
 	if err != nil {
 		return d, 0, err
 	}
