@@ -113,7 +113,7 @@ type killing struct {
 
 	kills, unborn, starts, refused atomic.Int64
 	down                           atomic.Bool  // PostgreSQL is
-	downs                          atomic.Int64 // how often it has gone down
+	downs                          atomic.Int64 // how often it has gone down, and come back
 	startup                        atomic.Int64 // nanoseconds that the last worker took to begin
 	crashes                        int
 
@@ -254,6 +254,7 @@ func (k *killing) crash(ctx context.Context) error {
 			return err
 		}
 		k.down.Store(false)
+		k.downs.Add(1)
 	}
 	return nil
 }
@@ -268,7 +269,13 @@ func (k *killing) watch(ctx context.Context) {
 		kills    int64     // when it was first seen
 	}
 	waiting := map[string]*open{}
+	var downs int64
 	for {
+		if n := k.downs.Load(); k.down.Load() || n != downs {
+			// Nobody can take anything over while PostgreSQL is down.
+			clear(waiting)
+			downs = n
+		}
 		lines, err := k.lines(context.WithoutCancel(ctx))
 		now, kills := time.Now(), k.kills.Load()
 		if err == nil {
