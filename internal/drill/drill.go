@@ -147,8 +147,9 @@ func (w *world) close() error {
 func (w *world) say(format string, args ...any) { fmt.Fprintf(w.Out, format+"\n", args...) }
 
 // approved makes plans of some lines each and approves them.
-func (w *world) approved(ctx context.Context, a *app.App, lines []string) (plans []api.Plan, err error) {
-	for of := range slices.Chunk(lines, eachPlan) {
+func (w *world) approved(ctx context.Context, a *app.App, lines []string, each int) (plans []api.Plan, err error) {
+	for of := range slices.Chunk(lines, each) {
+		w.random.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
 		file := filepath.Join(w.dir, fmt.Sprintf("plan-%d.yaml", w.random.Uint32()))
 		if err := os.WriteFile(file, planFile(of), 0o600); err != nil {
 			return nil, err

@@ -17,13 +17,13 @@ const step = 10 * time.Minute
 
 // finish lets workers end what is open, with a person beside them, while the clock of
 // the clouds is moved on to whatever they wait for.
-func (w *world) finish(ctx context.Context, workers int, patience time.Duration) (rounds int, err error) {
+func (w *world) finish(ctx context.Context, at app.Options, workers int, patience time.Duration) (rounds int, err error) {
 	if err := w.sim.ClearFaults(); err != nil {
 		return 0, err
 	}
-	var all []*worker
+	var running []*worker
 	defer func() {
-		for _, k := range all {
+		for _, k := range running {
 			k.stop()
 			if why := k.failed(); why != "" {
 				err = errors.Join(err, fmt.Errorf("a worker that was asked to end: %s", why))
@@ -31,11 +31,11 @@ func (w *world) finish(ctx context.Context, workers int, patience time.Duration)
 		}
 	}()
 	for range workers {
-		k, err := w.start(w.at)
+		k, err := w.start(at)
 		if err != nil {
 			return 0, err
 		}
-		all = append(all, k)
+		running = append(running, k)
 	}
 	p := person{world: w, desk: w.desk}
 	seen, since := "", time.Now()
@@ -47,13 +47,13 @@ func (w *world) finish(ctx context.Context, workers int, patience time.Duration)
 		now := w.sim.Now()
 		var next time.Time
 		open, due := 0, 0
-		var at strings.Builder
+		var all strings.Builder
 		for _, l := range lines {
 			if ended(l) {
 				continue
 			}
 			open++
-			fmt.Fprint(&at, l.ID, l.State, l.Reason, l.Attempts, ";")
+			fmt.Fprint(&all, l.ID, l.State, l.Reason, l.Attempts, ";")
 			switch {
 			case l.State == "needs_review":
 				p.decide(ctx, l)
@@ -69,8 +69,8 @@ func (w *world) finish(ctx context.Context, workers int, patience time.Duration)
 		if open == 0 {
 			return rounds, nil
 		}
-		if at.String() != seen {
-			seen, since = at.String(), time.Now()
+		if all.String() != seen {
+			seen, since = all.String(), time.Now()
 		}
 		// A line may be due and wait for its turn in a lane.
 		if due == 0 || time.Since(since) > time.Second {

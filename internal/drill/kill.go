@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,7 +31,7 @@ func Kill(ctx context.Context, o KillOptions) error {
 	}
 	defer w.close() //nolint:errcheck // a throw-away world
 	began := time.Now()
-	plans, err := w.approved(ctx, w.desk, linesOf(w.sim, w.random, o.Lines))
+	plans, err := w.approved(ctx, w.desk, linesOf(w.sim, goods, o.Lines), eachPlan)
 	if err != nil {
 		return err
 	}
@@ -59,25 +57,18 @@ func Kill(ctx context.Context, o KillOptions) error {
 		}
 	}
 	w.say("%d lines have ended under fire; workers finish calmly", done)
-	rounds, err := w.finish(ctx, o.Workers, 10*time.Minute)
+	rounds, err := w.finish(ctx, w.at, o.Workers, 10*time.Minute)
 	if err != nil {
 		return err
 	}
-	if err := w.sim.Advance(48 * time.Hour); err != nil { // whatever may still have an effect has it
-		return err
-	}
-	b, err := w.count(ctx, w.desk)
+	b, err := w.settled(ctx)
 	if err != nil {
 		return err
 	}
 	w.say("")
 	w.say("  workers killed        %d, of them %d before they had begun; %d starts", k.kills.Load(), k.unborn.Load(), k.starts.Load())
 	w.say("  PostgreSQL crashed    %d times; %d workers could not start meanwhile", k.crashes, k.refused.Load())
-	w.say("  requests to clouds    %d, of them %d to buy", w.clouds.asked.Load(), w.spending())
-	w.say("  lines                 %s; %d decided by a person", b.byState(), b.decided)
-	for _, why := range slices.Sorted(maps.Keys(b.why)) {
-		w.say("                        %d %s", b.why[why], why)
-	}
+	w.lineTable(b)
 	w.say("  lines per second      %.1f under fire", float64(done)/worked.Seconds())
 	w.say("  longest take-over     %s (%d lines were left by killed workers)", k.longest.Round(10*time.Millisecond), k.left)
 	w.say("  took                  %s, %d moves of the clouds' clock at the end", time.Since(began).Round(time.Second), rounds)
