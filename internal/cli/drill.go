@@ -22,7 +22,7 @@ no money and leaves nothing behind. The exit code is 0 only if the books agree.`
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(sh.drillKill(), sh.drillCommitCut(), sh.drillReset())
+	cmd.AddCommand(sh.drillKill(), sh.drillRestore(), sh.drillClone(), sh.drillCommitCut(), sh.drillReset())
 	return cmd
 }
 
@@ -115,5 +115,33 @@ func (sh *shell) drillReset() *cobra.Command {
 	}
 	sh.drillOptions(cmd, &o.Options, drill.SQLite, 300)
 	cmd.Flags().IntVar(&o.Step, "step", 32, "`number` of bytes from one reset to the next; 1 is every byte, and wants more lines")
+	return cmd
+}
+
+func (sh *shell) drillRestore() *cobra.Command {
+	var o drill.Options
+	cmd := &cobra.Command{
+		Use:   "restore",
+		Short: "Put an old backup in the place of the ledger, and recover",
+		Args:  nothing,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.drilled(&o, func() error { return drill.Restore(cmd.Context(), o) })
+		},
+	}
+	sh.drillOptions(cmd, &o, drill.SQLite, 80)
+	return cmd
+}
+
+func (sh *shell) drillClone() *cobra.Command {
+	var o drill.Options
+	cmd := &cobra.Command{
+		Use:   "clone",
+		Short: "Let copies of the ledger and a second installation try to buy in the same accounts",
+		Args:  nothing,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.drilled(&o, func() error { return drill.Clone(cmd.Context(), o) })
+		},
+	}
+	sh.drillOptions(cmd, &o, drill.SQLite, 36)
 	return cmd
 }

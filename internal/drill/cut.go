@@ -76,6 +76,7 @@ func CommitCut(ctx context.Context, o Options) error {
 	}
 	w.say("")
 	w.say("  commits               %d, of them %d carried out and never answered", commits, cuts)
+	w.say("  workers               %d could not begin and were started again", w.restarts)
 	w.lineTable(b)
 	w.say("  took                  %s, %d moves of the clouds' clock", time.Since(began).Round(time.Second), rounds)
 	w.say("")

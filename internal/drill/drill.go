@@ -56,6 +56,8 @@ type world struct {
 	data   string          // its directory
 	at     app.Options     // of the installation
 	desk   *app.App        // where people sit
+	// restarts counts workers that ended by themselves while others finished.
+	restarts int
 }
 
 // open starts the clouds and makes a ledger. Everything ends with close.

@@ -40,7 +40,19 @@ func (w *world) finish(ctx context.Context, at app.Options, workers int, patienc
 	p := person{world: w, desk: w.desk}
 	seen, since := "", time.Now()
 	for until := time.Now().Add(patience); time.Now().Before(until); {
-		lines, err := w.lines(ctx)
+		for i, k := range running {
+			select {
+			case <-k.ended: // it could not begin; somebody starts it again
+				if w.restarts++; w.restarts > 50 {
+					return rounds, fmt.Errorf("workers end by themselves: %s", k.failed())
+				}
+				if running[i], err = w.start(at); err != nil {
+					return rounds, err
+				}
+			default:
+			}
+		}
+		lines, err := w.begunLines(ctx)
 		if err != nil {
 			return rounds, err
 		}
@@ -87,6 +99,20 @@ func (w *world) finish(ctx context.Context, at app.Options, workers int, patienc
 		}
 	}
 	return rounds, nil // what is open is counted
+}
+
+// begunLines are the lines that workers have to do with: not those that were never
+// begun.
+func (w *world) begunLines(ctx context.Context) (lines []api.Line, err error) {
+	plans, err := w.desk.Plans(ctx)
+	for _, p := range plans {
+		for _, l := range p.Lines {
+			if p.Begun != nil || l.State != "ready" && l.State != "draft" {
+				lines = append(lines, l)
+			}
+		}
+	}
+	return lines, err
 }
 
 func ended(l api.Line) bool {

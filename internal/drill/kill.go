@@ -74,6 +74,9 @@ func Kill(ctx context.Context, o KillOptions) error {
 	w.say("  took                  %s, %d moves of the clouds' clock at the end", time.Since(began).Round(time.Second), rounds)
 	w.say("")
 	var bad []string
+	if w.restarts > 0 {
+		bad = append(bad, fmt.Sprintf("%d workers ended by themselves while they finished calmly", w.restarts))
+	}
 	if n := int(k.kills.Load()); n < o.Kills {
 		bad = append(bad, fmt.Sprintf("only %d workers were killed, and %d were to be", n, o.Kills))
 	}
