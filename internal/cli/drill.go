@@ -113,8 +113,8 @@ func (sh *shell) drillReset() *cobra.Command {
 			return sh.drilled(&o.Options, func() error { return drill.Reset(cmd.Context(), o) })
 		},
 	}
-	sh.drillOptions(cmd, &o.Options, drill.SQLite, 300)
-	cmd.Flags().IntVar(&o.Step, "step", 32, "`number` of bytes from one reset to the next; 1 is every byte, and wants more lines")
+	sh.drillOptions(cmd, &o.Options, drill.SQLite, 360)
+	cmd.Flags().IntVar(&o.Step, "step", 64, "`number` of bytes from one reset to the next; 1 is every byte, and wants more lines")
 	return cmd
 }
 

@@ -72,6 +72,26 @@ func TestDrillCommitCut(t *testing.T) {
 	passes(t, drill.CommitCut(t.Context(), options(t, drill.Postgres, 40)))
 }
 
+func TestDrillRestore(t *testing.T) {
+	t.Parallel()
+	for _, ledger := range []string{drill.SQLite, drill.Postgres} {
+		t.Run(ledger, func(t *testing.T) {
+			t.Parallel()
+			passes(t, drill.Restore(t.Context(), options(t, ledger, 40)))
+		})
+	}
+}
+
+func TestDrillClone(t *testing.T) {
+	t.Parallel()
+	for _, ledger := range []string{drill.SQLite, drill.Postgres} {
+		t.Run(ledger, func(t *testing.T) {
+			t.Parallel()
+			passes(t, drill.Clone(t.Context(), options(t, ledger, 18)))
+		})
+	}
+}
+
 func TestDrillReset(t *testing.T) {
 	t.Parallel()
 	passes(t, drill.Reset(t.Context(), drill.ResetOptions{Options: options(t, drill.SQLite, 120), Step: 128}))
