@@ -22,15 +22,15 @@ no money and leaves nothing behind. The exit code is 0 only if the books agree.`
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(sh.drillKill())
+	cmd.AddCommand(sh.drillKill(), sh.drillRestore(), sh.drillClone(), sh.drillCommitCut(), sh.drillReset())
 	return cmd
 }
 
 // drillOptions are the flags that all drills have.
-func (sh *shell) drillOptions(cmd *cobra.Command, o *drill.Options, lines int) {
+func (sh *shell) drillOptions(cmd *cobra.Command, o *drill.Options, ledger string, lines int) {
 	// The ledger of a drill is one of its own: the flag of the other commands names one
 	// that is there.
-	cmd.Flags().StringVar(&o.Ledger, "ledger", drill.SQLite, "`kind` of the ledger: sqlite or postgres")
+	cmd.Flags().StringVar(&o.Ledger, "ledger", ledger, "`kind` of the ledger: sqlite or postgres")
 	cmd.Flags().IntVar(&o.Lines, "lines", lines, "`number` of lines, over all services of all clouds")
 	cmd.Flags().Uint64Var(&o.Seed, "seed", 0, "`number` that random choices derive from; 0 draws one")
 }
@@ -77,11 +77,71 @@ func (sh *shell) drillKill() *cobra.Command {
 			return sh.drilled(&o.Options, func() error { return drill.Kill(cmd.Context(), o) })
 		},
 	}
-	sh.drillOptions(cmd, &o.Options, 1000)
+	sh.drillOptions(cmd, &o.Options, drill.SQLite, 1000)
 	f := cmd.Flags()
 	f.DurationVar(&o.For, "for", 2*time.Minute, "`duration` of the killing")
 	f.IntVar(&o.Workers, "workers", 3, "`number` of workers at once")
 	f.IntVar(&o.Kills, "kills", 300, "`number` of workers to kill at least")
 	f.IntVar(&o.Crashes, "crashes", 5, "`number` of crashes of PostgreSQL")
+	return cmd
+}
+
+func (sh *shell) drillCommitCut() *cobra.Command {
+	var o drill.Options
+	cmd := &cobra.Command{
+		Use:   "commit-cut",
+		Short: "Lose the answers to commits: one in four is carried out and its connection reset",
+		Args:  nothing,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.drilled(&o, func() error { return drill.CommitCut(cmd.Context(), o) })
+		},
+	}
+	sh.drillOptions(cmd, &o, drill.Postgres, 100)
+	return cmd
+}
+
+func (sh *shell) drillReset() *cobra.Command {
+	var o drill.ResetOptions
+	cmd := &cobra.Command{
+		Use:   "reset",
+		Short: "Reset the connections of purchases after so many bytes, of the request and of the answer",
+		Args:  nothing,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Step < 1 {
+				return fmt.Errorf("--step %d: use 1 or more", o.Step)
+			}
+			return sh.drilled(&o.Options, func() error { return drill.Reset(cmd.Context(), o) })
+		},
+	}
+	sh.drillOptions(cmd, &o.Options, drill.SQLite, 360)
+	cmd.Flags().IntVar(&o.Step, "step", 64, "`number` of bytes from one reset to the next; 1 is every byte, and wants more lines")
+	return cmd
+}
+
+func (sh *shell) drillRestore() *cobra.Command {
+	var o drill.Options
+	cmd := &cobra.Command{
+		Use:   "restore",
+		Short: "Put an old backup in the place of the ledger, and recover",
+		Args:  nothing,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.drilled(&o, func() error { return drill.Restore(cmd.Context(), o) })
+		},
+	}
+	sh.drillOptions(cmd, &o, drill.SQLite, 80)
+	return cmd
+}
+
+func (sh *shell) drillClone() *cobra.Command {
+	var o drill.Options
+	cmd := &cobra.Command{
+		Use:   "clone",
+		Short: "Let copies of the ledger and a second installation try to buy in the same accounts",
+		Args:  nothing,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.drilled(&o, func() error { return drill.Clone(cmd.Context(), o) })
+		},
+	}
+	sh.drillOptions(cmd, &o, drill.SQLite, 36)
 	return cmd
 }

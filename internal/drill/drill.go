@@ -53,8 +53,11 @@ type world struct {
 	sim    *sim.Sim
 	clouds *wire
 	pg     *pgtest.Cluster // nil on SQLite
+	data   string          // its directory
 	at     app.Options     // of the installation
 	desk   *app.App        // where people sit
+	// restarts counts workers that ended by themselves while others finished.
+	restarts int
 }
 
 // open starts the clouds and makes a ledger. Everything ends with close.
@@ -97,13 +100,12 @@ func (w *world) install(ctx context.Context, name string) (app.Options, error) {
 	o := app.Options{Ledger: filepath.Join(dir, "bursar.db"), Config: filepath.Join(dir, app.ConfigName), Endpoint: w.clouds.url}
 	if w.Ledger == Postgres {
 		if w.pg == nil {
-			cluster := filepath.Join(w.dir, "postgres")
-			// PostgreSQL runs as another user, who has to get there.
-			err := errors.Join(os.Mkdir(cluster, 0o755), os.Chmod(w.dir, 0o711))
-			if err == nil {
-				w.pg, err = pgtest.Start(ctx, cluster)
+			var err error
+			// After a crash the server syncs all its files, which takes long on a busy disk.
+			if w.data, err = os.MkdirTemp(pgtest.Memory(), "bursar-drill-"); err != nil {
+				return o, err
 			}
-			if err != nil {
+			if w.pg, err = pgtest.Start(ctx, w.data); err != nil {
 				return o, err
 			}
 		}
@@ -136,8 +138,10 @@ func (w *world) close() error {
 	if w.pg != nil {
 		errs = append(errs, w.pg.Stop(true))
 	}
-	if w.dir != "" {
-		errs = append(errs, os.RemoveAll(w.dir))
+	for _, dir := range []string{w.dir, w.data} {
+		if dir != "" {
+			errs = append(errs, os.RemoveAll(dir))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -145,8 +149,9 @@ func (w *world) close() error {
 func (w *world) say(format string, args ...any) { fmt.Fprintf(w.Out, format+"\n", args...) }
 
 // approved makes plans of some lines each and approves them.
-func (w *world) approved(ctx context.Context, a *app.App, lines []string) (plans []api.Plan, err error) {
-	for of := range slices.Chunk(lines, eachPlan) {
+func (w *world) approved(ctx context.Context, a *app.App, lines []string, each int) (plans []api.Plan, err error) {
+	for of := range slices.Chunk(lines, each) {
+		w.random.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
 		file := filepath.Join(w.dir, fmt.Sprintf("plan-%d.yaml", w.random.Uint32()))
 		if err := os.WriteFile(file, planFile(of), 0o600); err != nil {
 			return nil, err

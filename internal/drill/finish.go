@@ -17,13 +17,13 @@ const step = 10 * time.Minute
 
 // finish lets workers end what is open, with a person beside them, while the clock of
 // the clouds is moved on to whatever they wait for.
-func (w *world) finish(ctx context.Context, workers int, patience time.Duration) (rounds int, err error) {
+func (w *world) finish(ctx context.Context, at app.Options, workers int, patience time.Duration) (rounds int, err error) {
 	if err := w.sim.ClearFaults(); err != nil {
 		return 0, err
 	}
-	var all []*worker
+	var running []*worker
 	defer func() {
-		for _, k := range all {
+		for _, k := range running {
 			k.stop()
 			if why := k.failed(); why != "" {
 				err = errors.Join(err, fmt.Errorf("a worker that was asked to end: %s", why))
@@ -31,29 +31,41 @@ func (w *world) finish(ctx context.Context, workers int, patience time.Duration)
 		}
 	}()
 	for range workers {
-		k, err := w.start(w.at)
+		k, err := w.start(at)
 		if err != nil {
 			return 0, err
 		}
-		all = append(all, k)
+		running = append(running, k)
 	}
 	p := person{world: w, desk: w.desk}
 	seen, since := "", time.Now()
 	for until := time.Now().Add(patience); time.Now().Before(until); {
-		lines, err := w.lines(ctx)
+		for i, k := range running {
+			select {
+			case <-k.ended: // it could not begin; somebody starts it again
+				if w.restarts++; w.restarts > 50 {
+					return rounds, fmt.Errorf("workers end by themselves: %s", k.failed())
+				}
+				if running[i], err = w.start(at); err != nil {
+					return rounds, err
+				}
+			default:
+			}
+		}
+		lines, err := w.begunLines(ctx)
 		if err != nil {
 			return rounds, err
 		}
 		now := w.sim.Now()
 		var next time.Time
 		open, due := 0, 0
-		var at strings.Builder
+		var all strings.Builder
 		for _, l := range lines {
 			if ended(l) {
 				continue
 			}
 			open++
-			fmt.Fprint(&at, l.ID, l.State, l.Reason, l.Attempts, ";")
+			fmt.Fprint(&all, l.ID, l.State, l.Reason, l.Attempts, ";")
 			switch {
 			case l.State == "needs_review":
 				p.decide(ctx, l)
@@ -69,8 +81,8 @@ func (w *world) finish(ctx context.Context, workers int, patience time.Duration)
 		if open == 0 {
 			return rounds, nil
 		}
-		if at.String() != seen {
-			seen, since = at.String(), time.Now()
+		if all.String() != seen {
+			seen, since = all.String(), time.Now()
 		}
 		// A line may be due and wait for its turn in a lane.
 		if due == 0 || time.Since(since) > time.Second {
@@ -87,6 +99,20 @@ func (w *world) finish(ctx context.Context, workers int, patience time.Duration)
 		}
 	}
 	return rounds, nil // what is open is counted
+}
+
+// begunLines are the lines that workers have to do with: not those that were never
+// begun.
+func (w *world) begunLines(ctx context.Context) (lines []api.Line, err error) {
+	plans, err := w.desk.Plans(ctx)
+	for _, p := range plans {
+		for _, l := range p.Lines {
+			if p.Begun != nil || l.State != "ready" && l.State != "draft" {
+				lines = append(lines, l)
+			}
+		}
+	}
+	return lines, err
 }
 
 func ended(l api.Line) bool {

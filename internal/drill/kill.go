@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,7 +31,7 @@ func Kill(ctx context.Context, o KillOptions) error {
 	}
 	defer w.close() //nolint:errcheck // a throw-away world
 	began := time.Now()
-	plans, err := w.approved(ctx, w.desk, linesOf(w.sim, w.random, o.Lines))
+	plans, err := w.approved(ctx, w.desk, linesOf(w.sim, goods, o.Lines), eachPlan)
 	if err != nil {
 		return err
 	}
@@ -59,30 +57,26 @@ func Kill(ctx context.Context, o KillOptions) error {
 		}
 	}
 	w.say("%d lines have ended under fire; workers finish calmly", done)
-	rounds, err := w.finish(ctx, o.Workers, 10*time.Minute)
+	rounds, err := w.finish(ctx, w.at, o.Workers, 10*time.Minute)
 	if err != nil {
 		return err
 	}
-	if err := w.sim.Advance(48 * time.Hour); err != nil { // whatever may still have an effect has it
-		return err
-	}
-	b, err := w.count(ctx, w.desk)
+	b, err := w.settled(ctx)
 	if err != nil {
 		return err
 	}
 	w.say("")
 	w.say("  workers killed        %d, of them %d before they had begun; %d starts", k.kills.Load(), k.unborn.Load(), k.starts.Load())
 	w.say("  PostgreSQL crashed    %d times; %d workers could not start meanwhile", k.crashes, k.refused.Load())
-	w.say("  requests to clouds    %d, of them %d to buy", w.clouds.asked.Load(), w.spending())
-	w.say("  lines                 %s; %d decided by a person", b.byState(), b.decided)
-	for _, why := range slices.Sorted(maps.Keys(b.why)) {
-		w.say("                        %d %s", b.why[why], why)
-	}
+	w.lineTable(b)
 	w.say("  lines per second      %.1f under fire", float64(done)/worked.Seconds())
 	w.say("  longest take-over     %s (%d lines were left by killed workers)", k.longest.Round(10*time.Millisecond), k.left)
 	w.say("  took                  %s, %d moves of the clouds' clock at the end", time.Since(began).Round(time.Second), rounds)
 	w.say("")
 	var bad []string
+	if w.restarts > 0 {
+		bad = append(bad, fmt.Sprintf("%d workers ended by themselves while they finished calmly", w.restarts))
+	}
 	if n := int(k.kills.Load()); n < o.Kills {
 		bad = append(bad, fmt.Sprintf("only %d workers were killed, and %d were to be", n, o.Kills))
 	}
@@ -113,7 +107,7 @@ type killing struct {
 
 	kills, unborn, starts, refused atomic.Int64
 	down                           atomic.Bool  // PostgreSQL is
-	downs                          atomic.Int64 // how often it has gone down
+	downs                          atomic.Int64 // how often it has gone down, and come back
 	startup                        atomic.Int64 // nanoseconds that the last worker took to begin
 	crashes                        int
 
@@ -254,6 +248,7 @@ func (k *killing) crash(ctx context.Context) error {
 			return err
 		}
 		k.down.Store(false)
+		k.downs.Add(1)
 	}
 	return nil
 }
@@ -268,7 +263,13 @@ func (k *killing) watch(ctx context.Context) {
 		kills    int64     // when it was first seen
 	}
 	waiting := map[string]*open{}
+	var downs int64
 	for {
+		if n := k.downs.Load(); k.down.Load() || n != downs {
+			// Nobody can take anything over while PostgreSQL is down.
+			clear(waiting)
+			downs = n
+		}
 		lines, err := k.lines(context.WithoutCancel(ctx))
 		now, kills := time.Now(), k.kills.Load()
 		if err == nil {

@@ -2,16 +2,17 @@ package drill
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"strings"
 
 	"bursar/internal/sim"
 )
 
+// good is something to buy: a line of a plan file.
+type good struct{ provider, line string }
+
 // goods are what is bought: one entry for each service of each cloud, as a line of a
 // plan file. A region and a term in braces stand for every one of them.
-var goods = []struct{ provider, line string }{
+var goods = []good{
 	{"aws", `service: rds, engine: postgresql, class: db.r6g.large, multi_az: false, term: 1y, payment: partial-upfront, quantity: %d`},
 	{"aws", `service: elasticache, engine: valkey, node_type: cache.m7g.large, term: 1y, payment: partial-upfront, quantity: %d`},
 	{"aws", `service: memorydb, node_type: db.r7g.large, term: 1y, payment: partial-upfront, quantity: %d`},
@@ -37,9 +38,8 @@ var goods = []struct{ provider, line string }{
 // eachPlan is how many lines a plan of a drill has: no two of them buy the same.
 const eachPlan = 40
 
-// linesOf are lines over all goods, accounts and regions. Those of one plan are in
-// random order.
-func linesOf(s *sim.Sim, random *rand.Rand, n int) []string {
+// linesOf are lines over goods, accounts and regions.
+func linesOf(s *sim.Sim, goods []good, n int) []string {
 	accounts := map[string][]sim.Account{}
 	for _, a := range s.Accounts() {
 		accounts[a.Provider] = append(accounts[a.Provider], a)
@@ -61,9 +61,6 @@ func linesOf(s *sim.Sim, random *rand.Rand, n int) []string {
 			line = "region: " + region + ", " + line
 		}
 		lines[i] = fmt.Sprintf("provider: %s, account: %q, %s", g.provider, id, line)
-	}
-	for of := range slices.Chunk(lines, eachPlan) {
-		random.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
 	}
 	return lines
 }

@@ -86,7 +86,7 @@ func (m market) Facts(l purchase.Line) (purchase.Facts, error) {
 		return purchase.Facts{}, fmt.Errorf("%s is %s now and was %s when the plan was priced: make a new plan",
 			lane, world(simulated), world(l.Spec.Simulated))
 	}
-	info := svc.Info()
+	info := facts(svc.Info())
 	// What is open is looked up in either way; what is not is not sent in another one
 	// than people approved.
 	if l.State == purchase.Ready && info.Class != l.Class {

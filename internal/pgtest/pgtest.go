@@ -35,7 +35,7 @@ type Cluster struct {
 	dir  string // data and log lie in it
 	bin  string
 	port int
-	as   *syscall.Credential // nil for the user of this process
+	as   owner // zero for the user of this process
 
 	server *exec.Cmd
 	ended  chan error // one value when the server has ended
@@ -60,7 +60,7 @@ func Start(ctx context.Context, dir string) (*Cluster, error) {
 		if c.as, err = unprivileged(); err != nil {
 			return nil, err
 		}
-		if err := os.Chown(dir, int(c.as.Uid), int(c.as.Gid)); err != nil {
+		if err := os.Chown(dir, c.as.uid, c.as.gid); err != nil {
 			return nil, fmt.Errorf("postgresql: %w", err)
 		}
 	}
@@ -81,7 +81,7 @@ func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 func (c *Cluster) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(c.bin, name), args...)
 	cmd.Dir = c.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.as}
+	c.as.runs(cmd)
 	return cmd
 }
 
@@ -230,23 +230,21 @@ func binaries() (string, error) {
 	return filepath.Dir(newest), nil
 }
 
+// owner is whom a cluster belongs to; zero is the user of this process.
+type owner struct{ uid, gid int }
+
 // unprivileged is whom a cluster belongs to when root runs this process.
-func unprivileged() (*syscall.Credential, error) {
+func unprivileged() (o owner, err error) {
 	u, err := user.Lookup("postgres")
 	if err != nil {
 		if u, err = user.Lookup("nobody"); err != nil {
-			return nil, fmt.Errorf("postgresql does not run as root, and there is no user for it: %w", err)
+			return o, fmt.Errorf("postgresql does not run as root, and there is no user for it: %w", err)
 		}
 	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return nil, err
+	if o.uid, err = strconv.Atoi(u.Uid); err == nil {
+		o.gid, err = strconv.Atoi(u.Gid)
 	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	return o, err
 }
 
 func freePort() (int, error) {

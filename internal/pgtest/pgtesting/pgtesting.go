@@ -9,8 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"bursar/internal/pgtest"
 )
 
@@ -44,7 +42,7 @@ func Cluster(t testing.TB) *pgtest.Cluster {
 	cluster.Lock()
 	defer cluster.Unlock()
 	if cluster.c == nil && cluster.err == nil {
-		if cluster.dir, cluster.err = os.MkdirTemp(memory(), "pg"); cluster.err == nil {
+		if cluster.dir, cluster.err = os.MkdirTemp(pgtest.Memory(), "pg"); cluster.err == nil {
 			cluster.c, cluster.err = pgtest.Start(context.Background(), cluster.dir)
 		}
 	}
@@ -55,17 +53,6 @@ func Cluster(t testing.TB) *pgtest.Cluster {
 		t.Fatal(cluster.err)
 	}
 	return cluster.c
-}
-
-// memory is a file system in memory with room for a cluster, where a commit costs
-// nothing; "" if there is none. A server that crashes loses nothing there.
-func memory() string {
-	const shm, room = "/dev/shm", 2 << 30
-	var fs unix.Statfs_t
-	if err := unix.Statfs(shm, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room || unix.Access(shm, unix.W_OK) != nil {
-		return ""
-	}
-	return shm
 }
 
 // Database returns the URL of a new, empty database that goes with the test.

@@ -1,0 +1,167 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bursar/internal/app"
+)
+
+// Clone copies a ledger, as for a staging environment, on accounts that the original
+// buys in, and sets up a second installation on the same accounts. Neither may buy.
+func Clone(ctx context.Context, o Options) error {
+	w, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer w.close() //nolint:errcheck // a throw-away world
+	began := time.Now()
+	var aws []good
+	for _, g := range goods {
+		if g.provider == "aws" {
+			aws = append(aws, g)
+		}
+	}
+	plans, err := w.approved(ctx, w.desk, linesOf(w.sim, aws, o.Lines), len(aws))
+	if err != nil {
+		return err
+	}
+	half := len(plans) / 2
+	if err := w.beginAll(ctx, plans[:half]); err != nil {
+		return err
+	}
+	if _, err := w.finish(ctx, w.at, 1, 3*time.Minute); err != nil {
+		return err
+	}
+	// The rest is begun before the copy is made: a worker of the copy has work at once.
+	if err := w.beginAll(ctx, plans[half:]); err != nil {
+		return err
+	}
+	source, err := w.backup(ctx)
+	if err != nil {
+		return err
+	}
+	before := len(w.sim.Ledger())
+	var bad []string
+	tries := []struct {
+		name, says string
+		config     string
+		journal    bool // it has a copy of the journal
+	}{
+		{"a copy without the journal", "journal", "", false},
+		{"a copy in another environment, with a copy of the journal", "another environment", "environment: staging\n", true},
+	}
+	for i, t := range tries {
+		copied, err := w.clone(ctx, source, fmt.Sprintf("clone-%d", i), t.config, t.journal)
+		if err != nil {
+			return err
+		}
+		refused, err := w.refused(ctx, copied)
+		if err != nil {
+			return err
+		}
+		w.say("%s: %s", t.name, orNothing(refused))
+		if !strings.Contains(refused, t.says) {
+			bad = append(bad, t.name+" does not know that it must not buy")
+		}
+		if n := len(w.sim.Ledger()) - before; n != 0 {
+			bad = append(bad, fmt.Sprintf("%s has bought %d commitments", t.name, n))
+			before += n
+		}
+	}
+
+	// A second installation has a ledger and a journal of its own: only the accounts know.
+	second, err := w.install(ctx, "second")
+	if err != nil {
+		return err
+	}
+	other, err := app.Open(ctx, second)
+	if err != nil {
+		return err
+	}
+	defer other.Close() //nolint:errcheck // simulated
+	theirs, err := w.approved(ctx, other, linesOf(w.sim, aws, len(aws)), len(aws))
+	if err != nil {
+		return err
+	}
+	_, err = other.Apply(ctx, theirs[0].ID, "mallory", 0, nil)
+	refused := ""
+	if err != nil {
+		refused = err.Error()
+	}
+	w.say("a second installation: %s", orNothing(refused))
+	if !strings.Contains(refused, "belongs to the installation") {
+		bad = append(bad, "the second installation was not refused by the owner mark")
+	}
+	k, err := w.start(second)
+	if err != nil {
+		return err
+	}
+	<-k.started
+	pause(ctx, 3*time.Second)
+	k.stop()
+	if n := len(w.sim.Ledger()) - before; n != 0 {
+		bad = append(bad, fmt.Sprintf("the second installation has bought %d commitments", n))
+	}
+
+	// The original goes on.
+	rounds, err := w.finish(ctx, w.at, 1, 3*time.Minute)
+	if err != nil {
+		return err
+	}
+	b, err := w.settled(ctx)
+	if err != nil {
+		return err
+	}
+	w.say("")
+	w.lineTable(b)
+	w.say("  took                  %s, %d moves of the clouds' clock", time.Since(began).Round(time.Second), rounds)
+	w.say("")
+	return w.verdict(b, bad...)
+}
+
+// clone makes an installation of a copy of a ledger.
+func (w *world) clone(ctx context.Context, source, name, config string, journal bool) (app.Options, error) {
+	dir := filepath.Join(w.dir, name)
+	o := app.Options{Ledger: filepath.Join(dir, "bursar.db"), Config: filepath.Join(dir, app.ConfigName), Endpoint: w.clouds.url}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return o, err
+	}
+	var err error
+	if w.pg != nil {
+		o.Ledger, err = w.pg.NewDatabase(ctx, source)
+	} else {
+		err = copyFile(source, o.Ledger)
+	}
+	if err == nil && journal {
+		err = copyFile(filepath.Join(w.dir, "a", "journal"), filepath.Join(dir, "journal"))
+	}
+	if err == nil {
+		err = os.WriteFile(o.Config, []byte(config+"journal: journal\nschedules:\n  audit: off\n  inventory: off\n"), 0o600)
+	}
+	return o, err
+}
+
+// refused lets a worker work on a ledger for a while, and returns what the ledger says
+// of itself.
+func (w *world) refused(ctx context.Context, at app.Options) (string, error) {
+	k, err := w.start(at)
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-k.started:
+		pause(ctx, 3*time.Second)
+	case <-k.ended:
+	}
+	k.stop()
+	a, err := app.Open(ctx, at)
+	if err != nil {
+		return err.Error(), nil
+	}
+	return a.Notice(), a.Close()
+}
