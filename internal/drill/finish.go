@@ -126,8 +126,7 @@ func ended(l api.Line) bool {
 // person decides about lines that ask for it, knowing what was bought.
 type person struct {
 	*world
-	desk    *app.App
-	strange map[string]bool // lines that ask though their service has an identity
+	desk *app.App
 }
 
 // decide closes a line, or fails to: then it is asked again. A reservation that was

@@ -134,7 +134,7 @@ func (k *killing) run(ctx context.Context, plans []api.Plan) error {
 	all.Go(func() { errs[1] = k.crash(ctx) })
 	for i := range k.Workers {
 		random := rand.New(rand.NewPCG(k.world.Seed, uint64(i+1)))
-		all.Go(func() { errs[2+i] = k.slot(ctx, random) })
+		all.Go(func() { errs[2+i] = k.slot(ctx, random, i == 0 && k.Workers > 1) })
 	}
 	all.Go(func() { k.watch(ctx) })
 	all.Wait()
@@ -168,8 +168,9 @@ func (k *killing) begin(ctx context.Context, plans []api.Plan) error {
 // a moment ago.
 func (k *killing) unsteady() bool { return k.down.Load() || k.downs.Load() > 0 }
 
-// slot keeps one worker alive, and kills it.
-func (k *killing) slot(ctx context.Context, random *rand.Rand) error {
+// slot keeps one worker alive, and kills it. An old one lives for seconds: it takes over
+// what the others leave.
+func (k *killing) slot(ctx context.Context, random *rand.Rand, old bool) error {
 	for ctx.Err() == nil {
 		downs := k.downs.Load()
 		down := k.down.Load()
@@ -183,7 +184,8 @@ func (k *killing) slot(ctx context.Context, random *rand.Rand) error {
 		case <-p.started:
 			k.startup.Store(int64(time.Since(born)))
 			select {
-			case <-time.After(k.life(random)):
+			case <-time.After(k.life(random, old)):
+			case <-ctx.Done():
 			case <-p.ended:
 			}
 		case <-p.ended:
@@ -219,11 +221,14 @@ func (k *killing) early(random *rand.Rand) <-chan time.Time {
 
 // life is how long a worker lives after it has begun: as long as the number of kills
 // that is asked for leaves, and at least what takes a purchase into account.
-func (k *killing) life(random *rand.Rand) time.Duration {
+func (k *killing) life(random *rand.Rand, old bool) time.Duration {
+	if old {
+		return time.Second + time.Duration(random.Int64N(int64(8*time.Second)))
+	}
 	const least, most = 40 * time.Millisecond, 440 * time.Millisecond
 	left := time.Until(k.began.Add(k.For))
 	wanted := max(1, int64(k.Kills+k.Kills/10)-k.kills.Load())
-	mean := left*time.Duration(k.Workers)/time.Duration(wanted) - time.Duration(k.startup.Load())
+	mean := left*time.Duration(max(1, k.Workers-1))/time.Duration(wanted) - time.Duration(k.startup.Load())
 	span := max(most-least, 2*(mean-least))
 	return least + time.Duration(random.Int64N(int64(span)))
 }

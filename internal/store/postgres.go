@@ -365,14 +365,14 @@ func (db *DB) armedPostgres(ctx context.Context, line purchase.LineID, nonce str
 	return n == 1, nil
 }
 
-// Marks are what tells a PostgreSQL server from any other, and its history from that
+// Marks are what tells a database of a PostgreSQL server from any other, and its history from that
 // of a copy which was promoted or restored; both are "" on SQLite.
 func (db *DB) Marks(ctx context.Context) (system, timeline string, err error) {
 	if !db.postgres {
 		return "", "", nil
 	}
 	// The timeline of the control file is that of the last checkpoint.
-	err = db.reader.QueryRowContext(ctx, `SELECT (SELECT system_identifier::text FROM pg_control_system()),
+	err = db.reader.QueryRowContext(ctx, `SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()),
 		('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int::text`).Scan(&system, &timeline)
 	if err != nil {
 		return "", "", fmt.Errorf("the marks of the database: %w", err)
