@@ -15,7 +15,7 @@ import (
 // KillOptions are those of Kill.
 type KillOptions struct {
 	Options
-	For     time.Duration // how long workers are killed
+	For     time.Duration // how long workers are killed, at least
 	Workers int           // that work at once
 	Kills   int           // at least
 	Crashes int           // of PostgreSQL
@@ -124,11 +124,17 @@ func (k *killing) problem(format string, args ...any) {
 	k.problems = append(k.problems, fmt.Sprintf(format, args...))
 }
 
-// run kills until the time is over.
+// run kills until the time is over and enough workers are killed. A machine that is so
+// slow that it takes three times as long is given up on.
 func (k *killing) run(ctx context.Context, plans []api.Plan) error {
-	ctx, stop := context.WithTimeout(ctx, k.For)
+	ctx, stop := context.WithTimeout(ctx, 3*k.For)
 	defer stop()
 	var all sync.WaitGroup
+	all.Go(func() {
+		defer stop()
+		for pause(ctx, max(100*time.Millisecond, time.Until(k.began.Add(k.For)))) && int(k.kills.Load()) < k.Kills {
+		}
+	})
 	errs := make([]error, 2+k.Workers)
 	all.Go(func() { errs[0] = k.begin(ctx, plans) })
 	all.Go(func() { errs[1] = k.crash(ctx) })
