@@ -12,11 +12,11 @@ import (
 	"bursar/internal/store/internal/rows"
 )
 
-// On SQLite there is one writer. Writers of one process that wait for each other share a COMMIT, because a disk
-// takes longer to sync than a step takes to write. Each step keeps its own guards
-// and is whole or nothing by a savepoint of its own; none is told that it is done
-// before the COMMIT that holds it has succeeded, and all of them are told what
-// came of it.
+// On SQLite there is one writer. Writers of one process that wait for each other share
+// a COMMIT, because a disk takes longer to sync than a step takes to write. Each step
+// keeps its own guards and is whole or nothing by a savepoint of its own; none is told
+// that it is done before the COMMIT that holds it has succeeded, and all of them are
+// told what came of it.
 type commits struct {
 	waiting atomic.Int64 // writers that want the turn
 	turn    sync.Mutex   // held by the writer that runs its step, or ends the group
