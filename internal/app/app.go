@@ -108,8 +108,11 @@ func vacant(ctx context.Context, path string) error {
 		if err == nil {
 			err = db.Close()
 		}
-		if err == nil || errors.Is(err, store.ErrOld) {
+		switch {
+		case err == nil, errors.Is(err, store.ErrOld):
 			return exists(path)
+		case errors.Is(err, store.ErrUnreachable):
+			return err
 		}
 		return nil // Create tells what else there is
 	}

@@ -126,13 +126,13 @@ func createPostgres(ctx context.Context, ledger string, fill func(*DB) error) (_
 			err = errors.Join(fmt.Errorf("create the ledger %s: %w", db.name, err), db.Close())
 		}
 	}()
-	if err := db.checkSettings(ctx); err != nil {
-		return nil, err
-	}
 	switch err := db.isLedgerPostgres(ctx); {
 	case err == nil:
 		return nil, ErrLedgerExists
 	case !errors.Is(err, ErrNoLedger) && !errors.Is(err, errUnnamed):
+		return nil, err
+	}
+	if err := db.checkSettings(ctx); err != nil {
 		return nil, err
 	}
 	if err := db.migrate(ctx); err != nil {
@@ -162,6 +162,20 @@ func openPostgres(ctx context.Context, ledger string) (*DB, error) {
 	return db, nil
 }
 
+// ErrUnreachable: no connection to the database of a ledger.
+var ErrUnreachable = errors.New("PostgreSQL cannot be reached")
+
+// reached puts a connection that was not made into one sentence; any other error stays.
+// What was tried says the same for each address, so the last one is told.
+func reached(err error) error {
+	if refused := (*pgconn.ConnectError)(nil); errors.As(err, &refused) {
+		lines := strings.Split(strings.TrimSpace(refused.Error()), "\n")
+		return fmt.Errorf("%w (%s): start it, or name its host, port, user and database in the URL",
+			ErrUnreachable, strings.TrimSpace(lines[len(lines)-1]))
+	}
+	return err
+}
+
 var errUnnamed = errors.New("not a ledger: it was never completely created")
 
 // isLedgerPostgres tells a ledger from an empty database (ErrNoLedger), from one that
@@ -174,7 +188,7 @@ func (db *DB) isLedgerPostgres(ctx context.Context) error {
 		FROM information_schema.tables WHERE table_schema = current_schema()`).Scan(&tables, &ours, &other)
 	switch {
 	case err != nil:
-		return err
+		return reached(err)
 	case !other.Valid: // at most what goose makes first
 		return ErrNoLedger
 	case ours != 2:
