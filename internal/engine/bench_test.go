@@ -41,7 +41,7 @@ func BenchmarkThroughput(b *testing.B) {
 }
 
 func throughput(b *testing.B, workers int, ledger func() string) {
-	const lines = 1000
+	const lines = 4000
 	for b.Loop() {
 		b.StopTimer()
 		o := roomy
@@ -219,7 +219,7 @@ func perPage(s cloud.Service) int {
 // BenchmarkWorkers has workers with connections of their own buy a plan of 1000 lines
 // of RDS in four accounts on PostgreSQL, with 20 ms between them and the cloud.
 func BenchmarkWorkers(b *testing.B) {
-	const lines = 1000
+	const lines = 4000
 	for _, workers := range []int{1, 2, 4} {
 		b.Run(fmt.Sprintf("postgres/%d", workers), func(b *testing.B) {
 			for b.Loop() {
