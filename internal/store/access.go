@@ -389,12 +389,9 @@ func (db *DB) Tries(ctx context.Context, key string, window time.Time) (int, err
 	return int(n), err
 }
 
-// Try counts one more, and forgets earlier windows.
+// Try counts one more; earlier windows are over.
 func (db *DB) Try(ctx context.Context, key string, window time.Time) error {
 	return db.write(ctx, func(q *rows.Queries) error {
-		if err := q.ForgetTries(ctx, micros(window)); err != nil {
-			return err
-		}
 		return q.AddTry(ctx, rows.AddTryParams{Key: key, WindowAt: micros(window)})
 	})
 }

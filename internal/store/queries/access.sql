@@ -80,10 +80,7 @@ SELECT CAST(coalesce(sum(tries), 0) AS BIGINT) FROM sign_in_try WHERE key = $1 A
 
 -- name: AddTry :exec
 INSERT INTO sign_in_try (key, window_at, tries) VALUES ($1, $2, 1)
-ON CONFLICT (key) DO UPDATE SET tries = sign_in_try.tries + 1;
-
--- name: ForgetTries :exec
-DELETE FROM sign_in_try WHERE window_at < $1;
+ON CONFLICT (key) DO UPDATE SET tries = CASE WHEN sign_in_try.window_at < excluded.window_at THEN 1 ELSE sign_in_try.tries + 1 END, window_at = excluded.window_at;
 
 -- name: LastAuditEntry :one
 SELECT * FROM audit_entry ORDER BY seq DESC LIMIT 1;

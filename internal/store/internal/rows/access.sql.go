@@ -11,7 +11,7 @@ import (
 
 const addTry = `-- name: AddTry :exec
 INSERT INTO sign_in_try (key, window_at, tries) VALUES ($1, $2, 1)
-ON CONFLICT (key) DO UPDATE SET tries = sign_in_try.tries + 1
+ON CONFLICT (key) DO UPDATE SET tries = CASE WHEN sign_in_try.window_at < excluded.window_at THEN 1 ELSE sign_in_try.tries + 1 END, window_at = excluded.window_at
 `
 
 type AddTryParams struct {
@@ -135,15 +135,6 @@ func (q *Queries) EndSessionsOf(ctx context.Context, arg EndSessionsOfParams) (i
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const forgetTries = `-- name: ForgetTries :exec
-DELETE FROM sign_in_try WHERE window_at < $1
-`
-
-func (q *Queries) ForgetTries(ctx context.Context, windowAt int64) error {
-	_, err := q.db.ExecContext(ctx, forgetTries, windowAt)
-	return err
 }
 
 const getPerson = `-- name: GetPerson :one

@@ -1211,8 +1211,8 @@ CREATE TABLE sign_in_link (
   used_at    BIGINT NOT NULL DEFAULT 0
 );
 
--- How often somebody has failed to sign in since a time. Rows of earlier windows are
--- deleted: the audit log keeps what happened.
+-- How often somebody has failed to sign in since a time. A key stands for some names or
+-- addresses, not one: there are so many keys and no more, whoever tries.
 CREATE TABLE sign_in_try (
   key       TEXT COLLATE "C" PRIMARY KEY CHECK (key <> ''),
   window_at BIGINT NOT NULL,
@@ -1227,6 +1227,8 @@ CREATE TRIGGER session_no_delete BEFORE DELETE OR TRUNCATE ON session
   EXECUTE FUNCTION refuse('rows of session are never deleted');
 CREATE TRIGGER sign_in_link_no_delete BEFORE DELETE OR TRUNCATE ON sign_in_link
   EXECUTE FUNCTION refuse('rows of sign_in_link are never deleted');
+CREATE TRIGGER sign_in_try_no_delete BEFORE DELETE OR TRUNCATE ON sign_in_try
+  EXECUTE FUNCTION refuse('rows of sign_in_try are never deleted');
 CREATE TRIGGER person_frozen BEFORE UPDATE ON person FOR EACH ROW
   WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.name IS DISTINCT FROM OLD.name OR NEW.name_key IS DISTINCT FROM OLD.name_key OR NEW.created_at IS DISTINCT FROM OLD.created_at
     OR OLD.subject <> '' AND (NEW.issuer IS DISTINCT FROM OLD.issuer OR NEW.subject IS DISTINCT FROM OLD.subject))

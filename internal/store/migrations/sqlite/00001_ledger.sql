@@ -1195,8 +1195,8 @@ CREATE TABLE sign_in_link (
   used_at    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- How often somebody has failed to sign in since a time. Rows of earlier windows are
--- deleted: the audit log keeps what happened.
+-- How often somebody has failed to sign in since a time. A key stands for some names or
+-- addresses, not one: there are so many keys and no more, whoever tries.
 CREATE TABLE sign_in_try (
   key       TEXT PRIMARY KEY CHECK (key <> ''),
   window_at INTEGER NOT NULL,
@@ -1218,6 +1218,10 @@ BEGIN SELECT RAISE(ABORT, 'rows of session are never deleted'); END;
 -- +goose StatementBegin
 CREATE TRIGGER sign_in_link_no_delete BEFORE DELETE ON sign_in_link
 BEGIN SELECT RAISE(ABORT, 'rows of sign_in_link are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER sign_in_try_no_delete BEFORE DELETE ON sign_in_try
+BEGIN SELECT RAISE(ABORT, 'rows of sign_in_try are never deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER person_frozen BEFORE UPDATE ON person
