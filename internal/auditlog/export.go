@@ -40,6 +40,15 @@ type Head struct {
 	Signature string `json:"signature,omitempty"`
 }
 
+// Time is when it was exported.
+func (h Head) Time() time.Time {
+	at, err := time.Parse(TimeFormat, h.At)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
 type headLine struct {
 	Head Head `json:"head"`
 }
@@ -107,8 +116,9 @@ func (w *Writer) End(key ed25519.PrivateKey, install string, now time.Time) (Hea
 }
 
 // VerifyExport reads an export and returns its head if nothing of it was changed since
-// key has signed it. A nil key takes the export's own. The error names the line.
-func VerifyExport(r io.Reader, key ed25519.PublicKey) (h Head, err error) {
+// key has signed it, and hands each entry to each, which may be nil, as it is read. A nil
+// key takes the export's own. The error names the line.
+func VerifyExport(r io.Reader, key ed25519.PublicKey, each func(Entry)) (h Head, err error) {
 	in := bufio.NewReader(r)
 	var chain Chain
 	for n := 1; ; n++ {
@@ -131,6 +141,9 @@ func VerifyExport(r io.Reader, key ed25519.PublicKey) (h Head, err error) {
 			}
 			if err != nil {
 				return h, at(err)
+			}
+			if each != nil {
+				each(e)
 			}
 			continue
 		}
