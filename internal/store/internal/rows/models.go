@@ -8,6 +8,23 @@ import (
 	"database/sql"
 )
 
+type ApiToken struct {
+	ID        string
+	Hash      string
+	Mask      string
+	Name      string
+	PersonID  string
+	Roles     string
+	Accounts  string
+	Agent     int64
+	CreatedAt int64
+	CreatedBy string
+	ExpiresAt int64
+	SeenAt    int64
+	RevokedAt int64
+	RevokedBy string
+}
+
 type Attempt struct {
 	LineID       string
 	N            int64
@@ -414,23 +431,6 @@ type SigningKey struct {
 	ID        string
 	PublicKey string
 	CreatedAt int64
-}
-
-type Token struct {
-	ID        string
-	Hash      string
-	Mask      string
-	Name      string
-	PersonID  string
-	Roles     string
-	Accounts  string
-	Agent     int64
-	CreatedAt int64
-	CreatedBy string
-	ExpiresAt int64
-	SeenAt    int64
-	RevokedAt int64
-	RevokedBy string
 }
 
 type Transition struct {
