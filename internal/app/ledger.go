@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"bursar/internal/api"
+	"bursar/internal/auditlog"
+	"bursar/internal/auth"
 	"bursar/internal/store"
 )
 
@@ -58,7 +60,14 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 	if err != nil {
 		return api.LedgerCopy{}, err
 	}
-	tables, err := store.Copy(ctx, from, to, by, now)
+	key, err := copyBeside("the signing key", o.keyPath(cfg), there.keyPath(cfg))
+	if err != nil {
+		return api.LedgerCopy{}, err
+	}
+	var tables []store.CopiedTable
+	if err = logCopy(ctx, from, to, by); err == nil {
+		tables, err = store.Copy(ctx, from, to, by, now)
+	}
 	switch {
 	case errors.Is(err, store.ErrLedgerExists):
 		err = exists(to)
@@ -66,7 +75,7 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 		err = fmt.Errorf("%w: there is nothing to copy", err)
 	}
 	if err != nil {
-		for _, made := range []string{copied.Clouds, journal} {
+		for _, made := range []string{copied.Clouds, journal, key} {
 			if made != "" {
 				err = errors.Join(err, os.Remove(made))
 			}
@@ -77,6 +86,17 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 		copied.Tables = append(copied.Tables, api.CopiedTable{Name: t.Name, Rows: t.Rows})
 	}
 	return copied, nil
+}
+
+// logCopy tells the audit log of a ledger that it is about to be copied.
+func logCopy(ctx context.Context, from, to, by string) error {
+	db, err := store.Open(ctx, from)
+	if err != nil {
+		return err
+	}
+	a := App{db: db}
+	_, err = a.log(ctx, step{act: auth.LedgerCopy, by: by, subject: store.Masked(to)}, auditlog.Did)
+	return errors.Join(err, db.Close())
 }
 
 // copyBeside copies a file that belongs to a ledger and returns where to; "" if there was nothing to copy
