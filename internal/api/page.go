@@ -12,13 +12,12 @@ const (
 	MaxLimit     = 500
 )
 
-// PlanFilter selects a page of plans. Zero fields select all.
+// PlanFilter selects a page of plans, of those whose every line is in an account that
+// whoever asks may see. Zero fields select all.
 type PlanFilter struct {
 	State  string // proposed, approved, rejected or superseded
 	Cursor string // of the page before; "" is the first page
 	Limit  int    // 0 is DefaultLimit
-	// Accounts are those that all lines of a plan are in; nil is any.
-	Accounts []string
 }
 
 // PlanPage is one page of plans, newest first.
@@ -45,13 +44,12 @@ type PlanSummary struct {
 	Approvals       Approvals      `json:"approvals"`
 }
 
-// LineFilter selects a page of lines. Zero fields select all.
+// LineFilter selects a page of lines, of those in accounts that whoever asks may see.
+// Zero fields select all.
 type LineFilter struct {
 	HistoryFilter
 	Cursor string // of the page before; "" is the first page
 	Limit  int    // 0 is DefaultLimit
-	// Accounts are those that the lines are in; nil is any.
-	Accounts []string
 }
 
 // LinePage is one page of lines: those of the newest plan first, in its order.
@@ -80,3 +78,6 @@ type Overview struct {
 	Proposed  []PlanSummary `json:"proposed"` // the newest plans that wait for approval
 	Budgets   []Budget      `json:"budgets"`
 }
+
+// DefaultApproval is how long an approval stands unless it says otherwise.
+const DefaultApproval = 72 * time.Hour

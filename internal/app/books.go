@@ -3,9 +3,7 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"bursar/internal/api"
 	"bursar/internal/cloud"
@@ -16,33 +14,17 @@ import (
 
 // History returns lines, newest plan first, with their receipts.
 func (a *App) History(ctx context.Context, f api.HistoryFilter) ([]api.Line, error) {
-	if f.State != "" && !slices.Contains(purchase.States, purchase.State(f.State)) {
-		names := make([]string, len(purchase.States))
-		for i, s := range purchase.States {
-			names[i] = string(s)
-		}
-		return nil, fmt.Errorf("state %q: use one of %s", f.State, strings.Join(names, ", "))
-	}
-	if f.Plan != "" {
-		p, err := a.db.Plan(ctx, f.Plan)
-		if err != nil {
-			return nil, planHint(err)
-		}
-		f.Plan = string(p.ID)
-	}
-	plans, err := a.Plans(ctx)
-	if err != nil {
-		return nil, err
-	}
 	lines := []api.Line{}
-	for _, p := range plans {
-		for _, l := range p.Lines {
-			if (f.Plan == "" || p.ID == f.Plan) && (f.Account == "" || l.Account == f.Account) && (f.State == "" || l.State == f.State) {
-				lines = append(lines, l)
-			}
+	for cursor := ""; ; {
+		page, err := a.LinePage(ctx, api.LineFilter{HistoryFilter: f, Cursor: cursor, Limit: api.MaxLimit})
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, page.Lines...)
+		if cursor = page.Next; cursor == "" {
+			return lines, nil
 		}
 	}
-	return lines, nil
 }
 
 // Line returns one line with everything that happened to it; the id may be
@@ -51,9 +33,9 @@ func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
 	full, err := a.db.LineID(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return api.LineHistory{}, fmt.Errorf("%w: bursar history shows the lines", err)
+		return api.LineHistory{}, api.Errorf(api.NotFound, "%w: bursar history shows the lines", err)
 	case errors.Is(err, store.ErrAmbiguous):
-		return api.LineHistory{}, fmt.Errorf("%w: use more of the id", err)
+		return api.LineHistory{}, api.Errorf(api.Ambiguous, "%w: use more of the id", err)
 	case err != nil:
 		return api.LineHistory{}, err
 	}

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -26,22 +28,22 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	var err error
 	if r.MaxTotal != "" {
 		if caps.MaxTotal, err = recommend.ParseAmount("--max-total", r.MaxTotal); err != nil {
-			return api.PlanCreated{}, err
+			return api.PlanCreated{}, invalid(err)
 		}
 	}
 	if r.MaxMonthly != "" {
 		if caps.MaxMonthly, err = recommend.ParseAmount("--max-monthly", r.MaxMonthly); err != nil {
-			return api.PlanCreated{}, err
+			return api.PlanCreated{}, invalid(err)
 		}
 	}
-	in, err := a.readInput(r.File)
+	in, err := a.readInput(r)
 	if err != nil {
-		return api.PlanCreated{}, err
+		return api.PlanCreated{}, invalid(err)
 	}
 	if r.Purpose != "" {
 		purpose, err := recommend.Purpose(r.Purpose)
 		if err != nil {
-			return api.PlanCreated{}, fmt.Errorf("--purpose: %w", err)
+			return api.PlanCreated{}, api.Errorf(api.Invalid, "--purpose: %w", err)
 		}
 		in.SetPurpose(purpose)
 	}
@@ -49,7 +51,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	if r.Coverage != 0 {
 		var rounded []recommend.Rounded
 		if in, rounded, err = in.Scale(r.Coverage); err != nil {
-			return api.PlanCreated{}, err
+			return api.PlanCreated{}, invalid(err)
 		}
 		for _, c := range rounded {
 			created.Rounded = append(created.Rounded, api.Rounded{
@@ -65,7 +67,12 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 		if len(created.Left) > 0 {
 			why = fmt.Sprintf("%s: %s", created.Left[0].What, created.Left[0].Why)
 		}
-		return api.PlanCreated{}, fmt.Errorf("%s has nothing to buy: %s", r.File, why)
+		return api.PlanCreated{}, api.Errorf(api.Invalid, "%s has nothing to buy: %s", r.File, why)
+	}
+	for _, d := range in.Drafts {
+		if r.Accounts != nil && !slices.Contains(r.Accounts, string(d.Account)) {
+			return api.PlanCreated{}, api.Errorf(api.Forbidden, "%s asks for account %s, in which you may not plan: leave it out, or ask somebody who may", d.At, d.Account)
+		}
 	}
 	name := r.Name
 	if name == "" {
@@ -83,7 +90,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	}
 	p, err := a.engine.Propose(ctx, in, o)
 	if err != nil {
-		return api.PlanCreated{}, err
+		return api.PlanCreated{}, refused(ctx, err)
 	}
 	if created.Bought, err = a.bought(ctx, p); err != nil {
 		return api.PlanCreated{}, err
@@ -99,17 +106,21 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 func plain(what, text string) error {
 	const most = 1000
 	if n := utf8.RuneCountInString(text); n > most {
-		return fmt.Errorf("%s has %d characters: use %d at most", what, n, most)
+		return api.Errorf(api.Invalid, "%s has %d characters: use %d at most", what, n, most)
 	}
 	for _, c := range text {
 		if c == utf8.RuneError || !unicode.IsPrint(c) {
-			return fmt.Errorf("%s holds the character %U, which is not shown as it is: leave it out", what, c)
+			return api.Errorf(api.Invalid, "%s holds the character %U, which is not shown as it is: leave it out", what, c)
 		}
 	}
 	return nil
 }
 
-func (a *App) readInput(file string) (recommend.Input, error) {
+func (a *App) readInput(r api.PlanRequest) (recommend.Input, error) {
+	file := r.File
+	if r.Content != nil {
+		return recommend.Read(file, bytes.NewReader(r.Content))
+	}
 	if file == "-" {
 		if a.stdin != nil {
 			return recommend.Read("stdin", a.stdin)
@@ -119,13 +130,13 @@ func (a *App) readInput(file string) (recommend.Input, error) {
 	f, err := os.Open(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return recommend.Input{}, fmt.Errorf("input: there is no file %s", file)
+		return recommend.Input{}, api.Errorf(api.Invalid, "input: there is no file %s", file)
 	case err != nil:
-		return recommend.Input{}, fmt.Errorf("input: %w", err)
+		return recommend.Input{}, api.Errorf(api.Invalid, "input: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read only
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return recommend.Input{}, fmt.Errorf("input: %s is a directory, not a file", file)
+		return recommend.Input{}, api.Errorf(api.Invalid, "input: %s is a directory, not a file", file)
 	}
 	return recommend.Read(file, io.Reader(f))
 }
@@ -147,9 +158,9 @@ func (a *App) Plan(ctx context.Context, id string) (api.Plan, error) {
 func planHint(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("%w: bursar plan list shows the plans", err)
+		return api.Errorf(api.NotFound, "%w: bursar plan list shows the plans", err)
 	case errors.Is(err, store.ErrAmbiguous):
-		return fmt.Errorf("%w: use more of the id", err)
+		return api.Errorf(api.Ambiguous, "%w: use more of the id", err)
 	}
 	return err
 }
@@ -170,13 +181,13 @@ func (a *App) Plans(ctx context.Context) ([]api.Plan, error) {
 }
 
 // DefaultApproval is how long an approval stands unless it says otherwise.
-const DefaultApproval = 72 * time.Hour
+const DefaultApproval = api.DefaultApproval
 
 // Decide records a decision on the plan's digest and carries it out. The digest
 // is the one that the person saw.
 func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (api.Plan, error) {
 	if d.Approve && (valid <= 0 || valid > 30*24*time.Hour) {
-		return api.Plan{}, fmt.Errorf("an approval cannot stand for %s: use more than 0s, and 720h at most", valid)
+		return api.Plan{}, api.Errorf(api.Invalid, "an approval cannot stand for %s: use more than 0s, and 720h at most", valid)
 	}
 	p, err := a.db.Plan(ctx, d.Plan)
 	if err != nil {
@@ -194,22 +205,22 @@ func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (
 	var tag *purchase.TagError
 	switch {
 	case errors.Is(err, store.ErrRequester):
-		return api.Plan{}, fmt.Errorf("%s requested plan %s and may not approve it: somebody else has to", by, p.ID)
+		return api.Plan{}, api.Errorf(api.Forbidden, "%s requested plan %s and may not approve it: somebody else has to", by, p.ID)
 	case errors.Is(err, store.ErrNotApprover):
-		return api.Plan{}, fmt.Errorf("%s is not one of the approvers of plan %s: %s", by, p.ID, strings.Join(p.Approvals.Approvers, ", "))
+		return api.Plan{}, api.Errorf(api.Forbidden, "%s is not one of the approvers of plan %s: %s", by, p.ID, strings.Join(p.Approvals.Approvers, ", "))
 	case errors.Is(err, store.ErrDecided):
-		return api.Plan{}, fmt.Errorf("%s has approved plan %s already and counts once: see bursar plan show %s", by, p.ID, p.ID)
+		return api.Plan{}, api.Errorf(api.Conflict, "%s has approved plan %s already and counts once: see bursar plan show %s", by, p.ID, p.ID)
 	case errors.Is(err, store.ErrNotNewest):
-		return api.Plan{}, fmt.Errorf("plan %s is version %d, and only the newest version can be approved: bursar plan list shows the versions", p.ID, p.Version)
+		return api.Plan{}, api.Errorf(api.Conflict, "plan %s is version %d, and only the newest version can be approved: bursar plan list shows the versions", p.ID, p.Version)
 	case errors.As(err, &doubt):
-		return api.Plan{}, fmt.Errorf("line %d of version %d is in doubt (%s, line %s) and asks for the same goods: wait for it with bursar reconcile, or leave it out; nothing was approved",
+		return api.Plan{}, api.Errorf(api.Conflict, "line %d of version %d is in doubt (%s, line %s) and asks for the same goods: wait for it with bursar reconcile, or leave it out; nothing was approved",
 			doubt.Line.Number, doubt.Version, doubt.Line.State, doubt.Line.ID)
 	case errors.Is(err, store.ErrDigest) && d.Digest == p.Digest:
-		return api.Plan{}, fmt.Errorf("plan %s is %s already: see bursar plan show %s", p.ID, p.State, p.ID)
+		return api.Plan{}, api.Errorf(api.Conflict, "plan %s is %s already: see bursar plan show %s", p.ID, p.State, p.ID)
 	case errors.Is(err, store.ErrDigest):
-		return api.Plan{}, fmt.Errorf("plan %s does not have the digest you saw: look again with bursar plan show %s", p.ID, p.ID)
+		return api.Plan{}, api.Errorf(api.Stale, "plan %s does not have the digest you saw: look again with bursar plan show %s", p.ID, p.ID)
 	case errors.As(err, &tag):
-		return api.Plan{}, fmt.Errorf("%w; approve under another name with --as; nothing was approved", tag)
+		return api.Plan{}, api.Errorf(api.Conflict, "%w; approve under another name with --as; nothing was approved", tag)
 	case errors.Is(err, purchase.ErrBudget):
 		return api.Plan{}, budgetHint(err)
 	case err != nil:

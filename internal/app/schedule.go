@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -34,7 +33,7 @@ func (a *App) RunTask(ctx context.Context, name string) (api.Ran, error) {
 		names[i] = string(t)
 	}
 	if !known {
-		return api.Ran{}, fmt.Errorf("there is no task %q: use %s", name, strings.Join(names, ", "))
+		return api.Ran{}, api.Errorf(api.NotFound, "there is no task %q: use %s", name, strings.Join(names, ", "))
 	}
 	began, wall := a.clouds.now(), time.Now()
 	schedules, err := a.schedules(ctx)
@@ -130,17 +129,17 @@ func (a *App) SchedulePlan(ctx context.Context, id string, at time.Time, by stri
 	}
 	now := a.clouds.now()
 	if !at.After(now) {
-		return api.PlanSchedule{}, fmt.Errorf("--at %s is not in the future; it is %s: to begin the plan now use bursar apply %s --detach",
+		return api.PlanSchedule{}, api.Errorf(api.Invalid, "--at %s is not in the future; it is %s: to begin the plan now use bursar apply %s --detach",
 			at.UTC().Format(time.RFC3339), now.Format(time.RFC3339), p.ID)
 	}
 	s, err := a.db.SchedulePlan(ctx, store.PlanSchedule{Plan: p.ID, At: at.UTC(), By: by, MadeAt: now})
 	switch {
 	case errors.Is(err, store.ErrScheduled):
-		return api.PlanSchedule{}, fmt.Errorf("plan %s is scheduled already: see bursar schedule list", p.ID)
+		return api.PlanSchedule{}, api.Errorf(api.Conflict, "plan %s is scheduled already: see bursar schedule list", p.ID)
 	case errors.Is(err, store.ErrBegun):
-		return api.PlanSchedule{}, fmt.Errorf("plan %s was begun already: see bursar plan show %s", p.ID, p.ID)
+		return api.PlanSchedule{}, api.Errorf(api.Conflict, "plan %s was begun already: see bursar plan show %s", p.ID, p.ID)
 	case errors.Is(err, store.ErrNotApproved):
-		return api.PlanSchedule{}, fmt.Errorf("the approval of plan %s stands until %s only: schedule it for a time before, or have it approved for longer",
+		return api.PlanSchedule{}, api.Errorf(api.Conflict, "the approval of plan %s stands until %s only: schedule it for a time before, or have it approved for longer",
 			p.ID, p.ApprovalExpires.Format(time.RFC3339))
 	case err != nil:
 		return api.PlanSchedule{}, err
@@ -157,9 +156,9 @@ func (a *App) CancelSchedule(ctx context.Context, id, by string) (api.PlanSchedu
 	full, err := a.db.CancelPlanSchedule(ctx, id, by, a.clouds.now())
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return api.PlanSchedule{}, fmt.Errorf("%w: bursar schedule list shows what is scheduled", err)
+		return api.PlanSchedule{}, api.Errorf(api.NotFound, "%w: bursar schedule list shows what is scheduled", err)
 	case errors.Is(err, store.ErrAmbiguous):
-		return api.PlanSchedule{}, fmt.Errorf("%w: use more of the id", err)
+		return api.PlanSchedule{}, api.Errorf(api.Ambiguous, "%w: use more of the id", err)
 	case err != nil && !errors.Is(err, store.ErrNotWaiting):
 		return api.PlanSchedule{}, err
 	}
@@ -171,7 +170,7 @@ func (a *App) CancelSchedule(ctx context.Context, id, by string) (api.PlanSchedu
 		switch {
 		case s.ID != full:
 		case err != nil:
-			return api.PlanSchedule{}, fmt.Errorf("schedule %s does not wait any more: it was %s on %s; to call lines off use bursar cancel %s",
+			return api.PlanSchedule{}, api.Errorf(api.Conflict, "schedule %s does not wait any more: it was %s on %s; to call lines off use bursar cancel %s",
 				full, s.State, s.EndedAt.Format(time.RFC3339), s.Plan)
 		default:
 			return planScheduleView(s), nil
