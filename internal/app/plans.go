@@ -117,28 +117,41 @@ func plain(what, text string) error {
 }
 
 func (a *App) readInput(r api.PlanRequest) (recommend.Input, error) {
-	file := r.File
-	if r.Content != nil {
-		return recommend.Read(file, bytes.NewReader(r.Content))
-	}
-	if file == "-" {
-		if a.stdin != nil {
-			return recommend.Read("stdin", a.stdin)
+	if r.Content == nil {
+		var err error
+		if r.File, r.Content, err = ReadInput(r.File, os.Stdin); err != nil {
+			return recommend.Input{}, err
 		}
-		return recommend.Read("stdin", os.Stdin)
 	}
-	f, err := os.Open(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return recommend.Input{}, api.Errorf(api.Invalid, "input: there is no file %s", file)
-	case err != nil:
-		return recommend.Input{}, api.Errorf(api.Invalid, "input: %w", err)
+	return recommend.Read(r.File, bytes.NewReader(r.Content))
+}
+
+// ReadInput reads the file of an input, or stdin for "-", and says how it is called in
+// messages.
+func ReadInput(file string, stdin io.Reader) (name string, content []byte, err error) {
+	from := stdin
+	if name = file; file == "-" {
+		name = "stdin"
+	} else {
+		f, err := os.Open(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", nil, api.Errorf(api.Invalid, "input: there is no file %s", file)
+		case err != nil:
+			return "", nil, api.Errorf(api.Invalid, "input: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // read only
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return "", nil, api.Errorf(api.Invalid, "input: %s is a directory, not a file", file)
+		}
+		from = f
 	}
-	defer f.Close() //nolint:errcheck // read only
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return recommend.Input{}, api.Errorf(api.Invalid, "input: %s is a directory, not a file", file)
+	// One byte more than is taken tells that there is too much.
+	content, err = io.ReadAll(io.LimitReader(from, recommend.MaxSize+1))
+	if err != nil {
+		return "", nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return recommend.Read(file, io.Reader(f))
+	return name, content, nil
 }
 
 // Plan returns a plan; the id may be shortened to a unique prefix.

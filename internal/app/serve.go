@@ -185,3 +185,15 @@ func (a *App) Metrics(ctx context.Context) (server.Metrics, error) {
 	m.Calls = a.clouds.calls.all()
 	return m, err
 }
+
+// Masked keeps what of a name tells a few people apart, for logs.
+func Masked(name string) string { return server.Masked(name) }
+
+// InitMissing creates the ledger where there is none.
+func InitMissing(ctx context.Context, o Options) error {
+	_, err := Init(ctx, o)
+	if errors.Is(err, store.ErrLedgerExists) {
+		return nil
+	}
+	return err
+}

@@ -13,13 +13,13 @@ import (
 
 // An ETag is the digest of what is shown: two answers with the same one are the same.
 
-// unlessSame asks for what has changed since an ETag.
-type unlessSame struct {
+// UnlessSame asks for what has changed since an ETag.
+type UnlessSame struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"Answer 304 if it still has this ETag"`
 }
 
-// ifSame makes a request depend on what its sender saw.
-type ifSame struct {
+// IfSame makes a request depend on what its sender saw.
+type IfSame struct {
 	IfMatch string `header:"If-Match" doc:"Do it only if it still has this ETag"`
 }
 

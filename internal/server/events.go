@@ -22,7 +22,7 @@ const (
 )
 
 type watch struct {
-	planID
+	PlanID
 	LastEventID int `header:"Last-Event-ID" doc:"Number of the last event that was received" minimum:"0"`
 }
 

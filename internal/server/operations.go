@@ -34,16 +34,17 @@ type schemaOfAmount struct {
 	Currency string `json:"currency" doc:"Code of the currency" example:"USD"`
 }
 
-// The parameters of operations.
+// The parameters of operations. The library reads the exported ones where they are
+// embedded.
 type (
 	none   struct{}
-	planID struct {
+	PlanID struct {
 		Plan string `path:"plan" doc:"Id of a plan, or the beginning of one that no other plan has" maxLength:"64"`
 	}
-	lineID struct {
+	LineID struct {
 		Line string `path:"line" doc:"Id of a line, or the beginning of one that no other line has" maxLength:"64"`
 	}
-	page struct {
+	Page struct {
 		Cursor string `query:"cursor" doc:"The next of the page before" maxLength:"64"`
 		Limit  int    `query:"limit" doc:"How many a page holds" minimum:"1" maximum:"500" default:"50"`
 	}
@@ -51,11 +52,11 @@ type (
 		Body T
 	}
 	planBody[T any] struct {
-		planID
+		PlanID
 		Body T
 	}
 	lineBody[T any] struct {
-		lineID
+		LineID
 		Body T
 	}
 )
@@ -151,7 +152,7 @@ func (s *Server) books(a huma.API) {
 
 func (s *Server) plans(a huma.API) {
 	type filter struct {
-		page
+		Page
 		State string `query:"state" doc:"Only plans in this state" enum:"proposed,approved,rejected,superseded"`
 	}
 	get(a, "/plans", "list-plans", "A page of plans, newest first", func(ctx context.Context, in *filter) (*answer[api.PlanPage], error) {
@@ -164,8 +165,8 @@ func (s *Server) plans(a huma.API) {
 		}))
 	})
 	type one struct {
-		planID
-		unlessSame
+		PlanID
+		UnlessSame
 	}
 	get(a, "/plans/{plan}", "get-plan", "A plan: lines, prices, digest, decisions", func(ctx context.Context, in *one) (*answer[api.Plan], error) {
 		p, err := s.svc.Plan(ctx, in.Plan)
@@ -175,8 +176,8 @@ func (s *Server) plans(a huma.API) {
 		return answered(s.svc.ContinuePlan(ctx, in.Plan, ""))
 	})
 	type decision struct {
-		planID
-		ifSame
+		PlanID
+		IfSame
 		Body api.NewDecision
 	}
 	post(a, "/plans/{plan}/decisions", "decide", "Approve or reject a plan by the digest that was shown", func(ctx context.Context, in *decision) (*answer[api.Plan], error) {
@@ -194,8 +195,8 @@ func (s *Server) plans(a huma.API) {
 		return tagged("", p, err)
 	})
 	type begin struct {
-		planID
-		ifSame
+		PlanID
+		IfSame
 		Body api.Nothing
 	}
 	post(a, "/plans/{plan}/begin", "begin-plan", "Let workers buy an approved plan", func(ctx context.Context, in *begin) (*answer[api.Started], error) {
@@ -213,7 +214,7 @@ func (s *Server) plans(a huma.API) {
 
 func (s *Server) lines(a huma.API) {
 	type filter struct {
-		page
+		Page
 		Plan    string `query:"plan" doc:"Only lines of this plan" maxLength:"64"`
 		Account string `query:"account" doc:"Only lines of this account" maxLength:"128"`
 		State   string `query:"state" doc:"Only lines in this state" maxLength:"32"`
@@ -222,19 +223,19 @@ func (s *Server) lines(a huma.API) {
 		return answered(s.svc.LinePage(ctx, api.LineFilter{HistoryFilter: api.HistoryFilter{Plan: in.Plan, Account: in.Account, State: in.State}, Cursor: in.Cursor, Limit: in.Limit}))
 	})
 	type one struct {
-		lineID
-		unlessSame
+		LineID
+		UnlessSame
 	}
 	get(a, "/lines/{line}", "get-line", "A line with all evidence about it", func(ctx context.Context, in *one) (*answer[api.LineHistory], error) {
 		h, err := s.svc.Line(ctx, in.Line)
 		return tagged(in.IfNoneMatch, h, err)
 	})
-	get(a, "/lines/{line}/case", "get-case", "What a person needs to decide about a line", func(ctx context.Context, in *lineID) (*answer[api.Case], error) {
+	get(a, "/lines/{line}/case", "get-case", "What a person needs to decide about a line", func(ctx context.Context, in *LineID) (*answer[api.Case], error) {
 		return answered(s.svc.Case(ctx, in.Line))
 	})
 	type resolution struct {
-		lineID
-		ifSame
+		LineID
+		IfSame
 		Body api.NewResolution
 	}
 	post(a, "/lines/{line}/resolutions", "resolve", "Decide about a line that needs review", func(ctx context.Context, in *resolution) (*answer[api.LineHistory], error) {
@@ -244,7 +245,7 @@ func (s *Server) lines(a huma.API) {
 		h, err := s.svc.Resolve(ctx, api.Resolution{Line: in.Line, Choice: in.Body.Choice, Commitment: in.Body.Commitment, Comment: in.Body.Comment})
 		return tagged("", h, err)
 	})
-	get(a, "/lines/{line}/undo", "get-undo", "What can be undone for a line, and until when", func(ctx context.Context, in *lineID) (*answer[api.UndoOptions], error) {
+	get(a, "/lines/{line}/undo", "get-undo", "What can be undone for a line, and until when", func(ctx context.Context, in *LineID) (*answer[api.UndoOptions], error) {
 		return answered(s.svc.UndoOptions(ctx, in.Line))
 	})
 	post(a, "/lines/{line}/undo", "undo", "Take the next step to give back what a line bought", func(ctx context.Context, in *lineBody[api.NewUndo]) (*answer[api.UndoOptions], error) {
