@@ -170,8 +170,6 @@ type PlanRequest struct {
 	MaxMonthly string
 	Purpose    string // of lines that say none
 	Supersedes string // id of the plan that the new version replaces; "" begins a new plan
-	// Accounts are those that its lines may be in; nil is any.
-	Accounts []string
 }
 
 // PlanCreated is a new plan and what of the input did not get into it.

@@ -45,6 +45,10 @@ type App struct {
 	notice  string               // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
 	cadences map[string]time.Duration
+	// auth is how people sign in, in a configuration that lies in configDir.
+	auth      Auth
+	configDir string
+	keyPath   string // of the key that signs receipts
 }
 
 var _ api.Service = (*App)(nil)
@@ -191,6 +195,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	}
 	db.WakeWith(q.Wake)
 	a := &App{db: db, queue: q, clouds: c, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a.auth, a.configDir, a.keyPath = cfg.Auth, o.configDir(), o.keyPath(cfg)
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

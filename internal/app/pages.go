@@ -33,8 +33,8 @@ func limit(n int) (int, error) {
 
 var planStates = []purchase.PlanState{purchase.PlanProposed, purchase.PlanApproved, purchase.PlanRejected, purchase.PlanSuperseded}
 
-// known refuses a state that is none.
-func known[S ~string](state string, states []S) error {
+// oneOf refuses a state that is none.
+func oneOf[S ~string](state string, states []S) error {
 	if state == "" || slices.Contains(states, S(state)) {
 		return nil
 	}
@@ -57,12 +57,15 @@ func ulidCursor(text string) error {
 func (a *App) PlanPage(ctx context.Context, f api.PlanFilter) (api.PlanPage, error) {
 	most, err := limit(f.Limit)
 	if err == nil {
-		err = known(f.State, planStates)
+		err = oneOf(f.State, planStates)
 	}
 	if err == nil && f.Cursor != "" {
 		err = ulidCursor(f.Cursor)
 	}
 	if err != nil {
+		return api.PlanPage{}, err
+	}
+	if err := a.reads(ctx); err != nil {
 		return api.PlanPage{}, err
 	}
 	page := api.PlanPage{Plans: []api.PlanSummary{}}
@@ -124,7 +127,7 @@ func (a *App) summary(ctx context.Context, p *purchase.Plan, sums []store.LineSu
 func (a *App) LinePage(ctx context.Context, f api.LineFilter) (api.LinePage, error) {
 	most, err := limit(f.Limit)
 	if err == nil {
-		err = known(f.State, purchase.States)
+		err = oneOf(f.State, purchase.States)
 	}
 	if err != nil {
 		return api.LinePage{}, err
@@ -138,10 +141,13 @@ func (a *App) LinePage(ctx context.Context, f api.LineFilter) (api.LinePage, err
 		}
 		q.After, q.AfterNumber = purchase.PlanID(plan), n
 	}
+	if err := a.reads(ctx); err != nil {
+		return api.LinePage{}, err
+	}
 	if f.Plan != "" {
-		p, err := a.db.Plan(ctx, f.Plan)
+		p, err := a.plan(ctx, f.Plan)
 		if err != nil {
-			return api.LinePage{}, planHint(err)
+			return api.LinePage{}, err
 		}
 		if q.Plan = p.ID; q.After != "" && q.After != q.Plan {
 			return api.LinePage{}, api.Errorf(api.Invalid, "cursor %q is one of another plan: use what the page before gave as next", f.Cursor)
@@ -176,12 +182,6 @@ func (a *App) LinePage(ctx context.Context, f api.LineFilter) (api.LinePage, err
 	return page, nil
 }
 
-// sees reports whether whoever acts may see an account; on the ledger itself everybody may.
-func sees(ctx context.Context, account string) bool {
-	p, ok := auth.From(ctx)
-	return !ok || p.Sees(account)
-}
-
 // linesOf reads the lines that whoever acts may see.
 func (a *App) linesOf(ctx context.Context, q store.LinePage) ([]purchase.Line, error) {
 	p, ok := auth.From(ctx)
@@ -212,7 +212,10 @@ const overviewLines = 20
 // Overview tells how things stand.
 func (a *App) Overview(ctx context.Context) (api.Overview, error) {
 	v := api.Overview{Plans: map[string]int{}, Lines: map[string]int{}, Bound: []money.Amount{}, Open: []money.Amount{}, Attention: []api.Line{}}
-	var err error
+	err := a.reads(ctx)
+	if err != nil {
+		return api.Overview{}, err
+	}
 	if v.Installation, err = a.Installation(ctx); err != nil {
 		return api.Overview{}, err
 	}
@@ -302,9 +305,9 @@ const watchEvery = 300 * time.Millisecond
 // it then is: a line that moved twice in between is told once. What follows the event of
 // another number is told at least once.
 func (a *App) Watch(ctx context.Context, id string, after int, moved func(api.Progress) error) error {
-	p, err := a.db.Plan(ctx, id)
+	p, err := a.plan(ctx, id)
 	if err != nil {
-		return planHint(err)
+		return err
 	}
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()

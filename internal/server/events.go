@@ -39,7 +39,7 @@ func (s *Server) events(a huma.API) {
 		}},
 	}
 	huma.Register(a, op, func(ctx context.Context, in *watch) (*huma.StreamResponse, error) {
-		if _, err := s.svc.Plan(ctx, in.Plan); err != nil {
+		if _, err := s.Service.Plan(ctx, in.Plan); err != nil {
 			return nil, problemOf(ctx, err)
 		}
 		return &huma.StreamResponse{Body: func(c huma.Context) {
@@ -90,7 +90,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, in *watch) {
 			}
 		}
 	})
-	err := s.svc.Watch(ctx, in.Plan, in.LastEventID, func(p api.Progress) error {
+	err := s.Service.Watch(ctx, in.Plan, in.LastEventID, func(p api.Progress) error {
 		data, err := json.Marshal(p)
 		if err != nil {
 			return err

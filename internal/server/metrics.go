@@ -115,7 +115,15 @@ func (s *Server) Measured() http.Handler {
 func (s *Server) metrics() http.Handler {
 	measured := s.Measured()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := everywhere(r.Context(), auth.Read); err != nil {
+		p, ok := auth.From(r.Context())
+		err := p.Check(auth.ReadAny)
+		switch {
+		case !ok:
+			err = api.Errorf(api.SignedOut, "metrics need a token: Authorization: Bearer TOKEN; bursar serve --probes has them without one")
+		case err == nil && p.Accounts != nil:
+			err = api.Errorf(api.Forbidden, "metrics are about every account, and %s sees some of them", p.Name)
+		}
+		if err != nil {
 			problemOf(r.Context(), err).write(w)
 			return
 		}

@@ -137,16 +137,16 @@ func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) books(a huma.API) {
 	get(a, "/installation", "installation", "Which ledger this is, and where purchases go", func(ctx context.Context, _ *none) (*answer[api.Installation], error) {
-		return answered(s.svc.Installation(ctx))
+		return answered(s.Service.Installation(ctx))
 	})
 	get(a, "/overview", "overview", "How things stand", func(ctx context.Context, _ *none) (*answer[api.Overview], error) {
-		return answered(s.svc.Overview(ctx))
+		return answered(s.Service.Overview(ctx))
 	})
 	get(a, "/inventory", "inventory", "What the clouds list, matched with the ledger", func(ctx context.Context, _ *none) (*answer[api.Inventory], error) {
-		return answered(s.svc.Inventory(ctx))
+		return answered(s.Service.Inventory(ctx))
 	})
 	get(a, "/check", "check", "Every invariant of the ledger, by name", func(ctx context.Context, _ *none) (*answer[[]api.Finding], error) {
-		return answered(s.svc.Check(ctx))
+		return answered(s.Service.Check(ctx))
 	})
 }
 
@@ -156,11 +156,11 @@ func (s *Server) plans(a huma.API) {
 		State string `query:"state" doc:"Only plans in this state" enum:"proposed,approved,rejected,superseded"`
 	}
 	get(a, "/plans", "list-plans", "A page of plans, newest first", func(ctx context.Context, in *filter) (*answer[api.PlanPage], error) {
-		return answered(s.svc.PlanPage(ctx, api.PlanFilter{State: in.State, Cursor: in.Cursor, Limit: in.Limit}))
+		return answered(s.Service.PlanPage(ctx, api.PlanFilter{State: in.State, Cursor: in.Cursor, Limit: in.Limit}))
 	})
 	post(a, "/plans", "create-plan", "Price what a file asks for and freeze it as a plan", func(ctx context.Context, in *withBody[api.NewPlan]) (*answer[api.PlanCreated], error) {
 		b := in.Body
-		return answered(s.svc.CreatePlan(ctx, api.PlanRequest{
+		return answered(s.Service.CreatePlan(ctx, api.PlanRequest{
 			File: b.File, Content: b.Content, Name: b.Name, Coverage: b.Coverage, MaxTotal: b.MaxTotal, MaxMonthly: b.MaxMonthly, Purpose: b.Purpose, Supersedes: b.Supersedes,
 		}))
 	})
@@ -169,11 +169,11 @@ func (s *Server) plans(a huma.API) {
 		UnlessSame
 	}
 	get(a, "/plans/{plan}", "get-plan", "A plan: lines, prices, digest, decisions", func(ctx context.Context, in *one) (*answer[api.Plan], error) {
-		p, err := s.svc.Plan(ctx, in.Plan)
+		p, err := s.Service.Plan(ctx, in.Plan)
 		return tagged(in.IfNoneMatch, p, err)
 	})
 	post(a, "/plans/{plan}/continue", "continue-plan", "Plan what of a plan was not bought, as its next version", func(ctx context.Context, in *planBody[api.Nothing]) (*answer[api.PlanCreated], error) {
-		return answered(s.svc.ContinuePlan(ctx, in.Plan, ""))
+		return answered(s.Service.ContinuePlan(ctx, in.Plan, ""))
 	})
 	type decision struct {
 		PlanID
@@ -188,10 +188,10 @@ func (s *Server) plans(a huma.API) {
 				return nil, api.Errorf(api.Invalid, "valid %q: use a duration such as 72h", in.Body.Valid)
 			}
 		}
-		if err := unchanged(ctx, in.IfMatch, func(ctx context.Context) (api.Plan, error) { return s.svc.Plan(ctx, in.Plan) }); err != nil {
+		if err := unchanged(ctx, in.IfMatch, func(ctx context.Context) (api.Plan, error) { return s.Service.Plan(ctx, in.Plan) }); err != nil {
 			return nil, err
 		}
-		p, err := s.svc.Decide(ctx, api.Decision{Plan: in.Plan, Digest: in.Body.Digest, Approve: in.Body.Approve, Comment: in.Body.Comment}, valid)
+		p, err := s.Service.Decide(ctx, api.Decision{Plan: in.Plan, Digest: in.Body.Digest, Approve: in.Body.Approve, Comment: in.Body.Comment}, valid)
 		return tagged("", p, err)
 	})
 	type begin struct {
@@ -200,14 +200,14 @@ func (s *Server) plans(a huma.API) {
 		Body api.Nothing
 	}
 	post(a, "/plans/{plan}/begin", "begin-plan", "Let workers buy an approved plan", func(ctx context.Context, in *begin) (*answer[api.Started], error) {
-		if err := unchanged(ctx, in.IfMatch, func(ctx context.Context) (api.Plan, error) { return s.svc.Plan(ctx, in.Plan) }); err != nil {
+		if err := unchanged(ctx, in.IfMatch, func(ctx context.Context) (api.Plan, error) { return s.Service.Plan(ctx, in.Plan) }); err != nil {
 			return nil, err
 		}
-		p, first, err := s.svc.Begin(ctx, in.Plan, "")
+		p, first, err := s.Service.Begin(ctx, in.Plan, "")
 		return answered(api.Started{Plan: p, First: first}, err)
 	})
 	post(a, "/plans/{plan}/schedules", "schedule-plan", "Have an approved plan begun at a time", func(ctx context.Context, in *planBody[api.NewSchedule]) (*answer[api.PlanSchedule], error) {
-		return answered(s.svc.SchedulePlan(ctx, in.Plan, in.Body.At, ""))
+		return answered(s.Service.SchedulePlan(ctx, in.Plan, in.Body.At, ""))
 	})
 	s.events(a)
 }
@@ -220,18 +220,18 @@ func (s *Server) lines(a huma.API) {
 		State   string `query:"state" doc:"Only lines in this state" maxLength:"32"`
 	}
 	get(a, "/lines", "list-lines", "A page of lines, those of the newest plan first", func(ctx context.Context, in *filter) (*answer[api.LinePage], error) {
-		return answered(s.svc.LinePage(ctx, api.LineFilter{HistoryFilter: api.HistoryFilter{Plan: in.Plan, Account: in.Account, State: in.State}, Cursor: in.Cursor, Limit: in.Limit}))
+		return answered(s.Service.LinePage(ctx, api.LineFilter{HistoryFilter: api.HistoryFilter{Plan: in.Plan, Account: in.Account, State: in.State}, Cursor: in.Cursor, Limit: in.Limit}))
 	})
 	type one struct {
 		LineID
 		UnlessSame
 	}
 	get(a, "/lines/{line}", "get-line", "A line with all evidence about it", func(ctx context.Context, in *one) (*answer[api.LineHistory], error) {
-		h, err := s.svc.Line(ctx, in.Line)
+		h, err := s.Service.Line(ctx, in.Line)
 		return tagged(in.IfNoneMatch, h, err)
 	})
 	get(a, "/lines/{line}/case", "get-case", "What a person needs to decide about a line", func(ctx context.Context, in *LineID) (*answer[api.Case], error) {
-		return answered(s.svc.Case(ctx, in.Line))
+		return answered(s.Service.Case(ctx, in.Line))
 	})
 	type resolution struct {
 		LineID
@@ -239,60 +239,60 @@ func (s *Server) lines(a huma.API) {
 		Body api.NewResolution
 	}
 	post(a, "/lines/{line}/resolutions", "resolve", "Decide about a line that needs review", func(ctx context.Context, in *resolution) (*answer[api.LineHistory], error) {
-		if err := unchanged(ctx, in.IfMatch, func(ctx context.Context) (api.LineHistory, error) { return s.svc.Line(ctx, in.Line) }); err != nil {
+		if err := unchanged(ctx, in.IfMatch, func(ctx context.Context) (api.LineHistory, error) { return s.Service.Line(ctx, in.Line) }); err != nil {
 			return nil, err
 		}
-		h, err := s.svc.Resolve(ctx, api.Resolution{Line: in.Line, Choice: in.Body.Choice, Commitment: in.Body.Commitment, Comment: in.Body.Comment})
+		h, err := s.Service.Resolve(ctx, api.Resolution{Line: in.Line, Choice: in.Body.Choice, Commitment: in.Body.Commitment, Comment: in.Body.Comment})
 		return tagged("", h, err)
 	})
 	get(a, "/lines/{line}/undo", "get-undo", "What can be undone for a line, and until when", func(ctx context.Context, in *LineID) (*answer[api.UndoOptions], error) {
-		return answered(s.svc.UndoOptions(ctx, in.Line))
+		return answered(s.Service.UndoOptions(ctx, in.Line))
 	})
 	post(a, "/lines/{line}/undo", "undo", "Take the next step to give back what a line bought", func(ctx context.Context, in *lineBody[api.NewUndo]) (*answer[api.UndoOptions], error) {
 		b := in.Body
-		return answered(s.svc.Undo(ctx, api.UndoRequest{Line: in.Line, Comment: b.Comment, Reject: b.Reject, Again: b.Again, Digest: b.Digest}))
+		return answered(s.Service.Undo(ctx, api.UndoRequest{Line: in.Line, Comment: b.Comment, Reject: b.Reject, Again: b.Again, Digest: b.Digest}))
 	})
 }
 
 func (s *Server) controls(a huma.API) {
 	post(a, "/cancellations", "cancel", "Call lines off: at once where nothing was sent, by evidence elsewhere", func(ctx context.Context, in *withBody[api.NewCancel]) (*answer[[]api.Canceled], error) {
-		return answered(s.svc.Cancel(ctx, in.Body.IDs, "", in.Body.Comment))
+		return answered(s.Service.Cancel(ctx, in.Body.IDs, "", in.Body.Comment))
 	})
 	get(a, "/purchasing", "get-purchasing", "Whether anything may be bought", func(ctx context.Context, _ *none) (*answer[api.Purchasing], error) {
-		return answered(s.svc.Purchasing(ctx))
+		return answered(s.Service.Purchasing(ctx))
 	})
 	post(a, "/purchasing", "set-purchasing", "Stop all purchasing, or let it go on", func(ctx context.Context, in *withBody[api.SwitchPurchasing]) (*answer[api.Purchasing], error) {
-		return answered(s.svc.SetPurchasing(ctx, in.Body.Purchasing, "", in.Body.Comment))
+		return answered(s.Service.SetPurchasing(ctx, in.Body.Purchasing, "", in.Body.Comment))
 	})
 	get(a, "/budgets", "list-budgets", "The caps on what may be committed", func(ctx context.Context, _ *none) (*answer[[]api.Budget], error) {
-		return answered(s.svc.Budgets(ctx))
+		return answered(s.Service.Budgets(ctx))
 	})
 	post(a, "/budgets", "set-budget", "Make a budget, or give one another cap", func(ctx context.Context, in *withBody[api.NewBudget]) (*answer[api.Budget], error) {
 		b := in.Body
-		return answered(s.svc.SetBudget(ctx, api.BudgetRequest{Name: b.Name, Cap: b.Cap, Currency: b.Currency, Per: b.Per, Of: b.Of, Account: b.Account}))
+		return answered(s.Service.SetBudget(ctx, api.BudgetRequest{Name: b.Name, Cap: b.Cap, Currency: b.Currency, Per: b.Per, Of: b.Of, Account: b.Account}))
 	})
 	type budget struct {
 		Budget string `path:"budget" doc:"Name of a budget" maxLength:"256"`
 		Body   api.Nothing
 	}
 	post(a, "/budgets/{budget}/retire", "retire-budget", "Retire a budget", func(ctx context.Context, in *budget) (*answer[api.Nothing], error) {
-		return answered(api.Nothing{}, s.svc.RetireBudget(ctx, in.Budget, ""))
+		return answered(api.Nothing{}, s.Service.RetireBudget(ctx, in.Budget, ""))
 	})
 	get(a, "/schedules", "list-schedules", "Tasks that are run again and again, and plans that wait for their time", func(ctx context.Context, _ *none) (*answer[api.Schedules], error) {
-		return answered(s.svc.Schedules(ctx))
+		return answered(s.Service.Schedules(ctx))
 	})
 	type schedule struct {
 		Schedule string `path:"schedule" doc:"Id of what was scheduled" maxLength:"64"`
 		Body     api.Nothing
 	}
 	post(a, "/schedules/{schedule}/cancel", "cancel-schedule", "Call off a plan that waits for its time", func(ctx context.Context, in *schedule) (*answer[api.PlanSchedule], error) {
-		return answered(s.svc.CancelSchedule(ctx, in.Schedule, ""))
+		return answered(s.Service.CancelSchedule(ctx, in.Schedule, ""))
 	})
 	type task struct {
 		Task string `path:"task" doc:"Name of a task" maxLength:"32"`
 		Body api.Nothing
 	}
 	post(a, "/tasks/{task}/run", "run-task", "Run a task once, due or not", func(ctx context.Context, in *task) (*answer[api.Ran], error) {
-		return answered(s.svc.RunTask(ctx, in.Task))
+		return answered(s.Service.RunTask(ctx, in.Task))
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 )
 
 // statuses are what kinds of errors are over HTTP.
@@ -46,9 +47,12 @@ func newProblem(status int, kind api.Kind, sentence string) *problem {
 func problemOf(ctx context.Context, err error) *problem {
 	var already *problem
 	var typed *api.Error
+	var forbidden *auth.ForbiddenError
 	switch {
 	case errors.As(err, &already):
 		return already
+	case errors.As(err, &forbidden):
+		return newProblem(http.StatusForbidden, api.Forbidden, err.Error())
 	case errors.As(err, &typed):
 		return newProblem(statuses[typed.Kind], typed.Kind, err.Error())
 	case ctx.Err() != nil:

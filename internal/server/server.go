@@ -23,7 +23,9 @@ import (
 
 // Options are what a server is made of.
 type Options struct {
-	Service api.Service // not limited: the server limits it
+	// Service does what is asked, and knows by the auth.Principal of the context who asks
+	// and what they may.
+	Service api.Service
 	// Auth finds out who sends a request and hands it on with the auth.Principal in its
 	// context, or with none. It refuses what another site made a browser send.
 	Auth    func(http.Handler) http.Handler
@@ -48,7 +50,6 @@ const (
 // Server answers requests.
 type Server struct {
 	Options
-	svc      api.Service // limited to who acts
 	mux      *http.ServeMux
 	docs     []byte // the OpenAPI document
 	requests *prometheus.CounterVec
@@ -56,7 +57,7 @@ type Server struct {
 
 // New puts a server together.
 func New(o Options) (*Server, error) {
-	s := &Server{Options: o, svc: Authorize(o.Service), mux: http.NewServeMux(), requests: newRequests()}
+	s := &Server{Options: o, mux: http.NewServeMux(), requests: newRequests()}
 	if err := s.operations(); err != nil {
 		return nil, err
 	}
