@@ -202,6 +202,11 @@ func (a *App) CancelSchedule(ctx context.Context, id, by string) (api.PlanSchedu
 	if err != nil {
 		return api.PlanSchedule{}, err
 	}
+	for _, account := range accounts {
+		if !sees(ctx, account) { // as if it did not exist
+			return api.PlanSchedule{}, api.Errorf(api.NotFound, "schedule %s: %w: bursar schedule list shows what is scheduled", id, store.ErrNotFound)
+		}
+	}
 	var full string
 	err = a.does(ctx, step{act: auth.ScheduleCancel, by: by, subject: id, accounts: accounts}, func() error {
 		full, err = a.db.CancelPlanSchedule(ctx, id, by, a.clouds.now())

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/purchase"
 	"bursar/internal/server"
 	"bursar/internal/store"
@@ -42,11 +44,14 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 		return err
 	}
 	defer l.Close() //nolint:errcheck // the server closes it
-	s, err := a.Server(o.Version)
+	s, who, err := a.Server(o.Version)
 	if err != nil {
 		return err
 	}
 	serving := Serving{Address: "http://" + l.Addr().String(), Simulated: a.Simulated()}
+	if serving.SignIn, err = a.firstLink(ctx, who, serving.Address); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var all sync.WaitGroup
@@ -96,16 +101,28 @@ func unwrapped(err error) error {
 	return err
 }
 
-// Server is this app over HTTP.
-func (a *App) Server(version string) (*server.Server, error) {
-	return server.New(server.Options{
-		Service: a, Auth: a.authenticate, Answers: answers{a.db}, Ready: a.Ready, Metrics: a.Metrics,
+// Server is this app over HTTP, and who finds out who asks it.
+func (a *App) Server(version string) (*server.Server, *auth.Authenticator, error) {
+	who, err := a.Authenticator(server.Refuse)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := server.New(server.Options{
+		Service: a, Auth: who.Middleware, Denied: a.Denied, Answers: answers{a.db}, Ready: a.Ready, Metrics: a.Metrics,
 		Log: a.engine.Log, Now: func() time.Time { return time.Now().UTC() }, Version: version,
 	})
+	return s, who, err
 }
 
-// authenticate knows nobody.
-func (a *App) authenticate(next http.Handler) http.Handler { return next }
+// firstLink is the link by which the first person signs in; "" where somebody can.
+func (a *App) firstLink(ctx context.Context, who *auth.Authenticator, address string) (string, error) {
+	people, err := a.db.People(ctx)
+	if err != nil || len(people) > 0 || who.HasOIDC() {
+		return "", err
+	}
+	l, err := a.SignInLink(ctx, "", cmp.Or(a.auth.BaseURL, address), "")
+	return l.URL, err
+}
 
 // answers keeps the answers of a server in the ledger.
 type answers struct{ db *store.DB }

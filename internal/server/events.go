@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 )
 
 const (
@@ -38,6 +39,7 @@ func (s *Server) events(a huma.API) {
 			Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: event}},
 		}},
 	}
+	op.Middlewares = huma.Middlewares{s.permit(auth.ReadAny)}
 	huma.Register(a, op, func(ctx context.Context, in *watch) (*huma.StreamResponse, error) {
 		if _, err := s.Service.Plan(ctx, in.Plan); err != nil {
 			return nil, problemOf(ctx, err)

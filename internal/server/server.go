@@ -28,7 +28,9 @@ type Options struct {
 	Service api.Service
 	// Auth finds out who sends a request and hands it on with the auth.Principal in its
 	// context, or with none. It refuses what another site made a browser send.
-	Auth    func(http.Handler) http.Handler
+	Auth func(http.Handler) http.Handler
+	// Denied records an attempt that was not permitted.
+	Denied  func(ctx context.Context, p auth.Principal, act auth.Act, subject, why string) error
 	Answers Answers
 	// Ready returns why the ledger cannot be used; nil if it can.
 	Ready func(context.Context) error
