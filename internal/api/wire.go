@@ -17,7 +17,7 @@ type Problem struct {
 // NewPlan asks for a plan from a file.
 type NewPlan struct {
 	File       string `json:"file" doc:"Name of the file, for messages" minLength:"1" maxLength:"1000"`
-	Content    []byte `json:"content" doc:"What the file holds, in base64: YAML, CSV, or JSON of a cloud's advice"`
+	Content    []byte `json:"content,omitempty" doc:"What the file holds, in base64: YAML, CSV, or JSON of a cloud's advice; no file of the server is read"`
 	Name       string `json:"name,omitempty" doc:"Name of the plan; default is the file's"`
 	Coverage   int    `json:"coverage,omitempty" doc:"Per cent of each count, rounded down; default is all" minimum:"0" maximum:"100"`
 	MaxTotal   string `json:"max_total,omitempty" doc:"Refuse a plan that costs more over its term, such as 25000 USD"`

@@ -3,6 +3,8 @@ package app
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +17,7 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/auth"
+	"bursar/internal/store"
 )
 
 // served is an app behind its server.
@@ -128,33 +131,33 @@ type route struct {
 
 // routes has a row for every route of the API.
 var routes = map[string]route{
-	"GET /api/v1/installation":                  {needs: auth.Read},
-	"GET /api/v1/overview":                      {needs: auth.Read},
-	"GET /api/v1/inventory":                     {needs: auth.Read},
-	"GET /api/v1/check":                         {needs: auth.Read, whole: true},
-	"GET /api/v1/plans":                         {needs: auth.Read},
-	"POST /api/v1/plans":                        {needs: auth.Plan, body: `{"file":"p.yaml","content":"eA=="}`},
-	"GET /api/v1/plans/{plan}":                  {needs: auth.Read, subject: true},
-	"POST /api/v1/plans/{plan}/continue":        {needs: auth.Plan, subject: true, body: `{}`},
-	"POST /api/v1/plans/{plan}/decisions":       {needs: auth.Approve, subject: true, body: `{"digest":"x","approve":true}`},
-	"POST /api/v1/plans/{plan}/begin":           {needs: auth.Apply, subject: true, body: `{}`},
-	"POST /api/v1/plans/{plan}/schedules":       {needs: auth.Apply, subject: true, body: `{"at":"2001-01-01T00:00:00Z"}`},
-	"GET /api/v1/plans/{plan}/events":           {needs: auth.Read, subject: true},
-	"GET /api/v1/lines":                         {needs: auth.Read},
-	"GET /api/v1/lines/{line}":                  {needs: auth.Read, subject: true},
-	"GET /api/v1/lines/{line}/case":             {needs: auth.Read, subject: true},
-	"POST /api/v1/lines/{line}/resolutions":     {needs: auth.Resolve, subject: true, body: `{"choice":"look_again"}`},
-	"GET /api/v1/lines/{line}/undo":             {needs: auth.Read, subject: true},
-	"POST /api/v1/lines/{line}/undo":            {needs: auth.Resolve, subject: true, body: `{}`},
-	"POST /api/v1/cancellations":                {needs: auth.Stop, subject: true, body: `{"ids":["{plan}"]}`},
-	"GET /api/v1/purchasing":                    {needs: auth.Read},
-	"POST /api/v1/purchasing":                   {needs: auth.Administer, whole: true, body: `{"purchasing":true}`},
-	"GET /api/v1/budgets":                       {needs: auth.Read},
-	"POST /api/v1/budgets":                      {needs: auth.Administer, whole: true, body: `{"name":"b","cap":"1000000","currency":"USD"}`},
-	"POST /api/v1/budgets/{budget}/retire":      {needs: auth.Administer, whole: true, body: `{}`},
-	"GET /api/v1/schedules":                     {needs: auth.Read},
-	"POST /api/v1/schedules/{schedule}/cancel":  {needs: auth.Stop, subject: true, body: `{}`},
-	"POST /api/v1/tasks/{task}/run":             {needs: auth.Resolve, whole: true, body: `{}`},
+	"GET /api/v1/installation":                 {needs: auth.Read},
+	"GET /api/v1/overview":                     {needs: auth.Read},
+	"GET /api/v1/inventory":                    {needs: auth.Read},
+	"GET /api/v1/check":                        {needs: auth.Read, whole: true},
+	"GET /api/v1/plans":                        {needs: auth.Read},
+	"POST /api/v1/plans":                       {needs: auth.Plan, body: `{"file":"p.yaml","content":"eA=="}`},
+	"GET /api/v1/plans/{plan}":                 {needs: auth.Read, subject: true},
+	"POST /api/v1/plans/{plan}/continue":       {needs: auth.Plan, subject: true, body: `{}`},
+	"POST /api/v1/plans/{plan}/decisions":      {needs: auth.Approve, subject: true, body: `{"digest":"x","approve":true}`},
+	"POST /api/v1/plans/{plan}/begin":          {needs: auth.Apply, subject: true, body: `{}`},
+	"POST /api/v1/plans/{plan}/schedules":      {needs: auth.Apply, subject: true, body: `{"at":"2001-01-01T00:00:00Z"}`},
+	"GET /api/v1/plans/{plan}/events":          {needs: auth.Read, subject: true},
+	"GET /api/v1/lines":                        {needs: auth.Read},
+	"GET /api/v1/lines/{line}":                 {needs: auth.Read, subject: true},
+	"GET /api/v1/lines/{line}/case":            {needs: auth.Read, subject: true},
+	"POST /api/v1/lines/{line}/resolutions":    {needs: auth.Resolve, subject: true, body: `{"choice":"look_again"}`},
+	"GET /api/v1/lines/{line}/undo":            {needs: auth.Read, subject: true},
+	"POST /api/v1/lines/{line}/undo":           {needs: auth.Resolve, subject: true, body: `{}`},
+	"POST /api/v1/cancellations":               {needs: auth.Stop, subject: true, body: `{"ids":["{plan}"]}`},
+	"GET /api/v1/purchasing":                   {needs: auth.Read},
+	"POST /api/v1/purchasing":                  {needs: auth.Administer, whole: true, body: `{"purchasing":true}`},
+	"GET /api/v1/budgets":                      {needs: auth.Read},
+	"POST /api/v1/budgets":                     {needs: auth.Administer, whole: true, body: `{"name":"b","cap":"1000000","currency":"USD"}`},
+	"POST /api/v1/budgets/{budget}/retire":     {needs: auth.Administer, whole: true, body: `{}`},
+	"GET /api/v1/schedules":                    {needs: auth.Read},
+	"POST /api/v1/schedules/{schedule}/cancel": {needs: auth.Stop, subject: true, body: `{}`},
+	"POST /api/v1/tasks/{task}/run":            {needs: auth.Resolve, whole: true, body: `{}`},
 }
 
 // mine is a plan in one account.
@@ -270,4 +273,9 @@ func events(t *testing.T, r io.Reader) (list []string) {
 		list = append(list, in.Text())
 	}
 	return list
+}
+
+func keyOf(principal, key, route string, body []byte) store.AnswerKey {
+	sum := sha256.Sum256(body)
+	return store.AnswerKey{Principal: principal, Key: key, Route: route, Body: hex.EncodeToString(sum[:])}
 }

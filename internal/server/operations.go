@@ -185,7 +185,7 @@ func (s *Server) plans(a huma.API) {
 	post(a, s, auth.PlanCreate, "/plans", "create-plan", "Price what a file asks for and freeze it as a plan", func(ctx context.Context, in *withBody[api.NewPlan]) (*answer[api.PlanCreated], error) {
 		b := in.Body
 		return answered(s.Service.CreatePlan(ctx, api.PlanRequest{
-			File: b.File, Content: b.Content, Name: b.Name, Coverage: b.Coverage, MaxTotal: b.MaxTotal, MaxMonthly: b.MaxMonthly, Purpose: b.Purpose, Supersedes: b.Supersedes,
+			File: b.File, Content: append([]byte{}, b.Content...), Name: b.Name, Coverage: b.Coverage, MaxTotal: b.MaxTotal, MaxMonthly: b.MaxMonthly, Purpose: b.Purpose, Supersedes: b.Supersedes,
 		}))
 	})
 	type one struct {
