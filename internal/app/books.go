@@ -156,7 +156,11 @@ func (a *App) Check(ctx context.Context) ([]api.Finding, error) {
 	for i, f := range found {
 		views[i] = api.Finding{Name: f.Name, Says: f.Says, OK: len(f.Problems) == 0, Checked: f.Checked, Problems: f.Problems}
 	}
-	views = append(views, journaled)
+	logged, err := a.auditFinding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views = append(views, journaled, logged)
 	if p, ok := auth.From(ctx); ok && p.Accounts != nil { // what is wrong names lines of every account
 		for i, f := range views {
 			if len(f.Problems) > 0 {

@@ -56,6 +56,14 @@ func Details(v any) (string, error) {
 	return string(canonical), err
 }
 
+// Told are the details of an entry; nil if they cannot be read.
+func (e Entry) Told() (details map[string]any) {
+	if json.Unmarshal([]byte(e.Details), &details) != nil {
+		return nil
+	}
+	return details
+}
+
 // Text is s as an entry can hold it: valid, printable, and not too long.
 func Text(s string) string {
 	const most = 300

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/ed25519"
-	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +38,15 @@ type Head struct {
 	At        string `json:"at"`   // when it was exported
 	PublicKey string `json:"public_key"`
 	Signature string `json:"signature,omitempty"`
+}
+
+// Time is when it was exported.
+func (h Head) Time() time.Time {
+	at, err := time.Parse(TimeFormat, h.At)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 type headLine struct {
@@ -102,13 +111,14 @@ func (w *Writer) End(key ed25519.PrivateKey, install string, now time.Time) (Hea
 	if err != nil {
 		return h, err
 	}
-	h.Signature = base64.StdEncoding.EncodeToString(ed25519.Sign(key, what))
+	h.Signature = hex.EncodeToString(ed25519.Sign(key, what))
 	return h, errors.Join(w.put(headLine{h}), w.out.Flush())
 }
 
 // VerifyExport reads an export and returns its head if nothing of it was changed since
-// key has signed it. A nil key takes the export's own. The error names the line.
-func VerifyExport(r io.Reader, key ed25519.PublicKey) (h Head, err error) {
+// key has signed it, and hands each entry to each, which may be nil, as it is read. A nil
+// key takes the export's own. The error names the line.
+func VerifyExport(r io.Reader, key ed25519.PublicKey, each func(Entry)) (h Head, err error) {
 	in := bufio.NewReader(r)
 	var chain Chain
 	for n := 1; ; n++ {
@@ -131,6 +141,9 @@ func VerifyExport(r io.Reader, key ed25519.PublicKey) (h Head, err error) {
 			}
 			if err != nil {
 				return h, at(err)
+			}
+			if each != nil {
+				each(e)
 			}
 			continue
 		}
@@ -184,11 +197,11 @@ func readHead(raw []byte, key ed25519.PublicKey, chain Chain) (Head, error) {
 		return h, errors.New("public_key: it is not the key that was given: another installation signed it, or nobody")
 	}
 	what, err := h.signed()
-	signature, decodes := base64.StdEncoding.Strict().DecodeString(h.Signature)
+	signature, decodes := hex.DecodeString(h.Signature)
 	switch {
 	case err != nil:
 		return h, err
-	case decodes != nil || !ed25519.Verify(own, what, signature):
+	case decodes != nil || hex.EncodeToString(signature) != h.Signature || !ed25519.Verify(own, what, signature):
 		return h, errors.New("the head was changed: its signature is not of this key and this head")
 	case h.Entries != chain.Entries || h.Hash != chain.Hash:
 		return h, fmt.Errorf("the head is of %d entries, and %d are here", h.Entries, chain.Entries)

@@ -180,9 +180,10 @@ func runFit(ts *testscript.TestScript, args []string) int {
 var (
 	// accessKey is more of an access key id than the masked one shows.
 	accessKey = regexp.MustCompile(`(ASIA|AKIA)[A-Z0-9]{5,}`)
-	// random is what a secret key or a session token looks like, and a digest.
+	// random is what a secret key or a session token looks like, and a digest or a
+	// signature.
 	random = regexp.MustCompile(`[A-Za-z0-9+=]{40,}`)
-	digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	digest = regexp.MustCompile(`^([0-9a-f]{64}){1,2}$`)
 	jargon = regexp.MustCompile(`(^|\s)(json|yaml): |strconv\.|unmarshal|\bnil\b|panic|goroutine|0x[0-9a-f]{6,}|\*?\b(app|api|cli|engine|store|purchase|sim)\.[A-Z]|sql: |%!|context (canceled|deadline)|<html|"(secret|token)"|SecretAccessKey|SessionToken`)
 )
 
