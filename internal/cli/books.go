@@ -94,7 +94,7 @@ account in a region, was first listed), declared foreign, or not at all. What th
 ledger has and a cloud does not list is missing.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				inv, err := a.Inventory(cmd.Context())
 				if err != nil {
 					return err
@@ -188,7 +188,7 @@ func (sh *shell) history() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				if len(args) == 1 {
 					h, err := a.Line(cmd.Context(), args[0])
 					if err != nil {
@@ -320,7 +320,7 @@ func (sh *shell) check() *cobra.Command {
 		Short: "Test every invariant of the ledger, by name",
 		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				findings, err := a.Check(cmd.Context())
 				if err != nil {
 					return err
