@@ -161,6 +161,7 @@ type Decision struct {
 // PlanRequest asks for a plan from a file.
 type PlanRequest struct {
 	File       string
+	Content    []byte // of the input that File names; nil reads that file
 	Name       string // "" takes the file's
 	Requester  string
 	Coverage   int    // per cent of each count; 0 and 100 take all

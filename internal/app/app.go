@@ -44,12 +44,13 @@ type App struct {
 	tags    purchase.Tags        // likewise, as templates
 	stdin   io.Reader
 	journal string // path of the intent journal
+	options Options
 	notice  string // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
 	cadences map[string]time.Duration
 }
 
-var _ api.Service = (*App)(nil)
+var _ api.Pages = (*App)(nil)
 
 // ConfigName is the configuration file that is read when none is named.
 const ConfigName = "bursar.yaml"
@@ -192,7 +193,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
 	db.WakeWith(q.Wake)
-	a := &App{db: db, queue: q, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a := &App{db: db, queue: q, clouds: c, options: o, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 			return api.PlanCreated{}, err
 		}
 	}
-	in, err := a.readInput(r.File)
+	in, err := a.readInput(r.File, r.Content)
 	if err != nil {
 		return api.PlanCreated{}, err
 	}
@@ -109,7 +110,10 @@ func plain(what, text string) error {
 	return nil
 }
 
-func (a *App) readInput(file string) (recommend.Input, error) {
+func (a *App) readInput(file string, content []byte) (recommend.Input, error) {
+	if content != nil {
+		return recommend.Read(file, bytes.NewReader(content))
+	}
 	if file == "-" {
 		if a.stdin != nil {
 			return recommend.Read("stdin", a.stdin)

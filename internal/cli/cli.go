@@ -153,10 +153,15 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 	f.StringVar(&sh.endpoint, "endpoint", env("BURSAR_ENDPOINT", os.Getenv("AWS_ENDPOINT_URL")), "`address` of a running bursar sim (BURSAR_ENDPOINT, AWS_ENDPOINT_URL)")
 	f.StringVarP(&sh.format, "output", "o", "table", "`format`: table, json or csv")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		switch sh.format {
 		case formatTable, formatJSON, formatCSV:
 			return nil
+		case formatFocus:
+			if cmd.Name() == "history" {
+				return nil
+			}
+			return errors.New("--output focus: only bursar history has it")
 		}
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
