@@ -28,13 +28,13 @@ func standing(who auth.Principal, p api.Plan, newest bool) string {
 	case !newest:
 		return "only the newest version can be approved"
 	case !who.May(auth.Approve):
-		return who.Name + " has no permission to approve"
+		return "you have no permission to approve"
 	case same(who.Name, p.Requester) && !p.Approvals.RequesterMay:
-		return who.Name + " requested the plan, and somebody else has to approve it"
+		return "you requested the plan, and somebody else has to approve it"
 	case len(p.Approvals.Approvers) > 0 && !slices.ContainsFunc(p.Approvals.Approvers, func(name string) bool { return same(name, who.Name) }):
-		return who.Name + " is not one of its approvers: " + strings.Join(p.Approvals.Approvers, ", ")
+		return "you are not one of its approvers: " + strings.Join(p.Approvals.Approvers, ", ")
 	case decided:
-		return who.Name + " has decided already, and counts once"
+		return "you have decided already, and count once"
 	}
 	return ""
 }

@@ -59,8 +59,10 @@ func (s *site) showInventory(w http.ResponseWriter, r *http.Request, v view) err
 	})
 	slices.SortStableFunc(k.items, func(a, b api.Item) int { return slices.Index(matches, a.Match) - slices.Index(matches, b.Match) })
 	k.sorted = order(v, k.items, map[string]func(a, b api.Item) int{
-		"match":   func(a, b api.Item) int { return byText(a.Match, b.Match) },
-		"what":    func(a, b api.Item) int { return byText(api.Goods(a.Service, a.Attributes), api.Goods(b.Service, b.Attributes)) },
+		"match": func(a, b api.Item) int { return byText(a.Match, b.Match) },
+		"what": func(a, b api.Item) int {
+			return byText(api.Goods(a.Service, a.Attributes), api.Goods(b.Service, b.Attributes))
+		},
 		"account": func(a, b api.Item) int { return byText(a.Account+a.Region, b.Account+b.Region) },
 		"total":   func(a, b api.Item) int { return byMoney(itemTotal(a), itemTotal(b)) },
 		"end":     func(a, b api.Item) int { return byTime(itemEnd(a), itemEnd(b)) },
