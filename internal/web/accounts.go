@@ -79,7 +79,7 @@ func severity(state string) int { return slices.Index([]string{"ok", "unproven",
 func worse(a, b string) bool { return severity(a) > severity(b) }
 
 func (s *site) askDoctor(w http.ResponseWriter, r *http.Request, v view) error {
-	if err := s.doctor.ask(r.Context(), v, s.Service.Now, s.Service.Doctor); err != nil {
+	if err := s.doctor.ask(r.Context(), v, s.Service.Doctor); err != nil {
 		return err
 	}
 	return done(w, r, "/accounts")

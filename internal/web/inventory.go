@@ -83,7 +83,7 @@ func itemEnd(i api.Item) time.Time { return i.Start.AddDate(0, i.TermMonths, 0) 
 
 // ask lists the clouds anew.
 func (s *site) ask(ctx context.Context, v view) error {
-	return s.inventory.ask(ctx, v, s.Service.Now, s.Service.Inventory)
+	return s.inventory.ask(ctx, v, s.Service.Inventory)
 }
 
 func (s *site) listInventory(w http.ResponseWriter, r *http.Request, v view) error {

@@ -137,7 +137,7 @@ func (w *world) line(state string) (found api.Line, ok bool) {
 // byName signs people in by their names: a link's secret is the name.
 type byName struct{}
 
-func (byName) HasOIDC() bool                                    { return true }
+func (byName) HasOIDC() bool                                     { return true }
 func (byName) StartOIDC(w http.ResponseWriter, r *http.Request)  {}
 func (byName) FinishOIDC(w http.ResponseWriter, r *http.Request) {}
 func (byName) UseLink(w http.ResponseWriter, r *http.Request) {

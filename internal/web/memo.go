@@ -40,7 +40,7 @@ func (m *memo[T]) last(who auth.Principal) (value T, at time.Time) {
 }
 
 // ask asks anew, unless somebody else was answered since this call began.
-func (m *memo[T]) ask(ctx context.Context, v view, now func() time.Time, question func(context.Context) (T, error)) error {
+func (m *memo[T]) ask(ctx context.Context, v view, question func(context.Context) (T, error)) error {
 	_, before := m.last(v.who)
 	m.asking.Lock()
 	defer m.asking.Unlock()
@@ -56,6 +56,6 @@ func (m *memo[T]) ask(ctx context.Context, v view, now func() time.Time, questio
 	if m.kept == nil {
 		m.kept = map[string]kept[T]{}
 	}
-	m.kept[scope(v.who)] = kept[T]{value, now()}
+	m.kept[scope(v.who)] = kept[T]{value, v.now}
 	return nil
 }
