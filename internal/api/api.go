@@ -26,6 +26,8 @@ type Installation struct {
 	// Clouds says where purchases go: the state file of the built-in simulator,
 	// the address of a running one, or "live".
 	Clouds string `json:"clouds"`
+	// PublicKey verifies its receipts and exports.
+	PublicKey string `json:"public_key"`
 }
 
 // Plan is a frozen plan with the state of its lines.

@@ -48,6 +48,10 @@ type App struct {
 	notice  string // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
 	cadences map[string]time.Duration
+	// auth is how people sign in, in a configuration that lies in configDir.
+	auth      Auth
+	configDir string
+	keyPath   string // of the key that signs receipts
 }
 
 var _ api.Pages = (*App)(nil)
@@ -84,9 +88,13 @@ func Init(ctx context.Context, o Options) (api.Installation, error) {
 	if err != nil {
 		return api.Installation{}, err
 	}
+	key, err := createKey(o.keyPath(cfg))
+	if err != nil {
+		return api.Installation{}, errors.Join(err, j.Close(), os.Remove(j.Path()))
+	}
 	db, err := store.Create(ctx, o.Ledger, install, c.now())
 	if err = errors.Join(err, j.Close()); err != nil {
-		err = errors.Join(err, os.Remove(j.Path()))
+		err = errors.Join(err, os.Remove(j.Path()), os.Remove(o.keyPath(cfg)))
 	}
 	if errors.Is(err, store.ErrLedgerExists) {
 		return api.Installation{}, exists(o.Ledger)
@@ -94,7 +102,11 @@ func Init(ctx context.Context, o Options) (api.Installation, error) {
 		return api.Installation{}, err
 	}
 	a := &App{db: db, clouds: c, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now}}
-	in, err := a.Installation(ctx)
+	err = a.firstKey(ctx, key, install)
+	in := api.Installation{}
+	if err == nil {
+		in, err = a.Installation(ctx)
+	}
 	if err == nil {
 		_, err = a.watch(ctx, o, cfg)
 	}
@@ -194,6 +206,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	}
 	db.WakeWith(q.Wake)
 	a := &App{db: db, queue: q, clouds: c, options: o, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a.auth, a.configDir, a.keyPath = cfg.Auth, o.configDir(), o.keyPath(cfg)
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -245,13 +258,21 @@ func (a *App) Installation(ctx context.Context) (api.Installation, error) {
 	if err != nil {
 		return api.Installation{}, err
 	}
+	keys, err := a.db.SigningKeys(ctx)
+	if err != nil {
+		return api.Installation{}, err
+	}
+	key := ""
+	if len(keys) > 0 {
+		key = keys[len(keys)-1]
+	}
 	where := "live"
 	if a.clouds.simulator != nil {
 		where = a.clouds.simulator.where
 	}
 	return api.Installation{
 		Ledger: a.db.Path(), Install: in.Install, CreatedAt: in.CreatedAt,
-		Simulated: a.Simulated(), Clouds: where,
+		Simulated: a.Simulated(), Clouds: where, PublicKey: key,
 	}, nil
 }
 

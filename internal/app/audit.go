@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/cloud"
 	"bursar/internal/engine"
 	"bursar/internal/store"
@@ -13,7 +14,15 @@ import (
 
 // Audit looks at what was bought, where that is due or, with all, everywhere.
 func (a *App) Audit(ctx context.Context, all bool) (api.Audit, error) {
-	r, err := a.engine.Audit(ctx, all)
+	by, err := a.actor(ctx, auth.Follow, "", "")
+	if err != nil {
+		return api.Audit{}, err
+	}
+	var r *engine.Audit
+	err = a.does(ctx, step{act: auth.Follow, by: by, all: true, details: map[string]any{"all": all}}, func() error {
+		r, err = a.engine.Audit(ctx, all)
+		return err
+	})
 	if err != nil {
 		return api.Audit{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/cloud"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
@@ -23,14 +24,21 @@ func (a *App) History(ctx context.Context, f api.HistoryFilter) ([]api.Line, err
 		}
 		return nil, fmt.Errorf("state %q: use one of %s", f.State, strings.Join(names, ", "))
 	}
+	if err := a.reads(ctx); err != nil {
+		return nil, err
+	}
 	if f.Plan != "" {
-		p, err := a.db.Plan(ctx, f.Plan)
+		p, err := a.plan(ctx, f.Plan)
 		if err != nil {
-			return nil, planHint(err)
+			return nil, err
 		}
 		f.Plan = string(p.ID)
 	}
-	plans, err := a.Plans(ctx)
+	stored, err := a.db.Plans(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plans, err := a.planViews(ctx, stored)
 	if err != nil {
 		return nil, err
 	}
@@ -42,13 +50,13 @@ func (a *App) History(ctx context.Context, f api.HistoryFilter) ([]api.Line, err
 			}
 		}
 	}
-	return lines, nil
+	return seen(ctx, lines, lineAccount), nil
 }
 
 // Line returns one line with everything that happened to it; the id may be
 // shortened to a unique prefix.
 func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
-	full, err := a.db.LineID(ctx, id)
+	full, err := a.lineID(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return api.LineHistory{}, fmt.Errorf("%w: bursar history shows the lines", err)
@@ -107,6 +115,9 @@ func (a *App) receipts(ctx context.Context) (map[purchase.LineID]purchase.Receip
 
 // Inventory compares what the clouds list with the ledger.
 func (a *App) Inventory(ctx context.Context) (api.Inventory, error) {
+	if err := a.reads(ctx); err != nil {
+		return api.Inventory{}, err
+	}
 	inv, err := a.engine.Inventory(ctx)
 	if err != nil {
 		return api.Inventory{}, err
@@ -121,11 +132,35 @@ func (a *App) Inventory(ctx context.Context) (api.Inventory, error) {
 	}
 	findings, err := a.db.Findings(ctx)
 	v.Findings = findingViews(findings)
+	a.seenInventory(ctx, &v)
 	return v, err
+}
+
+// seenInventory keeps of an inventory what is in the scope of whoever asks.
+func (a *App) seenInventory(ctx context.Context, v *api.Inventory) {
+	if p, ok := auth.From(ctx); !ok || p.Accounts == nil {
+		return
+	}
+	v.Items = seen(ctx, v.Items, func(i api.Item) string { return i.Account })
+	v.Findings = seen(ctx, v.Findings, func(f api.AuditFinding) string { return f.Account })
+	v.Equations = seen(ctx, v.Equations, func(q api.Equation) string { return q.Account })
+	// Where is a lane: provider/account/region/service.
+	v.Failed = slices.DeleteFunc(v.Failed, func(d api.Dropped) bool {
+		return !slices.ContainsFunc(strings.Split(d.Where, "/"), func(part string) bool { return sees(ctx, part) })
+	})
+	v.Counts = map[string]int{}
+	for _, i := range v.Items {
+		v.Counts[i.Match]++
+	}
+	v.Lanes = len(v.Equations) + len(v.Failed)
+	v.Balanced = !slices.ContainsFunc(v.Equations, func(q api.Equation) bool { return !q.Holds }) && len(v.Failed) == 0
 }
 
 // Check tests every invariant of the ledger. It asks no cloud.
 func (a *App) Check(ctx context.Context) ([]api.Finding, error) {
+	if err := a.reads(ctx); err != nil {
+		return nil, err
+	}
 	now := a.clouds.now()
 	snapshot, err := a.db.Snapshot(ctx)
 	if err != nil {
@@ -144,7 +179,19 @@ func (a *App) Check(ctx context.Context) ([]api.Finding, error) {
 	for i, f := range found {
 		views[i] = api.Finding{Name: f.Name, Says: f.Says, OK: len(f.Problems) == 0, Checked: f.Checked, Problems: f.Problems}
 	}
-	return append(views, journaled), nil
+	logged, err := a.auditFinding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views = append(views, journaled, logged)
+	if p, ok := auth.From(ctx); ok && p.Accounts != nil { // what is wrong names lines of every account
+		for i, f := range views {
+			if len(f.Problems) > 0 {
+				views[i].Problems = []string{fmt.Sprintf("%d problems, which whoever sees every account can read", len(f.Problems))}
+			}
+		}
+	}
+	return views, nil
 }
 
 func itemView(i engine.Item) api.Item {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/cloud"
 	"bursar/internal/money"
 	"bursar/internal/purchase"
@@ -22,8 +23,11 @@ var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
 // SetBudget makes a budget, or gives one another cap. Nothing is changed unless
 // all of it fits.
 func (a *App) SetBudget(ctx context.Context, r api.BudgetRequest) (api.Budget, error) {
-	by := person(r.By)
-	if err := errors.Join(budgetName(r.Name), plain("the name of the person", by)); err != nil {
+	if err := budgetName(r.Name); err != nil {
+		return api.Budget{}, err
+	}
+	by, err := a.actor(ctx, auth.BudgetSet, r.Name, r.By)
+	if err != nil {
 		return api.Budget{}, err
 	}
 	b := purchase.Budget{
@@ -40,7 +44,14 @@ func (a *App) SetBudget(ctx context.Context, r api.BudgetRequest) (api.Budget, e
 	if b.Cap, err = capOf(r.Cap, currency); err != nil {
 		return api.Budget{}, err
 	}
-	if b, err = a.db.SetBudget(ctx, b); err != nil {
+	err = a.does(ctx, step{
+		act: auth.BudgetSet, by: by, subject: r.Name, accounts: budgetAccounts(b), all: b.Account == "",
+		details: map[string]any{"cap": b.Cap.String(), "per": string(b.Per), "of": string(b.Of)},
+	}, func() error {
+		b, err = a.db.SetBudget(ctx, b)
+		return err
+	})
+	if err != nil {
 		return api.Budget{}, budgetHint(err)
 	}
 	views, err := a.Budgets(ctx)
@@ -52,6 +63,14 @@ func (a *App) SetBudget(ctx context.Context, r api.BudgetRequest) (api.Budget, e
 		return api.Budget{}, fmt.Errorf("budget %s was set, and somebody has retired it since: see bursar budget list", b.Name)
 	}
 	return views[i], nil
+}
+
+// budgetAccounts is the account of a budget; none for one that covers all.
+func budgetAccounts(b purchase.Budget) []string {
+	if b.Account == "" {
+		return nil
+	}
+	return []string{string(b.Account)}
 }
 
 // fillBudget completes a request from the budget of that name, or with the
@@ -151,11 +170,22 @@ func budgetName(name string) error {
 
 // RetireBudget ends a budget: later approvals take nothing from it.
 func (a *App) RetireBudget(ctx context.Context, name, by string) error {
-	who := person(by)
-	if err := plain("the name of the person", who); err != nil {
+	who, err := a.actor(ctx, auth.BudgetRetire, name, by)
+	if err != nil {
 		return err
 	}
-	err := a.db.RetireBudget(ctx, name, who, a.clouds.now())
+	known, _, err := a.db.Budgets(ctx)
+	if err != nil {
+		return err
+	}
+	var accounts []string
+	all := false
+	if i := slices.IndexFunc(known, func(b purchase.Budget) bool { return b.Name == name }); i >= 0 {
+		accounts, all = budgetAccounts(known[i]), known[i].Account == ""
+	}
+	err = a.does(ctx, step{act: auth.BudgetRetire, by: who, subject: name, accounts: accounts, all: all}, func() error {
+		return a.db.RetireBudget(ctx, name, who, a.clouds.now())
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no budget %q: bursar budget list shows them", name)
 	}
@@ -164,10 +194,14 @@ func (a *App) RetireBudget(ctx context.Context, name, by string) error {
 
 // Budgets returns the budgets that take holds, by name, in their current periods.
 func (a *App) Budgets(ctx context.Context) ([]api.Budget, error) {
+	if err := a.reads(ctx); err != nil {
+		return nil, err
+	}
 	budgets, periods, err := a.db.Budgets(ctx)
 	if err != nil {
 		return nil, err
 	}
+	budgets = seen(ctx, budgets, func(b purchase.Budget) string { return string(b.Account) }) // one of all accounts has none
 	now := a.clouds.now()
 	views := make([]api.Budget, len(budgets))
 	for i, b := range budgets {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/cloud"
 	"bursar/internal/driver/aws"
 	"bursar/internal/store"
@@ -136,13 +137,19 @@ func (a *App) Calibrate(ctx context.Context, o CalibrateOptions, tell func(api.C
 	if err != nil {
 		return err
 	}
-	if o.Clean {
-		return lab.Clean(ctx, true)
+	by, err := a.actor(ctx, auth.Calibrate, string(p.id), "")
+	if err != nil {
+		return err
 	}
-	if err := lab.Run(ctx); err != nil {
-		return fmt.Errorf("%w; run bursar doctor --calibrate again: it deletes what is left first", err)
-	}
-	return nil
+	return a.does(ctx, step{act: auth.Calibrate, by: by, subject: string(p.id), accounts: []string{string(p.id)}, details: map[string]any{"clean": o.Clean}}, func() error {
+		if o.Clean {
+			return lab.Clean(ctx, true)
+		}
+		if err := lab.Run(ctx); err != nil {
+			return fmt.Errorf("%w; run bursar doctor --calibrate again: it deletes what is left first", err)
+		}
+		return nil
+	})
 }
 
 func calibrationView(m aws.Measurement) api.Calibration {

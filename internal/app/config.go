@@ -67,6 +67,8 @@ import (
 //	journal: /mnt/other/bursar.journal  # optional: where intents are written; default LEDGER.journal
 //	environment: production         # optional: a copy of the ledger in another one buys nothing
 //	claims: true                    # optional: claim every purchase in the account that pays
+//	auth: {}                        # optional: how people sign in to the server, see Auth
+//	signing_key: /mnt/other/bursar.key  # optional: what receipts are signed with; default LEDGER.key
 type Config struct {
 	Accounts  []Account     `yaml:"accounts"`
 	Approvals Approvals     `yaml:"approvals"`
@@ -76,6 +78,10 @@ type Config struct {
 	Journal     string `yaml:"journal"`
 	Environment string `yaml:"environment"`
 	Claims      bool   `yaml:"claims"`
+	// SigningKey is the path of the key that signs receipts, from the directory of this
+	// file.
+	SigningKey string `yaml:"signing_key"`
+	Auth       Auth   `yaml:"auth"`
 }
 
 // Approvals is the rule by which plans are approved.
@@ -207,7 +213,7 @@ func yamlProblem(err error) string {
 	}
 	first := wrong.Errors[0]
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
-		keys := "accounts, approvals, tags, schedules, journal, environment, claims"
+		keys := "accounts, approvals, tags, schedules, journal, environment, claims, auth, signing_key"
 		if strings.HasSuffix(m[3], "Account") {
 			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses"
 		}
@@ -219,6 +225,11 @@ func yamlProblem(err error) string {
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"
+		}
+		for kind, own := range authKeys {
+			if strings.HasSuffix(m[3], "."+kind) {
+				keys = own
+			}
 		}
 		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
 	}
@@ -266,6 +277,9 @@ func (c Config) validate() error {
 		return err
 	}
 	if err := plain("environment", c.Environment); err != nil {
+		return err
+	}
+	if _, err := c.Auth.options("", false); err != nil {
 		return err
 	}
 	return c.Tags.CheckTemplates()

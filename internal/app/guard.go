@@ -38,6 +38,20 @@ func (o Options) journalPath(cfg Config) string {
 	return o.Ledger + ".journal"
 }
 
+// keyPath is where the key is that signs receipts: what the configuration names, or a
+// file beside the ledger, or for a database server beside the journal.
+func (o Options) keyPath(cfg Config) string {
+	switch {
+	case cfg.SigningKey != "" && filepath.IsAbs(cfg.SigningKey):
+		return cfg.SigningKey
+	case cfg.SigningKey != "":
+		return filepath.Join(o.configDir(), cfg.SigningKey)
+	case onServer(o.Ledger):
+		return filepath.Join(filepath.Dir(o.journalPath(cfg)), "bursar.key")
+	}
+	return o.Ledger + ".key"
+}
+
 func (o Options) configDir() string {
 	switch {
 	case o.Config != "":

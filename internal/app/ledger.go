@@ -58,6 +58,10 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 	if err != nil {
 		return api.LedgerCopy{}, err
 	}
+	key, err := copyBeside("the signing key", o.keyPath(cfg), there.keyPath(cfg))
+	if err != nil {
+		return api.LedgerCopy{}, err
+	}
 	tables, err := store.Copy(ctx, from, to, by, now)
 	switch {
 	case errors.Is(err, store.ErrLedgerExists):
@@ -66,7 +70,7 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 		err = fmt.Errorf("%w: there is nothing to copy", err)
 	}
 	if err != nil {
-		for _, made := range []string{copied.Clouds, journal} {
+		for _, made := range []string{copied.Clouds, journal, key} {
 			if made != "" {
 				err = errors.Join(err, os.Remove(made))
 			}

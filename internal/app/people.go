@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -16,15 +17,20 @@ import (
 // ContinuePlan makes the next version of a plan out of the lines that were not
 // bought, priced anew.
 func (a *App) ContinuePlan(ctx context.Context, id, requester string) (api.PlanCreated, error) {
-	p, err := a.db.Plan(ctx, id)
+	p, err := a.plan(ctx, id)
 	if err != nil {
-		return api.PlanCreated{}, planHint(err)
-	}
-	requester = person(requester)
-	if err := plain("the requester's name", requester); err != nil {
 		return api.PlanCreated{}, err
 	}
-	next, left, err := a.engine.Continue(ctx, p, engine.PlanOptions{Requester: requester, Approvals: a.rules, Tags: a.tags})
+	requester, err = a.actor(ctx, auth.PlanContinue, string(p.ID), requester)
+	if err != nil {
+		return api.PlanCreated{}, err
+	}
+	var next *purchase.Plan
+	var left []recommend.Left
+	err = a.does(ctx, step{act: auth.PlanContinue, by: requester, subject: string(p.ID), accounts: accountsOf(p)}, func() error {
+		next, left, err = a.engine.Continue(ctx, p, engine.PlanOptions{Requester: requester, Approvals: a.rules, Tags: a.tags})
+		return err
+	})
 	if err != nil {
 		return api.PlanCreated{}, err
 	}
@@ -78,6 +84,9 @@ func (a *App) stopped(ctx context.Context) (*api.Stop, error) {
 
 // Purchasing tells whether anything may be bought.
 func (a *App) Purchasing(ctx context.Context) (api.Purchasing, error) {
+	if err := a.reads(ctx); err != nil {
+		return api.Purchasing{}, err
+	}
 	s, err := a.stopped(ctx)
 	return api.Purchasing{Purchasing: err == nil && s == nil, Stopped: s}, err
 }
@@ -85,11 +94,20 @@ func (a *App) Purchasing(ctx context.Context) (api.Purchasing, error) {
 // SetPurchasing stops or starts all purchasing, for every process on this ledger.
 // What may have been sent already goes on being looked up.
 func (a *App) SetPurchasing(ctx context.Context, on bool, by, comment string) (api.Purchasing, error) {
-	by = person(by)
-	if err := errors.Join(plain("the name of the person", by), plain("the comment", comment)); err != nil {
+	act := auth.PurchasingStop
+	if on {
+		act = auth.PurchasingStart
+	}
+	if err := plain("the comment", comment); err != nil {
 		return api.Purchasing{}, err
 	}
-	err := a.db.SetPurchasing(ctx, store.Stop{Purchasing: on, By: by, At: a.clouds.now(), Comment: comment})
+	by, err := a.actor(ctx, act, "", by)
+	if err != nil {
+		return api.Purchasing{}, err
+	}
+	err = a.does(ctx, step{act: act, by: by, all: on, details: map[string]any{"comment": comment}}, func() error {
+		return a.db.SetPurchasing(ctx, store.Stop{Purchasing: on, By: by, At: a.clouds.now(), Comment: comment})
+	})
 	var copied *store.CopiedError
 	if errors.As(err, &copied) {
 		return api.Purchasing{}, copied
@@ -117,8 +135,11 @@ func (a *App) SetPurchasing(ctx context.Context, on bool, by, comment string) (a
 // Cancel asks that lines not be bought. Each id is that of a plan, which means all
 // its open lines, or of a line. Nothing is asked unless every id can be.
 func (a *App) Cancel(ctx context.Context, ids []string, by, comment string) ([]api.Canceled, error) {
-	by = person(by)
-	if err := errors.Join(plain("the name of the person", by), plain("the comment", comment)); err != nil {
+	if err := plain("the comment", comment); err != nil {
+		return nil, err
+	}
+	by, err := a.actor(ctx, auth.LineCancel, strings.Join(ids, ", "), by)
+	if err != nil {
 		return nil, err
 	}
 	var lines []purchase.LineID
@@ -135,7 +156,18 @@ func (a *App) Cancel(ctx context.Context, ids []string, by, comment string) ([]a
 	}
 	answers := []api.Canceled{}
 	for _, id := range lines {
-		row, asked, err := a.engine.Cancel(ctx, id, by, comment)
+		var row purchase.Row
+		var asked bool
+		account, err := a.accountOf(ctx, id)
+		if err != nil {
+			return answers, err
+		}
+		err = a.does(ctx, step{
+			act: auth.LineCancel, by: by, subject: string(id), accounts: account, details: map[string]any{"comment": comment},
+		}, func() error {
+			row, asked, err = a.engine.Cancel(ctx, id, by, comment)
+			return err
+		})
 		if err != nil {
 			return answers, err
 		}
@@ -149,8 +181,8 @@ func (a *App) Cancel(ctx context.Context, ids []string, by, comment string) ([]a
 // linesToCancel turns the id of a plan or of a line into lines that can be called
 // off.
 func (a *App) linesToCancel(ctx context.Context, id string) ([]purchase.LineID, error) {
-	p, planErr := a.db.Plan(ctx, id)
-	line, lineErr := a.db.LineID(ctx, id)
+	p, planErr := a.plan(ctx, id)
+	line, lineErr := a.lineID(ctx, id)
 	switch {
 	case planErr == nil && lineErr == nil, errors.Is(planErr, store.ErrAmbiguous), errors.Is(lineErr, store.ErrAmbiguous):
 		return nil, fmt.Errorf("%s matches more than one plan or line: use more of the id", id)
@@ -282,23 +314,51 @@ func reviewHint(l api.Line, err error) error {
 	return fmt.Errorf("line %s is %s and waits for no decision: see bursar history %s", l.ID, l.State, l.ID)
 }
 
+// mayName refuses a second person who is only named by somebody else who is signed in.
+func (a *App) mayName(ctx context.Context, r api.Resolution, line string) error {
+	p, ok := auth.From(ctx)
+	if !ok || r.Second == "" {
+		return nil
+	}
+	err := &auth.ForbiddenError{Who: p.Name, Act: auth.LineResolve, Why: fmt.Sprintf("%s cannot speak for %s: use bursar resolve %s on the ledger's host, together", p.Name, r.Second, line)}
+	return errors.Join(err, a.Denied(ctx, p, auth.LineResolve, line, err.Why))
+}
+
+// accountOf is the account of a line.
+func (a *App) accountOf(ctx context.Context, line purchase.LineID) ([]string, error) {
+	row, err := a.db.Row(ctx, line)
+	return []string{string(row.Line.Spec.Account)}, err
+}
+
 // Resolve carries out a person's decision about a line that needs review.
 func (a *App) Resolve(ctx context.Context, r api.Resolution) (api.LineHistory, error) {
 	before, err := a.Line(ctx, r.Line)
 	if err != nil {
 		return api.LineHistory{}, err
 	}
-	r.By, r.Second, r.Commitment = person(r.By), strings.TrimSpace(r.Second), strings.TrimSpace(r.Commitment)
-	err = errors.Join(plain("the name of the person", r.By), plain("the second person's name", r.Second), plain("the comment", r.Comment))
+	r.Second, r.Commitment = strings.TrimSpace(r.Second), strings.TrimSpace(r.Commitment)
+	err = errors.Join(plain("the second person's name", r.Second), plain("the comment", r.Comment))
 	if err != nil {
+		return api.LineHistory{}, err
+	}
+	if r.By, err = a.actor(ctx, auth.LineResolve, before.ID, r.By); err != nil {
+		return api.LineHistory{}, err
+	}
+	if err := a.mayName(ctx, r, before.ID); err != nil {
 		return api.LineHistory{}, err
 	}
 	if r.Second != "" && purchase.PersonKey(r.Second) == purchase.PersonKey(r.By) {
 		return api.LineHistory{}, fmt.Errorf("the second person has to be another one than %s", r.By)
 	}
 	choice := purchase.Choice(r.Choice)
-	_, err = a.engine.Resolve(ctx, purchase.LineID(before.ID), engine.Resolution{
-		Choice: choice, Commitment: r.Commitment, By: r.By, Second: r.Second, Comment: r.Comment,
+	err = a.does(ctx, step{
+		act: auth.LineResolve, by: r.By, subject: before.ID, accounts: []string{before.Account},
+		details: map[string]any{"choice": r.Choice, "commitment": r.Commitment, "second": r.Second, "comment": r.Comment},
+	}, func() error {
+		_, err := a.engine.Resolve(ctx, purchase.LineID(before.ID), engine.Resolution{
+			Choice: choice, Commitment: r.Commitment, By: r.By, Second: r.Second, Comment: r.Comment,
+		})
+		return err
 	})
 	switch {
 	case err == nil:

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -34,6 +37,9 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 		if caps.MaxMonthly, err = recommend.ParseAmount("--max-monthly", r.MaxMonthly); err != nil {
 			return api.PlanCreated{}, err
 		}
+	}
+	if _, ok := auth.From(ctx); ok && r.Content == nil {
+		return api.PlanCreated{}, errors.New("input: send it with the request: no file of the server is read")
 	}
 	in, err := a.readInput(r.File, r.Content)
 	if err != nil {
@@ -72,17 +78,26 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	if name == "" {
 		name = in.Name
 	}
-	requester := person(r.Requester)
-	if err := errors.Join(plain("the plan's name", name), plain("the requester's name", requester)); err != nil {
+	if err := plain("the plan's name", name); err != nil {
+		return api.PlanCreated{}, err
+	}
+	requester, err := a.actor(ctx, auth.PlanCreate, name, r.Requester)
+	if err != nil {
 		return api.PlanCreated{}, err
 	}
 	o := engine.PlanOptions{Name: name, Requester: requester, Caps: caps, Approvals: a.rules, Tags: a.tags}
 	if r.Supersedes != "" {
-		if o.Replaces, err = a.db.Plan(ctx, r.Supersedes); err != nil {
-			return api.PlanCreated{}, planHint(err)
+		if o.Replaces, err = a.plan(ctx, r.Supersedes); err != nil {
+			return api.PlanCreated{}, err
 		}
 	}
-	p, err := a.engine.Propose(ctx, in, o)
+	var p *purchase.Plan
+	err = a.does(ctx, step{
+		act: auth.PlanCreate, by: requester, subject: name, accounts: draftAccounts(in), details: map[string]any{"lines": len(in.Drafts), "supersedes": r.Supersedes},
+	}, func() error {
+		p, err = a.engine.Propose(ctx, in, o)
+		return err
+	})
 	if err != nil {
 		return api.PlanCreated{}, err
 	}
@@ -93,6 +108,15 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 		return api.PlanCreated{}, err
 	}
 	return created, a.addBudgets(ctx, p, &created.Plan)
+}
+
+// draftAccounts lists the accounts that an input names, in order.
+func draftAccounts(in recommend.Input) []string {
+	all := map[string]bool{}
+	for _, d := range in.Drafts {
+		all[string(d.Account)] = true
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // plain refuses text that could make a terminal show something else than what is
@@ -136,9 +160,9 @@ func (a *App) readInput(file string, content []byte) (recommend.Input, error) {
 
 // Plan returns a plan; the id may be shortened to a unique prefix.
 func (a *App) Plan(ctx context.Context, id string) (api.Plan, error) {
-	p, err := a.db.Plan(ctx, id)
+	p, err := a.plan(ctx, id)
 	if err != nil {
-		return api.Plan{}, planHint(err)
+		return api.Plan{}, err
 	}
 	v, err := a.planView(ctx, p)
 	if err != nil {
@@ -160,10 +184,17 @@ func planHint(err error) error {
 
 // Plans returns all plans, newest first.
 func (a *App) Plans(ctx context.Context) ([]api.Plan, error) {
+	if err := a.reads(ctx); err != nil {
+		return nil, err
+	}
 	ps, err := a.db.Plans(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return a.planViews(ctx, slices.DeleteFunc(ps, func(p *purchase.Plan) bool { return !seesPlan(ctx, p) }))
+}
+
+func (a *App) planViews(ctx context.Context, ps []*purchase.Plan) (_ []api.Plan, err error) {
 	views := make([]api.Plan, len(ps))
 	for i, p := range ps {
 		if views[i], err = a.planView(ctx, p); err != nil {
@@ -182,18 +213,29 @@ func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (
 	if d.Approve && (valid <= 0 || valid > 30*24*time.Hour) {
 		return api.Plan{}, fmt.Errorf("an approval cannot stand for %s: use more than 0s, and 720h at most", valid)
 	}
-	p, err := a.db.Plan(ctx, d.Plan)
-	if err != nil {
-		return api.Plan{}, planHint(err)
+	act := auth.PlanApprove
+	if !d.Approve {
+		act = auth.PlanReject
 	}
-	by := person(d.By)
-	if err := errors.Join(plain("the name of the person", by), plain("the comment", d.Comment)); err != nil {
+	p, err := a.plan(ctx, d.Plan)
+	if err != nil {
 		return api.Plan{}, err
 	}
-	now := a.clouds.now()
-	err = a.db.Decide(ctx, purchase.Decision{
-		Plan: p.ID, Digest: d.Digest, By: by, Approve: d.Approve, At: now, Comment: d.Comment,
-	}, now.Add(valid))
+	if err := plain("the comment", d.Comment); err != nil {
+		return api.Plan{}, err
+	}
+	by, err := a.actor(ctx, act, string(p.ID), d.By)
+	if err != nil {
+		return api.Plan{}, err
+	}
+	err = a.does(ctx, step{
+		act: act, by: by, subject: string(p.ID), accounts: accountsOf(p), details: map[string]any{"digest": d.Digest, "comment": d.Comment},
+	}, func() error {
+		now := a.clouds.now()
+		return a.db.Decide(ctx, purchase.Decision{
+			Plan: p.ID, Digest: d.Digest, By: by, Approve: d.Approve, At: now, Comment: d.Comment,
+		}, now.Add(valid))
+	})
 	var doubt *store.InDoubtError
 	var tag *purchase.TagError
 	switch {

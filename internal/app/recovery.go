@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/cloud"
 	"bursar/internal/engine"
 	"bursar/internal/journal"
@@ -19,13 +20,21 @@ import (
 	"bursar/internal/store"
 )
 
-// check wants a name and a reason of a person.
-func (r *recoveryWord) check() error {
-	r.By = person(r.By)
+// heard wants a name and a reason of a person.
+func (a *App) heard(ctx context.Context, act auth.Act, r *recoveryWord) (err error) {
 	if strings.TrimSpace(r.Comment) == "" {
 		return errors.New("say why, with --comment: it is kept with your name")
 	}
-	return errors.Join(plain("the name of the person", r.By), plain("the comment", r.Comment))
+	if err := plain("the comment", r.Comment); err != nil {
+		return err
+	}
+	r.By, err = a.actor(ctx, act, "", r.By)
+	return err
+}
+
+// word is the step of a person who says something about the ledger's past.
+func (r recoveryWord) word(act auth.Act, subject string) step {
+	return step{act: act, by: r.By, subject: subject, all: true, details: map[string]any{"comment": r.Comment}}
 }
 
 type recoveryWord api.RecoveryRequest
@@ -33,6 +42,9 @@ type recoveryWord api.RecoveryRequest
 // RecoveryStatus tells whether the ledger is the one that it was, and where a recovery
 // stands. With owners it asks the accounts who buys there; otherwise it asks no cloud.
 func (a *App) RecoveryStatus(ctx context.Context, owners bool) (api.Recovery, error) {
+	if err := a.readsAll(ctx, auth.ReadAny); err != nil {
+		return api.Recovery{}, err
+	}
 	c, err := a.engine.Compare(ctx)
 	if err != nil {
 		return api.Recovery{}, err
@@ -196,17 +208,20 @@ func (a *App) owners(ctx context.Context) (list []api.Owner) {
 // begun anew; what is left of a damaged one is kept beside it.
 func (a *App) RecoveryStart(ctx context.Context, req api.RecoveryRequest) (api.Recovery, error) {
 	r := recoveryWord(req)
-	if err := r.check(); err != nil {
+	if err := a.heard(ctx, auth.RecoveryStart, &r); err != nil {
 		return api.Recovery{}, err
 	}
 	now := a.clouds.now()
 	if r.Backup.After(now) {
 		return api.Recovery{}, fmt.Errorf("--backup %s is in the future", r.Backup.UTC().Format("2006-01-02 15:04:05Z"))
 	}
-	if err := a.mendJournal(ctx); err != nil {
-		return api.Recovery{}, err
-	}
-	if err := a.engine.BeginRecovery(ctx, r.Backup, r.By, r.Comment); errors.Is(err, purchase.ErrLost) {
+	err := a.does(ctx, r.word(auth.RecoveryStart, ""), func() error {
+		if err := a.mendJournal(ctx); err != nil {
+			return err
+		}
+		return a.engine.BeginRecovery(ctx, r.Backup, r.By, r.Comment)
+	})
+	if errors.Is(err, purchase.ErrLost) {
 		return api.Recovery{}, errors.New("another process began a recovery at the same moment: see bursar recovery status")
 	} else if err != nil {
 		return api.Recovery{}, err
@@ -251,10 +266,14 @@ func (a *App) mendJournal(ctx context.Context) error {
 // RecoveryMoved is a person's word that the ledger was moved to where it is.
 func (a *App) RecoveryMoved(ctx context.Context, req api.RecoveryRequest) ([]string, error) {
 	r := recoveryWord(req)
-	if err := r.check(); err != nil {
+	if err := a.heard(ctx, auth.RecoveryMoved, &r); err != nil {
 		return nil, err
 	}
-	moved, err := a.engine.Moved(ctx, r.By, r.Comment)
+	var moved []string
+	err := a.does(ctx, r.word(auth.RecoveryMoved, ""), func() (err error) {
+		moved, err = a.engine.Moved(ctx, r.By, r.Comment)
+		return err
+	})
 	if errors.Is(err, engine.ErrNotMoved) {
 		err = errors.New("the ledger is where it was: there is nothing to say")
 	}
@@ -264,7 +283,7 @@ func (a *App) RecoveryMoved(ctx context.Context, req api.RecoveryRequest) ([]str
 // RecoveryAdopt takes accounts over; none means all that are not ours.
 func (a *App) RecoveryAdopt(ctx context.Context, accounts []string, req api.RecoveryRequest) ([]api.Owner, error) {
 	r := recoveryWord(req)
-	if err := r.check(); err != nil {
+	if err := a.heard(ctx, auth.RecoveryAdopt, &r); err != nil {
 		return nil, err
 	}
 	payers := a.payers()
@@ -283,7 +302,8 @@ func (a *App) RecoveryAdopt(ctx context.Context, accounts []string, req api.Reco
 	}
 	taken := []api.Owner{}
 	for _, l := range take {
-		if err := a.engine.Adopt(ctx, l.Provider, l.Account, r.By, r.Comment); err != nil {
+		s := r.word(auth.RecoveryAdopt, string(l.Account))
+		if err := a.does(ctx, s, func() error { return a.engine.Adopt(ctx, l.Provider, l.Account, r.By, r.Comment) }); err != nil {
 			return taken, fmt.Errorf("account %s: %w", l.Account, err)
 		}
 		taken = append(taken, api.Owner{Provider: string(l.Provider), Account: string(l.Account), State: "ours", Detail: "its mark names this ledger"})
@@ -294,10 +314,16 @@ func (a *App) RecoveryAdopt(ctx context.Context, accounts []string, req api.Reco
 // RecoveryExplain is a person's word about a commitment that nothing explains.
 func (a *App) RecoveryExplain(ctx context.Context, id string, ours bool, req api.RecoveryRequest) (api.Lost, error) {
 	r := recoveryWord(req)
-	if err := r.check(); err != nil {
+	if err := a.heard(ctx, auth.RecoveryExplain, &r); err != nil {
 		return api.Lost{}, err
 	}
-	f, err := a.engine.Explain(ctx, strings.TrimSpace(id), ours, r.By, r.Comment)
+	s := r.word(auth.RecoveryExplain, strings.TrimSpace(id))
+	s.details["ours"] = ours
+	var f store.Finding
+	err := a.does(ctx, s, func() (err error) {
+		f, err = a.engine.Explain(ctx, strings.TrimSpace(id), ours, r.By, r.Comment)
+		return err
+	})
 	switch {
 	case errors.Is(err, engine.ErrNoFinding):
 		return api.Lost{}, fmt.Errorf("nothing unexplained is named %s: bursar audit --all lists the clouds, and bursar recovery status what is open", id)
@@ -314,10 +340,14 @@ func (a *App) RecoveryExplain(ctx context.Context, id string, ours bool, req api
 // RecoveryFinish ends the recovery, or tells what is left. done is whether it ended.
 func (a *App) RecoveryFinish(ctx context.Context, req api.RecoveryRequest) (v api.Recovery, done bool, err error) {
 	r := recoveryWord(req)
-	if err := r.check(); err != nil {
+	if err := a.heard(ctx, auth.RecoveryFinish, &r); err != nil {
 		return v, false, err
 	}
-	left, err := a.engine.FinishRecovery(ctx, r.By, r.Comment)
+	var left *engine.Recovery
+	err = a.does(ctx, r.word(auth.RecoveryFinish, ""), func() (err error) {
+		left, err = a.engine.FinishRecovery(ctx, r.By, r.Comment)
+		return err
+	})
 	switch {
 	case errors.Is(err, store.ErrState):
 		return v, false, errors.New("the ledger is not in recovery: there is nothing to finish")

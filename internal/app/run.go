@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/cloud"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
@@ -45,9 +46,9 @@ func (a *App) Apply(ctx context.Context, id, by string, patience time.Duration, 
 
 // toBegin reads a plan that may be begun, or says why it may not.
 func (a *App) toBegin(ctx context.Context, id string) (*purchase.Plan, error) {
-	p, err := a.db.Plan(ctx, id)
+	p, err := a.plan(ctx, id)
 	if err != nil {
-		return nil, planHint(err)
+		return nil, err
 	}
 	switch p.State {
 	case purchase.PlanProposed:
@@ -61,11 +62,16 @@ func (a *App) toBegin(ctx context.Context, id string) (*purchase.Plan, error) {
 }
 
 func (a *App) begin(ctx context.Context, p *purchase.Plan, by string, how store.How) (first bool, err error) {
-	by = person(by)
-	if err := plain("the name of the person", by); err != nil {
+	if by, err = a.actor(ctx, auth.PlanApply, string(p.ID), by); err != nil {
 		return false, err
 	}
-	return a.db.Begin(ctx, store.Begun{Plan: p.ID, By: by, At: a.clouds.now(), How: how})
+	err = a.does(ctx, step{
+		act: auth.PlanApply, by: by, subject: string(p.ID), accounts: accountsOf(p), details: map[string]any{"digest": p.Digest, "how": string(how)},
+	}, func() error {
+		first, err = a.db.Begin(ctx, store.Begun{Plan: p.ID, By: by, At: a.clouds.now(), How: how})
+		return err
+	})
+	return first, err
 }
 
 // fit refuses to begin a plan with a ledger that must not buy, or in an account that is
@@ -96,7 +102,12 @@ func (a *App) Reconcile(ctx context.Context, patience time.Duration, moved func(
 		}
 	}
 	now := a.clouds.now()
-	if err := a.db.LookNow(ctx, now); err != nil {
+	by, err := a.actor(ctx, auth.Reconcile, "", "")
+	if err != nil {
+		return err
+	}
+	err = a.does(ctx, step{act: auth.Reconcile, by: by, all: true}, func() error { return a.db.LookNow(ctx, now) })
+	if err != nil {
 		return err
 	}
 	plans, err := a.db.Plans(ctx)

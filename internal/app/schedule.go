@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/engine"
 	"bursar/internal/store"
 )
@@ -36,23 +37,35 @@ func (a *App) RunTask(ctx context.Context, name string) (api.Ran, error) {
 	if !known {
 		return api.Ran{}, fmt.Errorf("there is no task %q: use %s", name, strings.Join(names, ", "))
 	}
+	by, err := a.actor(ctx, auth.TaskRun, name, "")
+	if err != nil {
+		return api.Ran{}, err
+	}
 	began, wall := a.clouds.now(), time.Now()
 	schedules, err := a.schedules(ctx)
 	if err != nil {
 		return api.Ran{}, err
 	}
-	for _, s := range schedules {
-		if s.Task != name {
-			continue
+	var r engine.TaskResult
+	var failed error
+	err = a.does(ctx, step{act: auth.TaskRun, by: by, subject: name, all: true}, func() error {
+		for _, s := range schedules {
+			if s.Task != name {
+				continue
+			}
+			var ran bool
+			if r, ran, failed = a.engine.Tick(ctx, s, processName(), true); failed == nil && !ran {
+				failed = errors.New("another process has begun it at the same moment: see bursar schedule list")
+			}
+			return failed
 		}
-		r, ran, err := a.engine.Tick(ctx, s, processName(), true)
-		if err == nil && !ran {
-			err = errors.New("another process has begun it at the same moment: see bursar schedule list")
-		}
-		return ranView(task, began, time.Since(wall), r, err), nil
+		r, failed = a.engine.RunTask(ctx, task)
+		return failed
+	})
+	if err != nil && failed == nil { // it was not begun
+		return api.Ran{}, err
 	}
-	r, err := a.engine.RunTask(ctx, task)
-	return ranView(task, began, time.Since(wall), r, err), nil
+	return ranView(task, began, time.Since(wall), r, failed), nil
 }
 
 func ranView(t engine.Task, began time.Time, took time.Duration, r engine.TaskResult, err error) api.Ran {
@@ -80,6 +93,9 @@ func (a *App) schedules(ctx context.Context) ([]store.Schedule, error) {
 // Schedules lists the tasks, and the plans that wait for their time or have ended
 // waiting.
 func (a *App) Schedules(ctx context.Context) (api.Schedules, error) {
+	if err := a.reads(ctx); err != nil {
+		return api.Schedules{}, err
+	}
 	now := a.clouds.now()
 	tasks, err := a.schedules(ctx)
 	if err != nil {
@@ -106,6 +122,11 @@ func (a *App) Schedules(ctx context.Context) (api.Schedules, error) {
 		return api.Schedules{}, err
 	}
 	for _, s := range plans {
+		if _, err := a.plan(ctx, string(s.Plan)); errors.Is(err, store.ErrNotFound) {
+			continue // of accounts that they do not see
+		} else if err != nil {
+			return api.Schedules{}, err
+		}
 		v.Plans = append(v.Plans, planScheduleView(s))
 	}
 	return v, nil
@@ -124,8 +145,7 @@ func (a *App) SchedulePlan(ctx context.Context, id string, at time.Time, by stri
 	if err != nil {
 		return api.PlanSchedule{}, err
 	}
-	by = person(by)
-	if err := plain("the name of the person", by); err != nil {
+	if by, err = a.actor(ctx, auth.PlanSchedule, string(p.ID), by); err != nil {
 		return api.PlanSchedule{}, err
 	}
 	now := a.clouds.now()
@@ -133,7 +153,13 @@ func (a *App) SchedulePlan(ctx context.Context, id string, at time.Time, by stri
 		return api.PlanSchedule{}, fmt.Errorf("--at %s is not in the future; it is %s: to begin the plan now use bursar apply %s --detach",
 			at.UTC().Format(time.RFC3339), now.Format(time.RFC3339), p.ID)
 	}
-	s, err := a.db.SchedulePlan(ctx, store.PlanSchedule{Plan: p.ID, At: at.UTC(), By: by, MadeAt: now})
+	var s store.PlanSchedule
+	err = a.does(ctx, step{
+		act: auth.PlanSchedule, by: by, subject: string(p.ID), accounts: accountsOf(p), details: map[string]any{"digest": p.Digest, "at": at.UTC().Format(time.RFC3339)},
+	}, func() error {
+		s, err = a.db.SchedulePlan(ctx, store.PlanSchedule{Plan: p.ID, At: at.UTC(), By: by, MadeAt: now})
+		return err
+	})
 	switch {
 	case errors.Is(err, store.ErrScheduled):
 		return api.PlanSchedule{}, fmt.Errorf("plan %s is scheduled already: see bursar schedule list", p.ID)
@@ -148,13 +174,40 @@ func (a *App) SchedulePlan(ctx context.Context, id string, at time.Time, by stri
 	return planScheduleView(s), nil
 }
 
+// scheduleAccounts lists the accounts of the plan that was scheduled under an id; none
+// if there is no such schedule, which whoever calls it off is told later.
+func (a *App) scheduleAccounts(ctx context.Context, id string) ([]string, error) {
+	list, err := a.db.PlanSchedules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range list {
+		if strings.HasPrefix(s.ID, strings.ToUpper(strings.TrimSpace(id))) {
+			p, err := a.db.Plan(ctx, string(s.Plan))
+			if err != nil {
+				return nil, err
+			}
+			return accountsOf(p), nil
+		}
+	}
+	return nil, nil
+}
+
 // CancelSchedule calls off what was scheduled.
 func (a *App) CancelSchedule(ctx context.Context, id, by string) (api.PlanSchedule, error) {
-	by = person(by)
-	if err := plain("the name of the person", by); err != nil {
+	by, err := a.actor(ctx, auth.ScheduleCancel, id, by)
+	if err != nil {
 		return api.PlanSchedule{}, err
 	}
-	full, err := a.db.CancelPlanSchedule(ctx, id, by, a.clouds.now())
+	accounts, err := a.scheduleAccounts(ctx, id)
+	if err != nil {
+		return api.PlanSchedule{}, err
+	}
+	var full string
+	err = a.does(ctx, step{act: auth.ScheduleCancel, by: by, subject: id, accounts: accounts}, func() error {
+		full, err = a.db.CancelPlanSchedule(ctx, id, by, a.clouds.now())
+		return err
+	})
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return api.PlanSchedule{}, fmt.Errorf("%w: bursar schedule list shows what is scheduled", err)

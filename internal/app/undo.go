@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/store"
@@ -32,8 +33,11 @@ func (a *App) undoOptions(ctx context.Context, id string) (*engine.UndoOptions, 
 // by as many people as a plan would be, sent, and looked after until the cloud shows
 // what came of it.
 func (a *App) Undo(ctx context.Context, r api.UndoRequest) (api.UndoOptions, error) {
-	r.By = person(r.By)
-	if err := errors.Join(plain("the name of the person", r.By), plain("the comment", r.Comment)); err != nil {
+	if err := plain("the comment", r.Comment); err != nil {
+		return api.UndoOptions{}, err
+	}
+	var err error
+	if r.By, err = a.actor(ctx, auth.LineUndo, r.Line, r.By); err != nil {
 		return api.UndoOptions{}, err
 	}
 	o, err := a.undoOptions(ctx, r.Line)
@@ -54,36 +58,50 @@ func (a *App) Undo(ctx context.Context, r api.UndoRequest) (api.UndoOptions, err
 	case u == nil && r.Digest != "", u != nil && r.Digest != u.Digest && u.State != purchase.UndoSent:
 		return api.UndoOptions{}, fmt.Errorf("the undo of line %s is another one by now: see bursar undo options %s; nothing was decided", o.Line.ID, o.Line.ID)
 	}
+	err = a.does(ctx, step{
+		act: auth.LineUndo, by: r.By, subject: string(o.Line.ID), accounts: []string{string(o.Line.Spec.Account)},
+		details: map[string]any{"digest": r.Digest, "reject": r.Reject, "comment": r.Comment},
+	}, func() error { return a.goOnWithUndo(ctx, o, r) })
+	if err != nil {
+		return api.UndoOptions{}, err
+	}
+	if o, err = a.engine.UndoOptions(ctx, o.Line.ID); err != nil {
+		return api.UndoOptions{}, err
+	}
+	return a.undoView(ctx, o)
+}
+
+// goOnWithUndo asks for an undo, decides on it and sends it, as far as that is due.
+func (a *App) goOnWithUndo(ctx context.Context, o *engine.UndoOptions, r api.UndoRequest) error {
+	u := o.Open()
 	if u == nil {
 		err := a.engine.RequestUndo(ctx, o, a.rules, r.By, r.Comment)
 		if errors.Is(err, store.ErrUndoOpen) {
 			err = fmt.Errorf("somebody else has asked to give back what line %s bought: see bursar undo options %s", o.Line.ID, o.Line.ID)
 		}
 		if err != nil {
-			return api.UndoOptions{}, err
+			return err
 		}
 		u = o.Open()
 	}
 	asked := purchase.PersonKey(u.Requester) == purchase.PersonKey(r.By)
 	if r.Reject || u.State == purchase.UndoRequested && (!asked || u.Approvals.May(r.By, u.Requester)) {
 		if err := a.decideUndo(ctx, *u, r); err != nil {
-			return api.UndoOptions{}, err
+			return err
 		}
+		var err error
 		if o, err = a.engine.UndoOptions(ctx, o.Line.ID); err != nil {
-			return api.UndoOptions{}, err
+			return err
 		}
 	}
 	if u = o.Open(); u != nil && u.State == purchase.UndoApproved {
 		if err := a.engine.SendUndo(ctx, o); errors.Is(err, purchase.ErrLost) {
 			// Somebody else sends it, or its time is over: the options tell.
 		} else if err != nil {
-			return api.UndoOptions{}, fmt.Errorf("it is approved and was not sent: %w; try again with: bursar undo %s", err, o.Line.ID)
+			return fmt.Errorf("it is approved and was not sent: %w; try again with: bursar undo %s", err, o.Line.ID)
 		}
 	}
-	if o, err = a.engine.UndoOptions(ctx, o.Line.ID); err != nil {
-		return api.UndoOptions{}, err
-	}
-	return a.undoView(ctx, o)
+	return nil
 }
 
 func (a *App) decideUndo(ctx context.Context, u purchase.Undo, r api.UndoRequest) error {
@@ -92,9 +110,9 @@ func (a *App) decideUndo(ctx context.Context, u purchase.Undo, r api.UndoRequest
 	})
 	switch {
 	case errors.Is(err, store.ErrRequester):
-		return fmt.Errorf("%s asked for it, and somebody else has to approve", r.By)
+		return &said{r.By + " asked for it, and somebody else has to approve", err}
 	case errors.Is(err, store.ErrNotApprover):
-		return fmt.Errorf("%s is not one of the approvers", r.By)
+		return &said{r.By + " is not one of the approvers", err}
 	case errors.Is(err, store.ErrDecided):
 		return fmt.Errorf("%s has decided already; %d of %d people have approved", r.By, u.Yes(), u.Approvals.Needed)
 	case errors.Is(err, store.ErrDigest):

@@ -42,6 +42,7 @@ Exit code 2 means that a finding is open: a person has to explain it.`,
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "look at everything now, due or not")
+	cmd.AddCommand(sh.auditLog(), sh.auditVerify(), sh.auditExport())
 	return cmd
 }
 

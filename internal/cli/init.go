@@ -32,11 +32,12 @@ A password is taken from PGPASSWORD or ~/.pgpass as well as from the URL.`,
 			case formatJSON:
 				return writeJSON(sh.out, in)
 			case formatCSV:
-				return writeCSV(sh.out, []string{"ledger", "install", "created", "simulated", "clouds"}, [][]string{
-					{in.Ledger, in.Install, in.CreatedAt.Format(time.RFC3339), strconv.FormatBool(in.Simulated), in.Clouds},
+				return writeCSV(sh.out, []string{"ledger", "install", "created", "simulated", "clouds", "public key"}, [][]string{
+					{in.Ledger, in.Install, in.CreatedAt.Format(time.RFC3339), strconv.FormatBool(in.Simulated), in.Clouds, in.PublicKey},
 				})
 			}
 			fmt.Fprintf(sh.out, "Created the ledger %s; everything it buys is named bu-%s-...\n", in.Ledger, in.Install)
+			fmt.Fprintf(sh.out, "Its receipts are verified with the public key %s.\n", in.PublicKey)
 			if in.Simulated {
 				fmt.Fprintf(sh.out, "No live account is configured: purchases are SIMULATED (%s).\n", in.Clouds)
 			}

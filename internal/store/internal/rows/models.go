@@ -33,6 +33,19 @@ type Attempt struct {
 	EndedAt      int64
 }
 
+type AuditEntry struct {
+	Seq     int64
+	At      int64
+	Actor   string
+	Session string
+	Act     string
+	Kind    string
+	Subject string
+	Details string
+	Prev    string
+	Hash    string
+}
+
 type Begun struct {
 	PlanID string
 	Person string
@@ -251,6 +264,21 @@ type Notice struct {
 	ClosedAt    int64
 }
 
+type Person struct {
+	ID        string
+	Name      string
+	NameKey   string
+	Mail      string
+	Issuer    string
+	Subject   string
+	Roles     string
+	Accounts  string
+	GivenBy   string
+	Disabled  int64
+	CreatedAt int64
+	ChangedAt int64
+}
+
 type Plan struct {
 	ID                string
 	Lineage           string
@@ -352,6 +380,57 @@ type Schedule struct {
 	Outcome   string
 	Detail    string
 	Version   int64
+}
+
+type Session struct {
+	Hash      string
+	Mask      string
+	PersonID  string
+	How       string
+	CreatedAt int64
+	ExpiresAt int64
+	Idle      int64
+	SeenAt    int64
+	EndedAt   int64
+}
+
+type SignInLink struct {
+	ID        string
+	Hash      string
+	PersonID  string
+	CreatedAt int64
+	CreatedBy string
+	ExpiresAt int64
+	UsedAt    int64
+}
+
+type SignInTry struct {
+	Key      string
+	WindowAt int64
+	Tries    int64
+}
+
+type SigningKey struct {
+	ID        string
+	PublicKey string
+	CreatedAt int64
+}
+
+type Token struct {
+	ID        string
+	Hash      string
+	Mask      string
+	Name      string
+	PersonID  string
+	Roles     string
+	Accounts  string
+	Agent     int64
+	CreatedAt int64
+	CreatedBy string
+	ExpiresAt int64
+	SeenAt    int64
+	RevokedAt int64
+	RevokedBy string
 }
 
 type Transition struct {

@@ -1150,3 +1150,142 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER regained_item_unknown BEFORE INSERT ON regained_item FOR EACH ROW
   EXECUTE FUNCTION regained_item_unknown();
+
+-- 12. People who sign in, their sessions and tokens. Of every secret only its SHA-256 is kept.
+
+CREATE TABLE person (
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  name       TEXT COLLATE "C" NOT NULL CHECK (name <> ''),
+  name_key   TEXT COLLATE "C" NOT NULL UNIQUE CHECK (name_key <> ''), -- without case and surrounding space
+  mail       TEXT COLLATE "C" NOT NULL,
+  issuer     TEXT COLLATE "C" NOT NULL DEFAULT '', -- who vouches for subject; '' until the first sign-in by OIDC
+  subject    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  roles      TEXT COLLATE "C" NOT NULL, -- names with a comma between
+  accounts   TEXT COLLATE "C" NOT NULL, -- JSON list; '' is all
+  given_by   TEXT COLLATE "C" NOT NULL CHECK (given_by IN ('person', 'claims')), -- who gives the roles
+  disabled   BIGINT NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+  created_at BIGINT NOT NULL,
+  changed_at BIGINT NOT NULL,
+  CHECK ((issuer = '') = (subject = ''))
+);
+CREATE UNIQUE INDEX person_one_of_a_subject ON person (issuer, subject) WHERE subject <> '';
+CREATE UNIQUE INDEX person_one_of_a_mail ON person (mail) WHERE mail <> '';
+
+CREATE TABLE token (
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  hash       TEXT COLLATE "C" NOT NULL UNIQUE CHECK (length(hash) = 64),
+  mask       TEXT COLLATE "C" NOT NULL CHECK (mask <> ''), -- its beginning, for people
+  name       TEXT COLLATE "C" NOT NULL CHECK (name <> ''),
+  person_id  TEXT COLLATE "C" NOT NULL REFERENCES person (id) ON DELETE RESTRICT,
+  roles      TEXT COLLATE "C" NOT NULL,
+  accounts   TEXT COLLATE "C" NOT NULL,
+  agent      BIGINT NOT NULL CHECK (agent IN (0, 1)),
+  created_at BIGINT NOT NULL,
+  created_by TEXT COLLATE "C" NOT NULL CHECK (created_by <> ''),
+  expires_at BIGINT NOT NULL CHECK (expires_at > created_at),
+  seen_at    BIGINT NOT NULL DEFAULT 0,
+  revoked_at BIGINT NOT NULL DEFAULT 0,
+  revoked_by TEXT COLLATE "C" NOT NULL DEFAULT '',
+  CHECK ((revoked_at = 0) = (revoked_by = ''))
+);
+
+CREATE TABLE session (
+  hash       TEXT COLLATE "C" PRIMARY KEY CHECK (length(hash) = 64),
+  mask       TEXT COLLATE "C" NOT NULL CHECK (mask <> ''),
+  person_id  TEXT COLLATE "C" NOT NULL REFERENCES person (id) ON DELETE RESTRICT,
+  how        TEXT COLLATE "C" NOT NULL CHECK (how IN ('oidc', 'link')),
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL CHECK (expires_at > created_at),
+  idle       BIGINT NOT NULL CHECK (idle > 0), -- it ends so long after it was last used
+  seen_at    BIGINT NOT NULL,
+  ended_at   BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE TABLE sign_in_link (
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  hash       TEXT COLLATE "C" NOT NULL UNIQUE CHECK (length(hash) = 64),
+  person_id  TEXT COLLATE "C" NOT NULL REFERENCES person (id) ON DELETE RESTRICT,
+  created_at BIGINT NOT NULL,
+  created_by TEXT COLLATE "C" NOT NULL CHECK (created_by <> ''),
+  expires_at BIGINT NOT NULL CHECK (expires_at > created_at),
+  used_at    BIGINT NOT NULL DEFAULT 0
+);
+
+-- How often somebody has failed to sign in since a time. A key stands for some names or
+-- addresses, not one: there are so many keys and no more, whoever tries.
+CREATE TABLE sign_in_try (
+  key       TEXT COLLATE "C" PRIMARY KEY CHECK (key <> ''),
+  window_at BIGINT NOT NULL,
+  tries     BIGINT NOT NULL CHECK (tries >= 1)
+);
+
+CREATE TRIGGER person_no_delete BEFORE DELETE OR TRUNCATE ON person
+  EXECUTE FUNCTION refuse('rows of person are never deleted');
+CREATE TRIGGER token_no_delete BEFORE DELETE OR TRUNCATE ON token
+  EXECUTE FUNCTION refuse('rows of token are never deleted');
+CREATE TRIGGER session_no_delete BEFORE DELETE OR TRUNCATE ON session
+  EXECUTE FUNCTION refuse('rows of session are never deleted');
+CREATE TRIGGER sign_in_link_no_delete BEFORE DELETE OR TRUNCATE ON sign_in_link
+  EXECUTE FUNCTION refuse('rows of sign_in_link are never deleted');
+CREATE TRIGGER sign_in_try_no_delete BEFORE DELETE OR TRUNCATE ON sign_in_try
+  EXECUTE FUNCTION refuse('rows of sign_in_try are never deleted');
+CREATE TRIGGER person_frozen BEFORE UPDATE ON person FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.name IS DISTINCT FROM OLD.name OR NEW.name_key IS DISTINCT FROM OLD.name_key OR NEW.created_at IS DISTINCT FROM OLD.created_at
+    OR OLD.subject <> '' AND (NEW.issuer IS DISTINCT FROM OLD.issuer OR NEW.subject IS DISTINCT FROM OLD.subject))
+  EXECUTE FUNCTION refuse('a person keeps the name and the identity');
+CREATE TRIGGER token_frozen BEFORE UPDATE ON token FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.hash IS DISTINCT FROM OLD.hash OR NEW.mask IS DISTINCT FROM OLD.mask OR NEW.name IS DISTINCT FROM OLD.name OR NEW.person_id IS DISTINCT FROM OLD.person_id OR NEW.roles IS DISTINCT FROM OLD.roles
+    OR NEW.accounts IS DISTINCT FROM OLD.accounts OR NEW.agent IS DISTINCT FROM OLD.agent OR NEW.created_at IS DISTINCT FROM OLD.created_at OR NEW.created_by IS DISTINCT FROM OLD.created_by OR NEW.expires_at IS DISTINCT FROM OLD.expires_at
+    OR OLD.revoked_at > 0)
+  EXECUTE FUNCTION refuse('what a token may do is frozen, and a revoked one is never changed');
+CREATE TRIGGER session_frozen BEFORE UPDATE ON session FOR EACH ROW
+  WHEN (NEW.hash IS DISTINCT FROM OLD.hash OR NEW.mask IS DISTINCT FROM OLD.mask OR NEW.person_id IS DISTINCT FROM OLD.person_id OR NEW.how IS DISTINCT FROM OLD.how OR NEW.created_at IS DISTINCT FROM OLD.created_at
+    OR NEW.expires_at IS DISTINCT FROM OLD.expires_at OR NEW.idle IS DISTINCT FROM OLD.idle OR OLD.ended_at > 0)
+  EXECUTE FUNCTION refuse('whose a session is and until when is frozen, and an ended one is never changed');
+CREATE TRIGGER sign_in_link_once BEFORE UPDATE ON sign_in_link FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.hash IS DISTINCT FROM OLD.hash OR NEW.person_id IS DISTINCT FROM OLD.person_id OR NEW.created_at IS DISTINCT FROM OLD.created_at OR NEW.created_by IS DISTINCT FROM OLD.created_by
+    OR NEW.expires_at IS DISTINCT FROM OLD.expires_at OR OLD.used_at > 0)
+  EXECUTE FUNCTION refuse('a link signs in once');
+
+-- 13. The audit log: who did what, each entry with the hash of the one before it.
+
+CREATE TABLE audit_entry (
+  seq     BIGINT PRIMARY KEY CHECK (seq >= 1),
+  at      BIGINT NOT NULL,
+  actor   TEXT COLLATE "C" NOT NULL CHECK (actor <> ''),
+  session TEXT COLLATE "C" NOT NULL, -- masked
+  act     TEXT COLLATE "C" NOT NULL CHECK (act <> ''),
+  kind    TEXT COLLATE "C" NOT NULL CHECK (kind IN ('act', 'denied', 'failed')),
+  subject TEXT COLLATE "C" NOT NULL,
+  details TEXT COLLATE "C" NOT NULL, -- canonical JSON
+  prev    TEXT COLLATE "C" NOT NULL,
+  hash    TEXT COLLATE "C" NOT NULL UNIQUE CHECK (length(hash) = 64)
+);
+
+-- The public halves of the keys that sign receipts and exports.
+CREATE TABLE signing_key (
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  public_key TEXT COLLATE "C" NOT NULL UNIQUE CHECK (public_key <> ''),
+  created_at BIGINT NOT NULL
+);
+
+CREATE TRIGGER audit_entry_no_delete BEFORE DELETE OR TRUNCATE ON audit_entry
+  EXECUTE FUNCTION refuse('rows of audit_entry are never deleted');
+CREATE TRIGGER audit_entry_append_only BEFORE UPDATE ON audit_entry FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of audit_entry are never changed');
+-- +goose StatementBegin
+CREATE FUNCTION audit_entry_follows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.seq <> (SELECT coalesce(max(e.seq), 0) + 1 FROM audit_entry e)
+    OR NEW.prev <> coalesce((SELECT e.hash FROM audit_entry e ORDER BY e.seq DESC LIMIT 1), '') THEN
+    RAISE EXCEPTION USING MESSAGE = 'an entry of the audit log follows the one before it', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_entry_follows BEFORE INSERT ON audit_entry FOR EACH ROW
+  EXECUTE FUNCTION audit_entry_follows();
+CREATE TRIGGER signing_key_no_delete BEFORE DELETE OR TRUNCATE ON signing_key
+  EXECUTE FUNCTION refuse('rows of signing_key are never deleted');
+CREATE TRIGGER signing_key_append_only BEFORE UPDATE ON signing_key FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of signing_key are never changed');

@@ -1134,3 +1134,162 @@ CREATE TRIGGER regained_item_unknown BEFORE INSERT ON regained_item
       AND r.service = NEW.service AND lower(r.commitment_id) = lower(NEW.commitment_id))
 BEGIN SELECT RAISE(ABORT, 'a receipt names this commitment'); END;
 -- +goose StatementEnd
+
+-- 12. People who sign in, their sessions and tokens. Of every secret only its SHA-256 is kept.
+
+CREATE TABLE person (
+  id         TEXT PRIMARY KEY,
+  name       TEXT NOT NULL CHECK (name <> ''),
+  name_key   TEXT NOT NULL UNIQUE CHECK (name_key <> ''), -- without case and surrounding space
+  mail       TEXT NOT NULL,
+  issuer     TEXT NOT NULL DEFAULT '', -- who vouches for subject; '' until the first sign-in by OIDC
+  subject    TEXT NOT NULL DEFAULT '',
+  roles      TEXT NOT NULL, -- names with a comma between
+  accounts   TEXT NOT NULL, -- JSON list; '' is all
+  given_by   TEXT NOT NULL CHECK (given_by IN ('person', 'claims')), -- who gives the roles
+  disabled   INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+  created_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  CHECK ((issuer = '') = (subject = ''))
+) STRICT;
+CREATE UNIQUE INDEX person_one_of_a_subject ON person (issuer, subject) WHERE subject <> '';
+CREATE UNIQUE INDEX person_one_of_a_mail ON person (mail) WHERE mail <> '';
+
+CREATE TABLE token (
+  id         TEXT PRIMARY KEY,
+  hash       TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+  mask       TEXT NOT NULL CHECK (mask <> ''), -- its beginning, for people
+  name       TEXT NOT NULL CHECK (name <> ''),
+  person_id  TEXT NOT NULL REFERENCES person (id) ON DELETE RESTRICT,
+  roles      TEXT NOT NULL,
+  accounts   TEXT NOT NULL,
+  agent      INTEGER NOT NULL CHECK (agent IN (0, 1)),
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL CHECK (created_by <> ''),
+  expires_at INTEGER NOT NULL CHECK (expires_at > created_at),
+  seen_at    INTEGER NOT NULL DEFAULT 0,
+  revoked_at INTEGER NOT NULL DEFAULT 0,
+  revoked_by TEXT NOT NULL DEFAULT '',
+  CHECK ((revoked_at = 0) = (revoked_by = ''))
+) STRICT;
+
+CREATE TABLE session (
+  hash       TEXT PRIMARY KEY CHECK (length(hash) = 64),
+  mask       TEXT NOT NULL CHECK (mask <> ''),
+  person_id  TEXT NOT NULL REFERENCES person (id) ON DELETE RESTRICT,
+  how        TEXT NOT NULL CHECK (how IN ('oidc', 'link')),
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL CHECK (expires_at > created_at),
+  idle       INTEGER NOT NULL CHECK (idle > 0), -- it ends so long after it was last used
+  seen_at    INTEGER NOT NULL,
+  ended_at   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE sign_in_link (
+  id         TEXT PRIMARY KEY,
+  hash       TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+  person_id  TEXT NOT NULL REFERENCES person (id) ON DELETE RESTRICT,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL CHECK (created_by <> ''),
+  expires_at INTEGER NOT NULL CHECK (expires_at > created_at),
+  used_at    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- How often somebody has failed to sign in since a time. A key stands for some names or
+-- addresses, not one: there are so many keys and no more, whoever tries.
+CREATE TABLE sign_in_try (
+  key       TEXT PRIMARY KEY CHECK (key <> ''),
+  window_at INTEGER NOT NULL,
+  tries     INTEGER NOT NULL CHECK (tries >= 1)
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER person_no_delete BEFORE DELETE ON person
+BEGIN SELECT RAISE(ABORT, 'rows of person are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER token_no_delete BEFORE DELETE ON token
+BEGIN SELECT RAISE(ABORT, 'rows of token are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER session_no_delete BEFORE DELETE ON session
+BEGIN SELECT RAISE(ABORT, 'rows of session are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER sign_in_link_no_delete BEFORE DELETE ON sign_in_link
+BEGIN SELECT RAISE(ABORT, 'rows of sign_in_link are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER sign_in_try_no_delete BEFORE DELETE ON sign_in_try
+BEGIN SELECT RAISE(ABORT, 'rows of sign_in_try are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER person_frozen BEFORE UPDATE ON person
+  WHEN NEW.id IS NOT OLD.id OR NEW.name IS NOT OLD.name OR NEW.name_key IS NOT OLD.name_key OR NEW.created_at IS NOT OLD.created_at
+    OR OLD.subject <> '' AND (NEW.issuer IS NOT OLD.issuer OR NEW.subject IS NOT OLD.subject)
+BEGIN SELECT RAISE(ABORT, 'a person keeps the name and the identity'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER token_frozen BEFORE UPDATE ON token
+  WHEN NEW.id IS NOT OLD.id OR NEW.hash IS NOT OLD.hash OR NEW.mask IS NOT OLD.mask OR NEW.name IS NOT OLD.name OR NEW.person_id IS NOT OLD.person_id OR NEW.roles IS NOT OLD.roles
+    OR NEW.accounts IS NOT OLD.accounts OR NEW.agent IS NOT OLD.agent OR NEW.created_at IS NOT OLD.created_at OR NEW.created_by IS NOT OLD.created_by OR NEW.expires_at IS NOT OLD.expires_at
+    OR OLD.revoked_at > 0
+BEGIN SELECT RAISE(ABORT, 'what a token may do is frozen, and a revoked one is never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER session_frozen BEFORE UPDATE ON session
+  WHEN NEW.hash IS NOT OLD.hash OR NEW.mask IS NOT OLD.mask OR NEW.person_id IS NOT OLD.person_id OR NEW.how IS NOT OLD.how OR NEW.created_at IS NOT OLD.created_at
+    OR NEW.expires_at IS NOT OLD.expires_at OR NEW.idle IS NOT OLD.idle OR OLD.ended_at > 0
+BEGIN SELECT RAISE(ABORT, 'whose a session is and until when is frozen, and an ended one is never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER sign_in_link_once BEFORE UPDATE ON sign_in_link
+  WHEN NEW.id IS NOT OLD.id OR NEW.hash IS NOT OLD.hash OR NEW.person_id IS NOT OLD.person_id OR NEW.created_at IS NOT OLD.created_at OR NEW.created_by IS NOT OLD.created_by
+    OR NEW.expires_at IS NOT OLD.expires_at OR OLD.used_at > 0
+BEGIN SELECT RAISE(ABORT, 'a link signs in once'); END;
+-- +goose StatementEnd
+
+-- 13. The audit log: who did what, each entry with the hash of the one before it.
+
+CREATE TABLE audit_entry (
+  seq     INTEGER PRIMARY KEY CHECK (seq >= 1),
+  at      INTEGER NOT NULL,
+  actor   TEXT NOT NULL CHECK (actor <> ''),
+  session TEXT NOT NULL, -- masked
+  act     TEXT NOT NULL CHECK (act <> ''),
+  kind    TEXT NOT NULL CHECK (kind IN ('act', 'denied', 'failed')),
+  subject TEXT NOT NULL,
+  details TEXT NOT NULL, -- canonical JSON
+  prev    TEXT NOT NULL,
+  hash    TEXT NOT NULL UNIQUE CHECK (length(hash) = 64)
+) STRICT;
+
+-- The public halves of the keys that sign receipts and exports.
+CREATE TABLE signing_key (
+  id         TEXT PRIMARY KEY,
+  public_key TEXT NOT NULL UNIQUE CHECK (public_key <> ''),
+  created_at INTEGER NOT NULL
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_entry_no_delete BEFORE DELETE ON audit_entry
+BEGIN SELECT RAISE(ABORT, 'rows of audit_entry are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER audit_entry_append_only BEFORE UPDATE ON audit_entry
+BEGIN SELECT RAISE(ABORT, 'rows of audit_entry are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER audit_entry_follows BEFORE INSERT ON audit_entry
+  WHEN NEW.seq <> (SELECT coalesce(max(e.seq), 0) + 1 FROM audit_entry e)
+    OR NEW.prev <> coalesce((SELECT e.hash FROM audit_entry e ORDER BY e.seq DESC LIMIT 1), '')
+BEGIN SELECT RAISE(ABORT, 'an entry of the audit log follows the one before it'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER signing_key_no_delete BEFORE DELETE ON signing_key
+BEGIN SELECT RAISE(ABORT, 'rows of signing_key are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER signing_key_append_only BEFORE UPDATE ON signing_key
+BEGIN SELECT RAISE(ABORT, 'rows of signing_key are never changed'); END;
+-- +goose StatementEnd
