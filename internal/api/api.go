@@ -160,10 +160,11 @@ type Decision struct {
 	Comment string    `json:"comment,omitempty"`
 }
 
-// PlanRequest asks for a plan from a file.
+// PlanRequest asks for a plan from a file. Content is what the file holds; where it is
+// nil, the file is read.
 type PlanRequest struct {
 	File       string
-	Content    []byte // of the input that File names; nil reads that file
+	Content    []byte
 	Name       string // "" takes the file's
 	Requester  string
 	Coverage   int    // per cent of each count; 0 and 100 take all
@@ -209,6 +210,17 @@ type Moved struct {
 	InDoubt int    // lines of the plan that are in doubt
 	Lines   int    // lines of the plan
 	Bound   money.Amount
+}
+
+// Progress is an event in the execution of a plan: where one line is. Events are
+// numbered by the moves that the lines of the plan have made, from 1.
+type Progress struct {
+	Number  int          `json:"number"`
+	Line    Line         `json:"line"`
+	Done    int          `json:"done"`     // lines of the plan that have ended
+	InDoubt int          `json:"in_doubt"` // lines of the plan that are in doubt
+	Lines   int          `json:"lines"`    // lines of the plan
+	Bound   money.Amount `json:"bound"`    // by the lines that are purchased
 }
 
 // Item is one commitment, as a cloud lists it or as a receipt names it.

@@ -7,14 +7,17 @@ import (
 
 // Service is what Bursar does for whoever asks: app.App does it in this process, the
 // Client over HTTP. The name of a person in a request is that of who acts; over HTTP
-// the server puts it there. Ids may be shortened to a unique prefix.
+// the server puts it there. Ids may be shortened to a unique prefix. An error that is
+// no fault of Bursar's is an Error with its kind.
 type Service interface {
 	Installation(ctx context.Context) (Installation, error)
+	Overview(ctx context.Context) (Overview, error)
 
 	CreatePlan(ctx context.Context, r PlanRequest) (PlanCreated, error)
 	ContinuePlan(ctx context.Context, id, requester string) (PlanCreated, error)
 	Plan(ctx context.Context, id string) (Plan, error)
 	Plans(ctx context.Context) ([]Plan, error)
+	PlanPage(ctx context.Context, f PlanFilter) (PlanPage, error)
 	// Decide records a decision on the digest that the person saw; an approval is valid
 	// for a time.
 	Decide(ctx context.Context, d Decision, valid time.Duration) (Plan, error)
@@ -27,7 +30,12 @@ type Service interface {
 	SetPurchasing(ctx context.Context, on bool, by, comment string) (Purchasing, error)
 
 	History(ctx context.Context, f HistoryFilter) ([]Line, error)
+	LinePage(ctx context.Context, f LineFilter) (LinePage, error)
 	Line(ctx context.Context, id string) (LineHistory, error)
+	// Watch tells how the lines of a plan move, from after the event of that number: a
+	// line as it then is, and what an earlier event may have told again. It ends when no
+	// line of the plan can move any more, or with ctx.
+	Watch(ctx context.Context, plan string, after int, moved func(Progress) error) error
 	Case(ctx context.Context, id string) (Case, error)
 	Resolve(ctx context.Context, r Resolution) (LineHistory, error)
 	UndoOptions(ctx context.Context, id string) (UndoOptions, error)

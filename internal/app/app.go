@@ -30,7 +30,6 @@ type Options struct {
 	// Endpoint names a running simulator; "" means the one that this process runs
 	// over a file at CloudsPath.
 	Endpoint string
-	Stdin    io.Reader    // what an input named "-" is read from; nil means the process's
 	Log      *slog.Logger // nil discards
 }
 
@@ -42,8 +41,7 @@ type App struct {
 	engine  *engine.Engine
 	rules   engine.ApprovalRules // for plans that are made from now on
 	tags    purchase.Tags        // likewise, as templates
-	stdin   io.Reader
-	journal string // path of the intent journal
+	journal string               // path of the intent journal
 	options Options
 	notice  string // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
@@ -205,7 +203,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
 	db.WakeWith(q.Wake)
-	a := &App{db: db, queue: q, clouds: c, options: o, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a := &App{db: db, queue: q, clouds: c, options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
 	a.auth, a.configDir, a.keyPath = cfg.Auth, o.configDir(), o.keyPath(cfg)
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())

@@ -34,6 +34,11 @@ func write(t *testing.T, dir, name, text string) string {
 // approved is a rehearsal with plans that are approved and not begun.
 func approved(t *testing.T, plans int) (*Rehearsal, *App, []string) {
 	t.Helper()
+	return approvedOf(t, onePlan, plans)
+}
+
+func approvedOf(t *testing.T, text string, plans int) (*Rehearsal, *App, []string) {
+	t.Helper()
 	dir := t.TempDir()
 	r, err := Rehearse(t.Context(), dir)
 	if err != nil {
@@ -45,7 +50,7 @@ func approved(t *testing.T, plans int) (*Rehearsal, *App, []string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() }) //nolint:errcheck // simulated
-	file := write(t, dir, "plan.yaml", onePlan)
+	file := write(t, dir, "plan.yaml", text)
 	var ids []string
 	for range plans {
 		created, err := a.CreatePlan(t.Context(), api.PlanRequest{File: file})

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -60,7 +59,7 @@ func (a *App) SetBudget(ctx context.Context, r api.BudgetRequest) (api.Budget, e
 	}
 	i := slices.IndexFunc(views, func(v api.Budget) bool { return v.ID == string(b.ID) })
 	if i < 0 {
-		return api.Budget{}, fmt.Errorf("budget %s was set, and somebody has retired it since: see bursar budget list", b.Name)
+		return api.Budget{}, api.Errorf(api.Conflict, "budget %s was set, and somebody has retired it since: see bursar budget list", b.Name)
 	}
 	return views[i], nil
 }
@@ -103,15 +102,15 @@ func (a *App) checkBudget(b purchase.Budget, currency string) error {
 	accounts := a.clouds.accounts()
 	switch {
 	case !slices.Contains([]purchase.Per{purchase.PerPlan, purchase.PerMonth, purchase.PerEver}, b.Per):
-		return fmt.Errorf("--per %q: use plan, month or ever", b.Per)
+		return api.Errorf(api.Invalid, "--per %q: use plan, month or ever", b.Per)
 	case !slices.Contains([]purchase.Measure{purchase.OfTotal, purchase.OfUpfront, purchase.OfHourly}, b.Of):
-		return fmt.Errorf("--of %q: use total, upfront or hourly", b.Of)
+		return api.Errorf(api.Invalid, "--of %q: use total, upfront or hourly", b.Of)
 	case currency == "":
-		return errors.New("--currency: a new budget needs one, such as --currency USD")
+		return api.Errorf(api.Invalid, "--currency: a new budget needs one, such as --currency USD")
 	case !currencyCode.MatchString(currency):
-		return fmt.Errorf("--currency %q: use a code such as USD", currency)
+		return api.Errorf(api.Invalid, "--currency %q: use a code such as USD", currency)
 	case b.Account != "" && !slices.Contains(accounts, string(b.Account)):
-		return fmt.Errorf("--account %q: nothing can be bought there: use one of %s", b.Account, strings.Join(accounts, ", "))
+		return api.Errorf(api.Invalid, "--account %q: nothing can be bought there: use one of %s", b.Account, strings.Join(accounts, ", "))
 	}
 	return nil
 }
@@ -136,10 +135,10 @@ func (c *clouds) accounts() []string {
 // capOf reads a cap and rounds it down to what a budget counts in.
 func capOf(text, currency string) (money.Amount, error) {
 	if text == "" {
-		return money.Amount{}, errors.New("--cap: name the most that may be committed, such as --cap 10000")
+		return money.Amount{}, api.Errorf(api.Invalid, "--cap: name the most that may be committed, such as --cap 10000")
 	}
 	if strings.Contains(strings.TrimSpace(text), " ") {
-		return money.Amount{}, fmt.Errorf("--cap %q: use a number such as 10000, and --currency for the currency", text)
+		return money.Amount{}, api.Errorf(api.Invalid, "--cap %q: use a number such as 10000, and --currency for the currency", text)
 	}
 	amount, err := recommend.ParseAmount("--cap", text+" "+currency)
 	if err != nil {
@@ -148,9 +147,9 @@ func capOf(text, currency string) (money.Amount, error) {
 	n, err := amount.Millionths()
 	switch {
 	case err != nil:
-		return money.Amount{}, fmt.Errorf("--cap: %w", err)
+		return money.Amount{}, api.Errorf(api.Invalid, "--cap: %w", err)
 	case n == 0:
-		return money.Amount{}, fmt.Errorf("--cap %s: a budget counts in millionths, and this is less than one", text)
+		return money.Amount{}, api.Errorf(api.Invalid, "--cap %s: a budget counts in millionths, and this is less than one", text)
 	}
 	return money.FromMillionths(n, currency)
 }
@@ -159,11 +158,11 @@ func budgetName(name string) error {
 	const most = 100
 	switch {
 	case strings.TrimSpace(name) == "":
-		return errors.New("a budget needs a name: bursar budget set NAME")
+		return api.Errorf(api.Invalid, "a budget needs a name: bursar budget set NAME")
 	case strings.TrimSpace(name) != name:
-		return fmt.Errorf("the budget's name %q begins or ends with a space: leave it out", name)
+		return api.Errorf(api.Invalid, "the budget's name %q begins or ends with a space: leave it out", name)
 	case len(name) > most:
-		return fmt.Errorf("the budget's name is longer than %d bytes: use a shorter one", most)
+		return api.Errorf(api.Invalid, "the budget's name is longer than %d bytes: use a shorter one", most)
 	}
 	return plain("the budget's name", name)
 }
@@ -187,7 +186,7 @@ func (a *App) RetireBudget(ctx context.Context, name, by string) error {
 		return a.db.RetireBudget(ctx, name, who, a.clouds.now())
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("there is no budget %q: bursar budget list shows them", name)
+		return api.Errorf(api.NotFound, "there is no budget %q: bursar budget list shows them", name)
 	}
 	return err
 }
@@ -269,13 +268,13 @@ func budgetHint(err error) error {
 	var other *purchase.OtherMeasure
 	switch {
 	case errors.As(err, &over):
-		return fmt.Errorf("%w: set a higher cap with bursar budget set %s --cap AMOUNT, or plan less; nothing was changed", over, word(over.Budget.Name))
+		return api.Errorf(api.Conflict, "%w: set a higher cap with bursar budget set %s --cap AMOUNT, or plan less; nothing was changed", over, word(over.Budget.Name))
 	case errors.As(err, &currency):
-		return fmt.Errorf("%w: make budgets that cover accounts of one currency each (--account); nothing was changed", currency)
+		return api.Errorf(api.Conflict, "%w: make budgets that cover accounts of one currency each (--account); nothing was changed", currency)
 	case errors.As(err, &low):
-		return fmt.Errorf("%w: use a cap of at least that; nothing was changed", low)
+		return api.Errorf(api.Conflict, "%w: use a cap of at least that; nothing was changed", low)
 	case errors.As(err, &other):
-		return fmt.Errorf("%w; nothing was changed", other)
+		return api.Errorf(api.Conflict, "%w; nothing was changed", other)
 	}
 	return err
 }

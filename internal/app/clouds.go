@@ -16,6 +16,7 @@ import (
 	"bursar/internal/driver/azure"
 	"bursar/internal/driver/gcp"
 	"bursar/internal/engine"
+	"bursar/internal/server"
 )
 
 // clouds opens drivers for the accounts of the configuration, or for those of a
@@ -32,6 +33,7 @@ type clouds struct {
 	mu       sync.Mutex
 	services map[cloud.Lane]driver.Service // kept: a driver holds the sessions of its attempts
 	claims   map[cloud.Account]aws.Claims
+	calls    calls
 }
 
 var (
@@ -109,6 +111,7 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Count = c.calls.of(lane.Provider, lane.Service)
 	return aws.Open(lane.Service, cfg)
 }
 
@@ -194,7 +197,7 @@ func hasRegions(p cloud.Provider, s cloud.Service) bool {
 
 func openClouds(ctx context.Context, cfg Config, endpoint, statePath string) (*clouds, error) {
 	c := &clouds{
-		configured: map[cloud.Account]Account{}, tagKeys: slices.Sorted(maps.Keys(cfg.Tags)), services: map[cloud.Lane]driver.Service{}, claims: map[cloud.Account]aws.Claims{},
+		configured: map[cloud.Account]Account{}, tagKeys: slices.Sorted(maps.Keys(cfg.Tags)), services: map[cloud.Lane]driver.Service{}, claims: map[cloud.Account]aws.Claims{}, calls: calls{n: map[server.Calls]uint64{}},
 	}
 	for _, a := range cfg.Accounts {
 		if a.Live || !cfg.live() {

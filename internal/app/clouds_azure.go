@@ -60,6 +60,7 @@ func (c *clouds) openAzure(lane cloud.Lane) (driver.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Count = c.calls.of(lane.Provider, lane.Service)
 	return azure.Open(lane.Service, cfg)
 }
 

@@ -147,7 +147,7 @@ func (c *clouds) openGCP(lane cloud.Lane) (driver.Service, error) {
 		return nil, err
 	}
 	cfg := a.gcpConfig(lane)
-	cfg.Now = c.now
+	cfg.Now, cfg.Count = c.now, c.calls.of(lane.Provider, lane.Service)
 	if c.simulator == nil {
 		if cfg.Tokens, err = gcp.DefaultTokens(context.Background()); err != nil {
 			return nil, err

@@ -32,7 +32,7 @@ func (a *App) ContinuePlan(ctx context.Context, id, requester string) (api.PlanC
 		return err
 	})
 	if err != nil {
-		return api.PlanCreated{}, err
+		return api.PlanCreated{}, refused(ctx, err)
 	}
 	created := api.PlanCreated{Format: "plan", Left: dropped(left)}
 	if created.Plan, err = a.planView(ctx, next); err != nil {
@@ -110,7 +110,7 @@ func (a *App) SetPurchasing(ctx context.Context, on bool, by, comment string) (a
 	})
 	var copied *store.CopiedError
 	if errors.As(err, &copied) {
-		return api.Purchasing{}, copied
+		return api.Purchasing{}, &api.Error{Kind: api.Conflict, Err: copied}
 	}
 	if !errors.Is(err, store.ErrState) {
 		if err != nil {
@@ -123,13 +123,13 @@ func (a *App) SetPurchasing(ctx context.Context, on bool, by, comment string) (a
 	case err != nil:
 		return api.Purchasing{}, err
 	case s == nil:
-		return api.Purchasing{}, errors.New("purchasing is not stopped: there is nothing to start")
+		return api.Purchasing{}, api.Errorf(api.Conflict, "purchasing is not stopped: there is nothing to start")
 	case on:
-		return api.Purchasing{}, errors.New("purchasing is off until the ledger has recovered, and start cannot end that: see bursar recovery status")
+		return api.Purchasing{}, api.Errorf(api.Conflict, "purchasing is off until the ledger has recovered, and start cannot end that: see bursar recovery status")
 	case s.By == "":
-		return api.Purchasing{}, errors.New("purchasing is off already, until the ledger has recovered: see bursar recovery status")
+		return api.Purchasing{}, api.Errorf(api.Conflict, "purchasing is off already, until the ledger has recovered: see bursar recovery status")
 	}
-	return api.Purchasing{}, fmt.Errorf("purchasing is stopped already, by %s since %s", s.By, s.At.Format("2006-01-02 15:04:05Z"))
+	return api.Purchasing{}, api.Errorf(api.Conflict, "purchasing is stopped already, by %s since %s", s.By, s.At.Format("2006-01-02 15:04:05Z"))
 }
 
 // Cancel asks that lines not be bought. Each id is that of a plan, which means all
@@ -185,24 +185,24 @@ func (a *App) linesToCancel(ctx context.Context, id string) ([]purchase.LineID, 
 	line, lineErr := a.lineID(ctx, id)
 	switch {
 	case planErr == nil && lineErr == nil, errors.Is(planErr, store.ErrAmbiguous), errors.Is(lineErr, store.ErrAmbiguous):
-		return nil, fmt.Errorf("%s matches more than one plan or line: use more of the id", id)
+		return nil, api.Errorf(api.Ambiguous, "%s matches more than one plan or line: use more of the id", id)
 	case planErr != nil && !errors.Is(planErr, store.ErrNotFound):
 		return nil, planErr
 	case lineErr != nil && !errors.Is(lineErr, store.ErrNotFound):
 		return nil, lineErr
 	case planErr != nil && lineErr != nil:
-		return nil, fmt.Errorf("there is no plan and no line %s: bursar plan list shows the plans, bursar history the lines", id)
+		return nil, api.Errorf(api.NotFound, "there is no plan and no line %s: bursar plan list shows the plans, bursar history the lines", id)
 	case lineErr == nil:
 		row, err := a.db.Row(ctx, line)
 		if err != nil {
 			return nil, err
 		}
 		if row.Line.State == purchase.Draft {
-			return nil, fmt.Errorf("line %s is a draft of a plan that nobody has approved: bursar reject %s", line, row.Line.Plan)
+			return nil, api.Errorf(api.Conflict, "line %s is a draft of a plan that nobody has approved: bursar reject %s", line, row.Line.Plan)
 		}
 		return []purchase.LineID{line}, nil
 	case p.State == purchase.PlanProposed:
-		return nil, fmt.Errorf("plan %s is not approved, so nothing of it can be bought: bursar reject %s", p.ID, p.ID)
+		return nil, api.Errorf(api.Conflict, "plan %s is not approved, so nothing of it can be bought: bursar reject %s", p.ID, p.ID)
 	}
 	var open []purchase.LineID
 	for _, l := range p.Lines {
@@ -211,7 +211,7 @@ func (a *App) linesToCancel(ctx context.Context, id string) ([]purchase.LineID, 
 		}
 	}
 	if len(open) == 0 {
-		return nil, fmt.Errorf("every line of plan %s has ended: see bursar plan show %s", p.ID, p.ID)
+		return nil, api.Errorf(api.Conflict, "every line of plan %s has ended: see bursar plan show %s", p.ID, p.ID)
 	}
 	return open, nil
 }
@@ -309,9 +309,9 @@ func reviewHint(l api.Line, err error) error {
 		return err
 	}
 	if l.State == string(purchase.Armed) || l.State == string(purchase.QueuedLine) {
-		return fmt.Errorf("line %s is %s and is being looked up: bursar reconcile looks again", l.ID, l.State)
+		return api.Errorf(api.Conflict, "line %s is %s and is being looked up: bursar reconcile looks again", l.ID, l.State)
 	}
-	return fmt.Errorf("line %s is %s and waits for no decision: see bursar history %s", l.ID, l.State, l.ID)
+	return api.Errorf(api.Conflict, "line %s is %s and waits for no decision: see bursar history %s", l.ID, l.State, l.ID)
 }
 
 // mayName refuses a second person who is only named by somebody else who is signed in.
@@ -348,7 +348,7 @@ func (a *App) Resolve(ctx context.Context, r api.Resolution) (api.LineHistory, e
 		return api.LineHistory{}, err
 	}
 	if r.Second != "" && purchase.PersonKey(r.Second) == purchase.PersonKey(r.By) {
-		return api.LineHistory{}, fmt.Errorf("the second person has to be another one than %s", r.By)
+		return api.LineHistory{}, api.Errorf(api.Invalid, "the second person has to be another one than %s", r.By)
 	}
 	choice := purchase.Choice(r.Choice)
 	err = a.does(ctx, step{
@@ -364,15 +364,15 @@ func (a *App) Resolve(ctx context.Context, r api.Resolution) (api.LineHistory, e
 	case err == nil:
 		return a.Line(ctx, before.ID)
 	case errors.Is(err, purchase.ErrLost):
-		return api.LineHistory{}, fmt.Errorf("somebody else moved line %s at the same moment, and nothing was decided: see bursar resolve %s", before.ID, before.ID)
+		return api.LineHistory{}, api.Errorf(api.Conflict, "somebody else moved line %s at the same moment, and nothing was decided: see bursar resolve %s", before.ID, before.ID)
 	case errors.Is(err, store.ErrDeclared):
-		return api.LineHistory{}, fmt.Errorf("%s was declared foreign before: see bursar resolve %s", r.Commitment, before.ID)
+		return api.LineHistory{}, api.Errorf(api.Conflict, "%s was declared foreign before: see bursar resolve %s", r.Commitment, before.ID)
 	case errors.Is(err, engine.ErrNoReview):
 		return api.LineHistory{}, reviewHint(before.Line, err)
 	}
 	if c, caseErr := a.engine.Case(ctx, purchase.LineID(before.ID)); caseErr == nil {
 		if s := c.Sentence(err); s != "" {
-			err = errors.New(s)
+			err = api.Errorf(api.Conflict, "%s", s)
 		}
 	}
 	return api.LineHistory{}, err

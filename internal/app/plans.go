@@ -30,25 +30,25 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	var err error
 	if r.MaxTotal != "" {
 		if caps.MaxTotal, err = recommend.ParseAmount("--max-total", r.MaxTotal); err != nil {
-			return api.PlanCreated{}, err
+			return api.PlanCreated{}, invalid(err)
 		}
 	}
 	if r.MaxMonthly != "" {
 		if caps.MaxMonthly, err = recommend.ParseAmount("--max-monthly", r.MaxMonthly); err != nil {
-			return api.PlanCreated{}, err
+			return api.PlanCreated{}, invalid(err)
 		}
 	}
 	if _, ok := auth.From(ctx); ok && r.Content == nil {
-		return api.PlanCreated{}, errors.New("input: send it with the request: no file of the server is read")
+		return api.PlanCreated{}, api.Errorf(api.Invalid, "input: send it with the request: no file of the server is read")
 	}
-	in, err := a.readInput(r.File, r.Content)
+	in, err := a.readInput(r)
 	if err != nil {
-		return api.PlanCreated{}, err
+		return api.PlanCreated{}, invalid(err)
 	}
 	if r.Purpose != "" {
 		purpose, err := recommend.Purpose(r.Purpose)
 		if err != nil {
-			return api.PlanCreated{}, fmt.Errorf("--purpose: %w", err)
+			return api.PlanCreated{}, api.Errorf(api.Invalid, "--purpose: %w", err)
 		}
 		in.SetPurpose(purpose)
 	}
@@ -56,7 +56,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	if r.Coverage != 0 {
 		var rounded []recommend.Rounded
 		if in, rounded, err = in.Scale(r.Coverage); err != nil {
-			return api.PlanCreated{}, err
+			return api.PlanCreated{}, invalid(err)
 		}
 		for _, c := range rounded {
 			created.Rounded = append(created.Rounded, api.Rounded{
@@ -72,7 +72,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 		if len(created.Left) > 0 {
 			why = fmt.Sprintf("%s: %s", created.Left[0].What, created.Left[0].Why)
 		}
-		return api.PlanCreated{}, fmt.Errorf("%s has nothing to buy: %s", r.File, why)
+		return api.PlanCreated{}, api.Errorf(api.Invalid, "%s has nothing to buy: %s", r.File, why)
 	}
 	name := r.Name
 	if name == "" {
@@ -99,7 +99,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 		return err
 	})
 	if err != nil {
-		return api.PlanCreated{}, err
+		return api.PlanCreated{}, refused(ctx, err)
 	}
 	if created.Bought, err = a.bought(ctx, p); err != nil {
 		return api.PlanCreated{}, err
@@ -124,38 +124,52 @@ func draftAccounts(in recommend.Input) []string {
 func plain(what, text string) error {
 	const most = 1000
 	if n := utf8.RuneCountInString(text); n > most {
-		return fmt.Errorf("%s has %d characters: use %d at most", what, n, most)
+		return api.Errorf(api.Invalid, "%s has %d characters: use %d at most", what, n, most)
 	}
 	for _, c := range text {
 		if c == utf8.RuneError || !unicode.IsPrint(c) {
-			return fmt.Errorf("%s holds the character %U, which is not shown as it is: leave it out", what, c)
+			return api.Errorf(api.Invalid, "%s holds the character %U, which is not shown as it is: leave it out", what, c)
 		}
 	}
 	return nil
 }
 
-func (a *App) readInput(file string, content []byte) (recommend.Input, error) {
-	if content != nil {
-		return recommend.Read(file, bytes.NewReader(content))
-	}
-	if file == "-" {
-		if a.stdin != nil {
-			return recommend.Read("stdin", a.stdin)
+func (a *App) readInput(r api.PlanRequest) (recommend.Input, error) {
+	if r.Content == nil {
+		var err error
+		if r.File, r.Content, err = ReadInput(r.File, os.Stdin); err != nil {
+			return recommend.Input{}, err
 		}
-		return recommend.Read("stdin", os.Stdin)
 	}
-	f, err := os.Open(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return recommend.Input{}, fmt.Errorf("input: there is no file %s", file)
-	case err != nil:
-		return recommend.Input{}, fmt.Errorf("input: %w", err)
+	return recommend.Read(r.File, bytes.NewReader(r.Content))
+}
+
+// ReadInput reads the file of an input, or stdin for "-", and says how it is called in
+// messages.
+func ReadInput(file string, stdin io.Reader) (name string, content []byte, err error) {
+	from := stdin
+	if name = file; file == "-" {
+		name = "stdin"
+	} else {
+		f, err := os.Open(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", nil, api.Errorf(api.Invalid, "input: there is no file %s", file)
+		case err != nil:
+			return "", nil, api.Errorf(api.Invalid, "input: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // read only
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return "", nil, api.Errorf(api.Invalid, "input: %s is a directory, not a file", file)
+		}
+		from = f
 	}
-	defer f.Close() //nolint:errcheck // read only
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return recommend.Input{}, fmt.Errorf("input: %s is a directory, not a file", file)
+	// One byte more than is taken tells that there is too much.
+	content, err = io.ReadAll(io.LimitReader(from, recommend.MaxSize+1))
+	if err != nil {
+		return "", nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return recommend.Read(file, io.Reader(f))
+	return name, content, nil
 }
 
 // Plan returns a plan; the id may be shortened to a unique prefix.
@@ -175,9 +189,9 @@ func (a *App) Plan(ctx context.Context, id string) (api.Plan, error) {
 func planHint(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("%w: bursar plan list shows the plans", err)
+		return api.Errorf(api.NotFound, "%w: bursar plan list shows the plans", err)
 	case errors.Is(err, store.ErrAmbiguous):
-		return fmt.Errorf("%w: use more of the id", err)
+		return api.Errorf(api.Ambiguous, "%w: use more of the id", err)
 	}
 	return err
 }
@@ -205,13 +219,13 @@ func (a *App) planViews(ctx context.Context, ps []*purchase.Plan) (_ []api.Plan,
 }
 
 // DefaultApproval is how long an approval stands unless it says otherwise.
-const DefaultApproval = 72 * time.Hour
+const DefaultApproval = api.DefaultApproval
 
 // Decide records a decision on the plan's digest and carries it out. The digest
 // is the one that the person saw.
 func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (api.Plan, error) {
 	if d.Approve && (valid <= 0 || valid > 30*24*time.Hour) {
-		return api.Plan{}, fmt.Errorf("an approval cannot stand for %s: use more than 0s, and 720h at most", valid)
+		return api.Plan{}, api.Errorf(api.Invalid, "an approval cannot stand for %s: use more than 0s, and 720h at most", valid)
 	}
 	act := auth.PlanApprove
 	if !d.Approve {
@@ -240,22 +254,22 @@ func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (
 	var tag *purchase.TagError
 	switch {
 	case errors.Is(err, store.ErrRequester):
-		return api.Plan{}, fmt.Errorf("%s requested plan %s and may not approve it: somebody else has to", by, p.ID)
+		return api.Plan{}, api.Errorf(api.Forbidden, "%s requested plan %s and may not approve it: somebody else has to", by, p.ID)
 	case errors.Is(err, store.ErrNotApprover):
-		return api.Plan{}, fmt.Errorf("%s is not one of the approvers of plan %s: %s", by, p.ID, strings.Join(p.Approvals.Approvers, ", "))
+		return api.Plan{}, api.Errorf(api.Forbidden, "%s is not one of the approvers of plan %s: %s", by, p.ID, strings.Join(p.Approvals.Approvers, ", "))
 	case errors.Is(err, store.ErrDecided):
-		return api.Plan{}, fmt.Errorf("%s has approved plan %s already and counts once: see bursar plan show %s", by, p.ID, p.ID)
+		return api.Plan{}, api.Errorf(api.Conflict, "%s has approved plan %s already and counts once: see bursar plan show %s", by, p.ID, p.ID)
 	case errors.Is(err, store.ErrNotNewest):
-		return api.Plan{}, fmt.Errorf("plan %s is version %d, and only the newest version can be approved: bursar plan list shows the versions", p.ID, p.Version)
+		return api.Plan{}, api.Errorf(api.Conflict, "plan %s is version %d, and only the newest version can be approved: bursar plan list shows the versions", p.ID, p.Version)
 	case errors.As(err, &doubt):
-		return api.Plan{}, fmt.Errorf("line %d of version %d is in doubt (%s, line %s) and asks for the same goods: wait for it with bursar reconcile, or leave it out; nothing was approved",
+		return api.Plan{}, api.Errorf(api.Conflict, "line %d of version %d is in doubt (%s, line %s) and asks for the same goods: wait for it with bursar reconcile, or leave it out; nothing was approved",
 			doubt.Line.Number, doubt.Version, doubt.Line.State, doubt.Line.ID)
 	case errors.Is(err, store.ErrDigest) && d.Digest == p.Digest:
-		return api.Plan{}, fmt.Errorf("plan %s is %s already: see bursar plan show %s", p.ID, p.State, p.ID)
+		return api.Plan{}, api.Errorf(api.Conflict, "plan %s is %s already: see bursar plan show %s", p.ID, p.State, p.ID)
 	case errors.Is(err, store.ErrDigest):
-		return api.Plan{}, fmt.Errorf("plan %s does not have the digest you saw: look again with bursar plan show %s", p.ID, p.ID)
+		return api.Plan{}, api.Errorf(api.Stale, "plan %s does not have the digest you saw: look again with bursar plan show %s", p.ID, p.ID)
 	case errors.As(err, &tag):
-		return api.Plan{}, fmt.Errorf("%w; approve under another name with --as; nothing was approved", tag)
+		return api.Plan{}, api.Errorf(api.Conflict, "%w; approve under another name with --as; nothing was approved", tag)
 	case errors.Is(err, purchase.ErrBudget):
 		return api.Plan{}, budgetHint(err)
 	case err != nil:

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -52,11 +51,11 @@ func (a *App) toBegin(ctx context.Context, id string) (*purchase.Plan, error) {
 	}
 	switch p.State {
 	case purchase.PlanProposed:
-		return nil, fmt.Errorf("plan %s is not approved: bursar approve %s", p.ID, p.ID)
+		return nil, api.Errorf(api.Conflict, "plan %s is not approved: bursar approve %s", p.ID, p.ID)
 	case purchase.PlanSuperseded:
-		return nil, fmt.Errorf("plan %s was superseded by a newer version, which bursar plan list shows; what of it is in doubt is looked up by bursar reconcile", p.ID)
+		return nil, api.Errorf(api.Conflict, "plan %s was superseded by a newer version, which bursar plan list shows; what of it is in doubt is looked up by bursar reconcile", p.ID)
 	case purchase.PlanRejected:
-		return nil, fmt.Errorf("plan %s was %s and is never bought", p.ID, p.State)
+		return nil, api.Errorf(api.Conflict, "plan %s was %s and is never bought", p.ID, p.State)
 	}
 	return p, nil
 }

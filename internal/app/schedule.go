@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -35,7 +34,7 @@ func (a *App) RunTask(ctx context.Context, name string) (api.Ran, error) {
 		names[i] = string(t)
 	}
 	if !known {
-		return api.Ran{}, fmt.Errorf("there is no task %q: use %s", name, strings.Join(names, ", "))
+		return api.Ran{}, api.Errorf(api.NotFound, "there is no task %q: use %s", name, strings.Join(names, ", "))
 	}
 	by, err := a.actor(ctx, auth.TaskRun, name, "")
 	if err != nil {
@@ -150,7 +149,7 @@ func (a *App) SchedulePlan(ctx context.Context, id string, at time.Time, by stri
 	}
 	now := a.clouds.now()
 	if !at.After(now) {
-		return api.PlanSchedule{}, fmt.Errorf("--at %s is not in the future; it is %s: to begin the plan now use bursar apply %s --detach",
+		return api.PlanSchedule{}, api.Errorf(api.Invalid, "--at %s is not in the future; it is %s: to begin the plan now use bursar apply %s --detach",
 			at.UTC().Format(time.RFC3339), now.Format(time.RFC3339), p.ID)
 	}
 	var s store.PlanSchedule
@@ -162,11 +161,11 @@ func (a *App) SchedulePlan(ctx context.Context, id string, at time.Time, by stri
 	})
 	switch {
 	case errors.Is(err, store.ErrScheduled):
-		return api.PlanSchedule{}, fmt.Errorf("plan %s is scheduled already: see bursar schedule list", p.ID)
+		return api.PlanSchedule{}, api.Errorf(api.Conflict, "plan %s is scheduled already: see bursar schedule list", p.ID)
 	case errors.Is(err, store.ErrBegun):
-		return api.PlanSchedule{}, fmt.Errorf("plan %s was begun already: see bursar plan show %s", p.ID, p.ID)
+		return api.PlanSchedule{}, api.Errorf(api.Conflict, "plan %s was begun already: see bursar plan show %s", p.ID, p.ID)
 	case errors.Is(err, store.ErrNotApproved):
-		return api.PlanSchedule{}, fmt.Errorf("the approval of plan %s stands until %s only: schedule it for a time before, or have it approved for longer",
+		return api.PlanSchedule{}, api.Errorf(api.Conflict, "the approval of plan %s stands until %s only: schedule it for a time before, or have it approved for longer",
 			p.ID, p.ApprovalExpires.Format(time.RFC3339))
 	case err != nil:
 		return api.PlanSchedule{}, err
@@ -203,6 +202,11 @@ func (a *App) CancelSchedule(ctx context.Context, id, by string) (api.PlanSchedu
 	if err != nil {
 		return api.PlanSchedule{}, err
 	}
+	for _, account := range accounts {
+		if !sees(ctx, account) { // as if it did not exist
+			return api.PlanSchedule{}, api.Errorf(api.NotFound, "schedule %s: %w: bursar schedule list shows what is scheduled", id, store.ErrNotFound)
+		}
+	}
 	var full string
 	err = a.does(ctx, step{act: auth.ScheduleCancel, by: by, subject: id, accounts: accounts}, func() error {
 		full, err = a.db.CancelPlanSchedule(ctx, id, by, a.clouds.now())
@@ -210,9 +214,9 @@ func (a *App) CancelSchedule(ctx context.Context, id, by string) (api.PlanSchedu
 	})
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return api.PlanSchedule{}, fmt.Errorf("%w: bursar schedule list shows what is scheduled", err)
+		return api.PlanSchedule{}, api.Errorf(api.NotFound, "%w: bursar schedule list shows what is scheduled", err)
 	case errors.Is(err, store.ErrAmbiguous):
-		return api.PlanSchedule{}, fmt.Errorf("%w: use more of the id", err)
+		return api.PlanSchedule{}, api.Errorf(api.Ambiguous, "%w: use more of the id", err)
 	case err != nil && !errors.Is(err, store.ErrNotWaiting):
 		return api.PlanSchedule{}, err
 	}
@@ -224,7 +228,7 @@ func (a *App) CancelSchedule(ctx context.Context, id, by string) (api.PlanSchedu
 		switch {
 		case s.ID != full:
 		case err != nil:
-			return api.PlanSchedule{}, fmt.Errorf("schedule %s does not wait any more: it was %s on %s; to call lines off use bursar cancel %s",
+			return api.PlanSchedule{}, api.Errorf(api.Conflict, "schedule %s does not wait any more: it was %s on %s; to call lines off use bursar cancel %s",
 				full, s.State, s.EndedAt.Format(time.RFC3339), s.Plan)
 		default:
 			return planScheduleView(s), nil

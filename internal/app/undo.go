@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"bursar/internal/api"
 	"bursar/internal/auth"
@@ -50,13 +49,13 @@ func (a *App) Undo(ctx context.Context, r api.UndoRequest) (api.UndoOptions, err
 	}
 	switch {
 	case o.Way == engine.UndoByCancel:
-		return api.UndoOptions{}, fmt.Errorf("line %s is not bought: bursar cancel %s calls it off", o.Line.ID, o.Line.ID)
+		return api.UndoOptions{}, api.Errorf(api.Conflict, "line %s is not bought: bursar cancel %s calls it off", o.Line.ID, o.Line.ID)
 	case u == nil && r.Reject:
-		return api.UndoOptions{}, fmt.Errorf("nobody has asked to give back what line %s bought", o.Line.ID)
+		return api.UndoOptions{}, api.Errorf(api.Conflict, "nobody has asked to give back what line %s bought", o.Line.ID)
 	case u == nil && (o.Way == engine.UndoNever || o.Why != ""):
-		return api.UndoOptions{}, fmt.Errorf("what line %s bought cannot be given back: %s", o.Line.ID, o.Why)
+		return api.UndoOptions{}, api.Errorf(api.Conflict, "what line %s bought cannot be given back: %s", o.Line.ID, o.Why)
 	case u == nil && r.Digest != "", u != nil && r.Digest != u.Digest && u.State != purchase.UndoSent:
-		return api.UndoOptions{}, fmt.Errorf("the undo of line %s is another one by now: see bursar undo options %s; nothing was decided", o.Line.ID, o.Line.ID)
+		return api.UndoOptions{}, api.Errorf(api.Conflict, "the undo of line %s is another one by now: see bursar undo options %s; nothing was decided", o.Line.ID, o.Line.ID)
 	}
 	err = a.does(ctx, step{
 		act: auth.LineUndo, by: r.By, subject: string(o.Line.ID), accounts: []string{string(o.Line.Spec.Account)},
@@ -77,7 +76,7 @@ func (a *App) goOnWithUndo(ctx context.Context, o *engine.UndoOptions, r api.Und
 	if u == nil {
 		err := a.engine.RequestUndo(ctx, o, a.rules, r.By, r.Comment)
 		if errors.Is(err, store.ErrUndoOpen) {
-			err = fmt.Errorf("somebody else has asked to give back what line %s bought: see bursar undo options %s", o.Line.ID, o.Line.ID)
+			err = api.Errorf(api.Conflict, "somebody else has asked to give back what line %s bought: see bursar undo options %s", o.Line.ID, o.Line.ID)
 		}
 		if err != nil {
 			return err
@@ -98,7 +97,7 @@ func (a *App) goOnWithUndo(ctx context.Context, o *engine.UndoOptions, r api.Und
 		if err := a.engine.SendUndo(ctx, o); errors.Is(err, purchase.ErrLost) {
 			// Somebody else sends it, or its time is over: the options tell.
 		} else if err != nil {
-			return fmt.Errorf("it is approved and was not sent: %w; try again with: bursar undo %s", err, o.Line.ID)
+			return api.Errorf(api.Unavailable, "it is approved and was not sent: %w; try again with: bursar undo %s", err, o.Line.ID)
 		}
 	}
 	return nil
@@ -110,13 +109,13 @@ func (a *App) decideUndo(ctx context.Context, u purchase.Undo, r api.UndoRequest
 	})
 	switch {
 	case errors.Is(err, store.ErrRequester):
-		return &said{r.By + " asked for it, and somebody else has to approve", err}
+		return &api.Error{Kind: api.Forbidden, Err: &said{r.By + " asked for it, and somebody else has to approve", err}}
 	case errors.Is(err, store.ErrNotApprover):
-		return &said{r.By + " is not one of the approvers", err}
+		return &api.Error{Kind: api.Forbidden, Err: &said{r.By + " is not one of the approvers", err}}
 	case errors.Is(err, store.ErrDecided):
-		return fmt.Errorf("%s has decided already; %d of %d people have approved", r.By, u.Yes(), u.Approvals.Needed)
+		return api.Errorf(api.Conflict, "%s has decided already; %d of %d people have approved", r.By, u.Yes(), u.Approvals.Needed)
 	case errors.Is(err, store.ErrDigest):
-		return fmt.Errorf("the undo of line %s was sent or has ended by now: see bursar undo options %s; nothing was decided", u.Line, u.Line)
+		return api.Errorf(api.Conflict, "the undo of line %s was sent or has ended by now: see bursar undo options %s; nothing was decided", u.Line, u.Line)
 	}
 	return err
 }

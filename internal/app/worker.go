@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -22,7 +21,7 @@ func (a *App) Begin(ctx context.Context, id, by string) (p api.Plan, first bool,
 	}
 	first, err = a.begin(ctx, plan, by, store.ByDetach)
 	if errors.Is(err, store.ErrNotApproved) {
-		return api.Plan{}, false, fmt.Errorf("the approval of plan %s is over since %s: what is still wanted needs bursar plan continue %s",
+		return api.Plan{}, false, api.Errorf(api.Conflict, "the approval of plan %s is over since %s: what is still wanted needs bursar plan continue %s",
 			plan.ID, plan.ApprovalExpires.Format("2006-01-02 15:04:05Z"), plan.ID)
 	} else if err != nil {
 		return api.Plan{}, false, err

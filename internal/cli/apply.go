@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -34,10 +35,16 @@ all of it to workers.`,
 			if err := workers.check(); err != nil {
 				return err
 			}
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
-				if detach {
-					return sh.detach(cmd, a, args[0], by)
+			if detach {
+				return sh.with(cmd.Context(), func(a api.Service) error { return sh.detach(cmd, a, args[0], by) })
+			}
+			if sh.server != "" {
+				if cmd.Flags().Changed("workers") {
+					return errors.New("--workers: the workers are the server's: leave it out")
 				}
+				return sh.with(cmd.Context(), func(a api.Service) error { return sh.follow(cmd.Context(), a, args[0], by, patience) })
+			}
+			return sh.withApp(cmd.Context(), func(a *app.App) error {
 				a.SetWorkers(int(workers))
 				progress := sh.progress()
 				p, err := a.Apply(cmd.Context(), args[0], by, patience, progress.moved)
@@ -45,21 +52,7 @@ all of it to workers.`,
 				if err != nil {
 					return err
 				}
-				switch sh.format {
-				case formatJSON:
-					err = writeJSON(sh.out, p)
-				case formatCSV:
-					err = api.LinesCSV(sh.out, p.Lines)
-				default:
-					if len(progress.said) > 0 {
-						fmt.Fprintln(sh.out)
-					}
-					printPlan(sh.out, p)
-				}
-				if err != nil {
-					return err
-				}
-				return unlessStopped(p.Stopped, p.Lines, "bursar apply "+p.ID)
+				return sh.applied(p, progress)
 			})
 		},
 	}
@@ -70,8 +63,28 @@ all of it to workers.`,
 	return cmd
 }
 
+// applied shows a plan after it was worked on, and judges it.
+func (sh *shell) applied(p api.Plan, progress *progress) error {
+	var err error
+	switch sh.format {
+	case formatJSON:
+		err = writeJSON(sh.out, p)
+	case formatCSV:
+		err = api.LinesCSV(sh.out, p.Lines)
+	default:
+		if len(progress.said) > 0 {
+			fmt.Fprintln(sh.out)
+		}
+		printPlan(sh.out, p)
+	}
+	if err != nil {
+		return err
+	}
+	return unlessStopped(p.Stopped, p.Lines, "bursar apply "+p.ID)
+}
+
 // detach begins a plan and leaves it to workers.
-func (sh *shell) detach(cmd *cobra.Command, a *app.App, id, by string) error {
+func (sh *shell) detach(cmd *cobra.Command, a api.Service, id, by string) error {
 	p, first, err := a.Begin(cmd.Context(), id, by)
 	switch {
 	case err != nil:
@@ -163,21 +176,35 @@ func (sh *shell) progress() *progress {
 	return &progress{w: w, live: isTerminal(w), said: map[string]string{}}
 }
 
-// moved is told of one line at a time.
-func (p *progress) moved(m api.Moved) {
-	says := m.Line.State
+// saw keeps what is known of a line from being told again, and tells nothing.
+func (p *progress) saw(m api.Moved) { p.said[m.Line.ID] = phrase(m) }
+
+// phrase is what is told of a line.
+func phrase(m api.Moved) string {
+	says, why := told(m)
+	return says + ": " + why
+}
+
+func told(m api.Moved) (says, why string) {
+	says = m.Line.State
 	switch {
 	case m.Line.State == "armed":
 		says = "in doubt"
 	case m.Problem != "":
 		says = "not yet"
 	}
-	why := m.Line.Reason
+	why = m.Line.Reason
 	if m.Problem != "" {
 		why = m.Problem
 	}
+	return says, why
+}
+
+// moved is told of one line at a time.
+func (p *progress) moved(m api.Moved) {
+	says, why := told(m)
 	p.clear()
-	if text := says + ": " + why; p.said[m.Line.ID] != text {
+	if text := phrase(m); p.said[m.Line.ID] != text {
 		p.said[m.Line.ID] = text
 		fmt.Fprintf(p.w, "%-10s %3d  %s %-14s %s, %s", says, m.Line.Number, m.Line.Account, m.Line.Region,
 			m.Line.Wanted(), api.Terms(m.Line.TermMonths, m.Line.Payment))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -95,7 +96,7 @@ account in a region, was first listed), declared foreign, or not at all. What th
 ledger has and a cloud does not list is missing.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				inv, err := a.Inventory(cmd.Context())
 				if err != nil {
 					return err
@@ -192,16 +193,9 @@ Open Cost and Usage Specification, as CSV.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				if sh.format == formatFocus {
-					if len(args) == 1 {
-						return errors.New("-o focus is of many lines: leave LINE out, or use --plan, --account or --state")
-					}
-					rows, err := a.Focus(cmd.Context(), f)
-					if err != nil {
-						return err
-					}
-					return api.FocusCSV(sh.out, rows)
+					return sh.showFocus(cmd.Context(), a, args, f)
 				}
 				if len(args) == 1 {
 					h, err := a.Line(cmd.Context(), args[0])
@@ -334,7 +328,7 @@ func (sh *shell) check() *cobra.Command {
 		Short: "Test every invariant of the ledger, by name",
 		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				findings, err := a.Check(cmd.Context())
 				if err != nil {
 					return err
@@ -376,4 +370,20 @@ func (sh *shell) check() *cobra.Command {
 			})
 		},
 	}
+}
+
+// showFocus writes lines in the words of FOCUS, which the ledger itself is needed for.
+func (sh *shell) showFocus(ctx context.Context, a api.Service, lines []string, f api.HistoryFilter) error {
+	local, ok := a.(api.Pages)
+	switch {
+	case len(lines) > 0:
+		return errors.New("-o focus is of many lines: leave LINE out, or use --plan, --account or --state")
+	case !ok:
+		return errors.New("-o focus needs the ledger itself: run it where the ledger is, or take the file from the page History")
+	}
+	rows, err := local.Focus(ctx, f)
+	if err != nil {
+		return err
+	}
+	return api.FocusCSV(sh.out, rows)
 }

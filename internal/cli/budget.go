@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bursar/internal/api"
-	"bursar/internal/app"
 	"bursar/internal/money"
 )
 
@@ -37,7 +36,7 @@ takes over what was approved in its current period and is open or bought.
 		Args: budgetArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Name = args[0]
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				b, err := a.SetBudget(cmd.Context(), r)
 				if err != nil {
 					return err
@@ -92,7 +91,7 @@ func (sh *shell) budgetList() *cobra.Command {
 		Short: "List the budgets with what they hold, have spent and leave free",
 		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				budgets, err := a.Budgets(cmd.Context())
 				if err != nil {
 					return err
@@ -153,7 +152,7 @@ func (sh *shell) budgetRetire() *cobra.Command {
 		Short: "End a budget: later approvals take nothing from it",
 		Args:  budgetArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				if err := a.RetireBudget(cmd.Context(), args[0], by); err != nil {
 					return err
 				}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bursar/internal/api"
-	"bursar/internal/app"
 )
 
 func (sh *shell) cancel() *cobra.Command {
@@ -26,7 +25,7 @@ purchase is deleted by a worker before it fires.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				answers, err := a.Cancel(cmd.Context(), args, by, comment)
 				if err != nil {
 					return err

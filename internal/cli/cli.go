@@ -41,6 +41,8 @@ type shell struct {
 	config   string
 	endpoint string
 	format   string
+	server   string // address of a server that is asked instead of the ledger
+	token    string // file with the token for it
 }
 
 // Run executes one command line and returns its exit code. It touches no global
@@ -129,6 +131,7 @@ kept in a ledger. Without a live account everything happens on simulated clouds.
   bursar approve PLAN                    look at it, then type its total
   bursar apply PLAN                      buy it; safe to run twice or to kill
   bursar worker                          buy what apply --detach has begun
+  bursar serve                           the same, with an API and pages for people
   bursar resolve LINE                    decide about a line that needs a person
   bursar history                         what happened
   bursar inventory                       what the clouds list, against the ledger
@@ -151,23 +154,25 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 	f.Lookup("ledger").DefValue = "bursar.db" // that of the environment may hold a password
 	f.StringVar(&sh.config, "config", os.Getenv("BURSAR_CONFIG"), "configuration `file`; default bursar.yaml beside the ledger, or here when that is no file (BURSAR_CONFIG)")
 	f.StringVar(&sh.endpoint, "endpoint", env("BURSAR_ENDPOINT", os.Getenv("AWS_ENDPOINT_URL")), "`address` of a running bursar sim (BURSAR_ENDPOINT, AWS_ENDPOINT_URL)")
+	f.StringVar(&sh.server, "server", os.Getenv("BURSAR_SERVER"), "`address` of a bursar serve to ask instead of the ledger (BURSAR_SERVER)")
+	f.StringVar(&sh.token, "token-file", os.Getenv("BURSAR_TOKEN_FILE"), "`file` with the token for --server; BURSAR_TOKEN holds the token itself (BURSAR_TOKEN_FILE)")
 	f.StringVarP(&sh.format, "output", "o", "table", "`format`: table, json or csv")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		switch sh.format {
 		case formatTable, formatJSON, formatCSV:
-			return nil
+			return sh.place(cmd)
 		case formatFocus:
 			if cmd.Name() == "history" {
-				return nil
+				return sh.place(cmd)
 			}
 			return errors.New("--output focus: only bursar history has it")
 		}
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
-	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(),
+	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(), sh.serve(),
 		sh.schedule(), sh.run(), sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
-		sh.history(), sh.inventory(), sh.audit(), sh.receipt(), sh.check(), sh.recovery(), sh.doctor(), sh.accounts(), sh.person(), sh.token(), sh.signInLink(), sh.ledgers(), sh.migrate(), sh.prove(), sh.drill(), sh.sim(), sh.version())
+		sh.history(), sh.inventory(), sh.audit(), sh.receipt(), sh.check(), sh.recovery(), sh.doctor(), sh.accounts(), sh.person(), sh.tokens(), sh.signInLink(), sh.ledgers(), sh.migrate(), sh.prove(), sh.drill(), sh.sim(), sh.version())
 	return root
 }
 
@@ -179,7 +184,7 @@ func env(name, otherwise string) string {
 }
 
 func (sh *shell) options() app.Options {
-	return app.Options{Ledger: sh.ledger, Config: sh.config, Endpoint: sh.endpoint, Stdin: sh.in}
+	return app.Options{Ledger: sh.ledger, Config: sh.config, Endpoint: sh.endpoint}
 }
 
 // withApp runs fn on the opened ledger.

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bursar/internal/api"
-	"bursar/internal/app"
 )
 
 func (sh *shell) planContinue() *cobra.Command {
@@ -21,7 +20,7 @@ nothing is continued with every line or not at all. Nothing is bought before
 the new version is approved, which supersedes the earlier ones.`,
 		Args: oneID("PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				created, err := a.ContinuePlan(cmd.Context(), args[0], requester)
 				if err != nil {
 					return err

@@ -30,7 +30,7 @@ func (sh *shell) approve() *cobra.Command {
 		Short: "Approve a plan by its digest; asks for the total to be typed",
 		Args:  oneID("PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error { return sh.decide(cmd, a, args[0], true, d) })
+			return sh.with(cmd.Context(), func(a api.Service) error { return sh.decide(cmd, a, args[0], true, d) })
 		},
 	}
 	f := cmd.Flags()
@@ -47,7 +47,7 @@ func (sh *shell) reject() *cobra.Command {
 		Short: "Reject a plan; its lines are never bought",
 		Args:  oneID("PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error { return sh.decide(cmd, a, args[0], false, d) })
+			return sh.with(cmd.Context(), func(a api.Service) error { return sh.decide(cmd, a, args[0], false, d) })
 		},
 	}
 	d.flags(cmd)
@@ -62,7 +62,7 @@ func (d *decision) flags(cmd *cobra.Command) {
 }
 
 // decide shows the plan and binds the decision to the digest that was shown.
-func (sh *shell) decide(cmd *cobra.Command, a *app.App, id string, approve bool, d decision) error {
+func (sh *shell) decide(cmd *cobra.Command, a api.Service, id string, approve bool, d decision) error {
 	p, err := a.Plan(cmd.Context(), id)
 	if err != nil {
 		return err

@@ -52,7 +52,11 @@ The file is one of
 			if cmd.Flags().Changed("coverage") && (r.Coverage < 1 || r.Coverage > 100) {
 				return fmt.Errorf("--coverage %d: use a whole per cent from 1 to 100", r.Coverage)
 			}
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
+				var err error
+				if r.File, r.Content, err = app.ReadInput(r.File, sh.in); err != nil {
+					return err
+				}
 				created, err := a.CreatePlan(cmd.Context(), r)
 				if err != nil {
 					return err
@@ -79,7 +83,7 @@ func (sh *shell) planShow() *cobra.Command {
 		Short: "Show a plan: lines, prices, digest, decisions",
 		Args:  oneID("PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				p, err := a.Plan(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -107,7 +111,7 @@ func (sh *shell) planList() *cobra.Command {
 		Short: "List the plans, newest first",
 		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				plans, err := a.Plans(cmd.Context())
 				if err != nil {
 					return err

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bursar/internal/api"
-	"bursar/internal/app"
 )
 
 func (sh *shell) resolve() *cobra.Command {
@@ -48,7 +47,7 @@ looked for until it is found or proven not to exist.`,
 			if len(chosen) > 1 {
 				return fmt.Errorf("%s cannot be decided at once: take one of them", strings.Join(chosen, " and "))
 			}
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				if len(chosen) == 0 {
 					c, err := a.Case(cmd.Context(), r.Line)
 					if err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bursar/internal/api"
-	"bursar/internal/app"
 )
 
 func (sh *shell) run() *cobra.Command {
@@ -34,7 +33,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				r, err := a.RunTask(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -82,7 +81,7 @@ func (sh *shell) scheduleList() *cobra.Command {
 what came of the last time; and the plans that are begun at a time.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				s, err := a.Schedules(cmd.Context())
 				if err != nil {
 					return err
@@ -161,7 +160,7 @@ with bursar schedule cancel.`,
 			if err != nil {
 				return fmt.Errorf("--at %q: use a time with its zone, such as 2026-12-01T09:00:00Z", at)
 			}
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				s, err := a.SchedulePlan(cmd.Context(), args[0], t, by)
 				if err != nil {
 					return err
@@ -182,7 +181,7 @@ func (sh *shell) scheduleCancel() *cobra.Command {
 		Short: "Call off a plan that waits for its time",
 		Args:  oneID("SCHEDULE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				s, err := a.CancelSchedule(cmd.Context(), args[0], by)
 				if err != nil {
 					return err

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bursar/internal/api"
-	"bursar/internal/app"
 )
 
 func (sh *shell) stop() *cobra.Command {
@@ -28,7 +27,7 @@ func (sh *shell) switchPurchasing(use, short string, on bool, long string) *cobr
 		Long:  long,
 		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				p, err := a.SetPurchasing(cmd.Context(), on, by, comment)
 				if err != nil {
 					return err

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bursar/internal/api"
-	"bursar/internal/app"
 )
 
 func (sh *shell) undo() *cobra.Command {
@@ -29,7 +28,7 @@ Exit code 2 means that somebody has to approve, 3 that it is not known yet what
 came of it: run it again.`,
 		Args: oneID("LINE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				o, err := a.UndoOptions(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -72,7 +71,7 @@ func (sh *shell) undoOptions() *cobra.Command {
 		Short: "Tell what can be undone for a line, and until when",
 		Args:  oneID("LINE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				o, err := a.UndoOptions(cmd.Context(), args[0])
 				if err != nil {
 					return err

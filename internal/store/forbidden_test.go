@@ -209,7 +209,7 @@ func TestTheDatabaseCountsUp(t *testing.T) {
 func copyLine(replace map[string]string) string {
 	columns := []string{
 		"id", "plan_id", "number", "provider", "service", "account", "region", "class", "spec", "state", "generation",
-		"armed", "version", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at", "decided_by",
+		"armed", "version", "cancel_requested", "listing_digest", "listing_at", "reason", "must_leave_by", "look_at", "updated_at", "decided_by", "currency", "total",
 	}
 	values := slices.Clone(columns)
 	for i, c := range columns {

@@ -47,7 +47,7 @@ func (db *DB) SaveAdvisedPlan(ctx context.Context, p *purchase.Plan, advice []Ad
 				ID: string(l.ID), PlanID: string(p.ID), Number: int64(l.Number),
 				Provider: string(l.Spec.Offering.Provider), Service: string(l.Spec.Offering.Service),
 				Account: string(l.Spec.Account), Region: string(l.Spec.Offering.Region),
-				Class: string(l.Class), Spec: string(spec), UpdatedAt: micros(p.CreatedAt),
+				Class: string(l.Class), Spec: string(spec), Currency: l.Spec.Price.Total.Currency(), Total: l.Spec.Price.Total.Canonical(), UpdatedAt: micros(p.CreatedAt),
 			})
 			if err != nil {
 				return fmt.Errorf("line %d: %w", l.Number, err)

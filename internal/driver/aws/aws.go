@@ -90,6 +90,8 @@ type Config struct {
 	// means a direct connection, whatever the environment says of proxies. It is
 	// copied, and its connections are never used for spending.
 	Transport *http.Transport
+	// Count is told of every request by the status of its answer; nil is not told.
+	Count func(result string)
 	// QueueSavingsPlans orders Savings Plans for a later second, until which they can
 	// be deleted free of charge. Otherwise they start at once, and a client token
 	// stops a second one.
@@ -175,7 +177,7 @@ func newCore(cfg Config, global bool) (*core, error) {
 		c.Transport = &http.Transport{DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext}
 	}
 	c.Transport = c.Transport.Clone()
-	c.client = &http.Client{Transport: plainBody{c.Transport}, CheckRedirect: oneshot.NoRedirect}
+	c.client = &http.Client{Transport: oneshot.Counted(plainBody{c.Transport}, c.Count), CheckRedirect: oneshot.NoRedirect}
 	return c, nil
 }
 

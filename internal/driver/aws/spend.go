@@ -55,7 +55,7 @@ func (c *core) spend(ctx context.Context, r driver.Request, o order) (cloud.Evid
 	g := oneshot.New(c.Transport, c.now, r.SendBy)
 	ev.Started = c.now()
 	bought, err := o.send(ctx, g.Client(), s.creds)
-	return judge(ev, o, g.Close(), bought, err, s.creds)
+	return judge(ev, o, g.Close().Told(c.Count), bought, err, s.creds)
 }
 
 // timely checks that the cloud refuses the request from r.Deadline on, if it is

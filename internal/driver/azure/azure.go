@@ -91,6 +91,8 @@ type Config struct {
 	// direct connection, whatever the environment says of proxies. It is copied, and its
 	// connections are never used for spending.
 	Transport *http.Transport
+	// Count is told of every request by the status of its answer; nil is not told.
+	Count func(result string)
 }
 
 var (
@@ -188,7 +190,7 @@ func newCore(cfg Config) (*core, error) {
 		c.Transport = &http.Transport{DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext}
 	}
 	c.Transport = c.Transport.Clone()
-	c.client = &http.Client{Transport: c.Transport, CheckRedirect: oneshot.NoRedirect}
+	c.client = &http.Client{Transport: oneshot.Counted(c.Transport, c.Count), CheckRedirect: oneshot.NoRedirect}
 	return c, nil
 }
 

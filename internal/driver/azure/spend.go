@@ -48,7 +48,7 @@ func (c *core) spend(ctx context.Context, r driver.Request, o order) (cloud.Evid
 	g := oneshot.New(c.Transport, c.now, r.SendBy)
 	ev.Started = c.now()
 	err := o.send(ctx, g.Client(), s.token.Token)
-	return judge(ev, o, g.Close(), quiet(err, s.token))
+	return judge(ev, o, g.Close().Told(c.Count), quiet(err, s.token))
 }
 
 // timely checks that Azure refuses the request from r.Deadline on, and that the order

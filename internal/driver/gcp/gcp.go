@@ -89,6 +89,8 @@ type Config struct {
 	// means a direct connection. It is copied, and its connections are never used for
 	// spending.
 	Transport *http.Transport
+	// Count is told of every request by the status of its answer; nil is not told.
+	Count func(result string)
 }
 
 var (
@@ -153,7 +155,7 @@ func newCore(s cloud.Service, cfg Config) (*core, error) {
 		c.Transport = &http.Transport{DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext}
 	}
 	c.Transport = c.Transport.Clone()
-	c.reads = &http.Client{Transport: c.Transport, CheckRedirect: oneshot.NoRedirect}
+	c.reads = &http.Client{Transport: oneshot.Counted(c.Transport, c.Count), CheckRedirect: oneshot.NoRedirect}
 	return c, nil
 }
 

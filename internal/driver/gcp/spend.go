@@ -54,7 +54,7 @@ func (c *core) spend(ctx context.Context, r driver.Request, o order) (cloud.Evid
 	g := oneshot.New(c.Transport, c.now, r.SendBy)
 	ev.Started = c.now()
 	got, err := o.send(ctx, g.Client(), token)
-	return judge(ev, g.Close(), got, err)
+	return judge(ev, g.Close().Told(c.Count), got, err)
 }
 
 // timely checks that Google refuses the request from r.Deadline on, if it is sent as

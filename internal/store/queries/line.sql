@@ -1,7 +1,7 @@
 -- name: InsertLine :exec
-INSERT INTO line (id, plan_id, number, provider, service, account, region, class, spec,
+INSERT INTO line (id, plan_id, number, provider, service, account, region, class, spec, currency, total,
   state, generation, armed, version, cancel_requested, reason, must_leave_by, look_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'draft', 1, 0, 0, 0, '', 0, 0, $10);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'draft', 1, 0, 0, 0, '', 0, 0, $12);
 
 -- name: OpenLines :execrows
 UPDATE line SET state = 'ready', look_at = $1, must_leave_by = $2, updated_at = $1

@@ -10,7 +10,7 @@ import (
 )
 
 const allLines = `-- name: AllLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line ORDER BY plan_id, number
 `
 
 func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
@@ -32,6 +32,8 @@ func (q *Queries) AllLines(ctx context.Context) ([]Line, error) {
 			&i.Region,
 			&i.Class,
 			&i.Spec,
+			&i.Currency,
+			&i.Total,
 			&i.State,
 			&i.Generation,
 			&i.Armed,
@@ -139,7 +141,7 @@ func (q *Queries) CancelDraftLines(ctx context.Context, arg CancelDraftLinesPara
 }
 
 const getLine = `-- name: GetLine :one
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
+SELECT id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE id = $1
 `
 
 func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
@@ -155,6 +157,8 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 		&i.Region,
 		&i.Class,
 		&i.Spec,
+		&i.Currency,
+		&i.Total,
 		&i.State,
 		&i.Generation,
 		&i.Armed,
@@ -173,9 +177,9 @@ func (q *Queries) GetLine(ctx context.Context, id string) (Line, error) {
 }
 
 const insertLine = `-- name: InsertLine :exec
-INSERT INTO line (id, plan_id, number, provider, service, account, region, class, spec,
+INSERT INTO line (id, plan_id, number, provider, service, account, region, class, spec, currency, total,
   state, generation, armed, version, cancel_requested, reason, must_leave_by, look_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'draft', 1, 0, 0, 0, '', 0, 0, $10)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'draft', 1, 0, 0, 0, '', 0, 0, $12)
 `
 
 type InsertLineParams struct {
@@ -188,6 +192,8 @@ type InsertLineParams struct {
 	Region    string
 	Class     string
 	Spec      string
+	Currency  string
+	Total     string
 	UpdatedAt int64
 }
 
@@ -202,6 +208,8 @@ func (q *Queries) InsertLine(ctx context.Context, arg InsertLineParams) error {
 		arg.Region,
 		arg.Class,
 		arg.Spec,
+		arg.Currency,
+		arg.Total,
 		arg.UpdatedAt,
 	)
 	return err
@@ -267,7 +275,7 @@ func (q *Queries) LineIDs(ctx context.Context, id string) ([]string, error) {
 }
 
 const listLines = `-- name: ListLines :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
+SELECT id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE plan_id = $1 ORDER BY number
 `
 
 func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) {
@@ -289,6 +297,8 @@ func (q *Queries) ListLines(ctx context.Context, planID string) ([]Line, error) 
 			&i.Region,
 			&i.Class,
 			&i.Spec,
+			&i.Currency,
+			&i.Total,
 			&i.State,
 			&i.Generation,
 			&i.Armed,
@@ -411,7 +421,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (i
 }
 
 const rowWithAttempts = `-- name: RowWithAttempts :many
-SELECT l.id, l.plan_id, l.number, l.provider, l.service, l.account, l.region, l.class, l.spec, l.state, l.generation, l.armed, l.version, l.cancel_requested, l.decided_by, l.begun, l.listing_digest, l.listing_at, l.reason, l.must_leave_by, l.look_at, l.updated_at, p.id, p.lineage, p.version, p.name, p.requester, p.requester_key, p.created_at, p.tolerance_bp, p.all_or_nothing, p.currency, p.upfront, p.hourly, p.total, p.digest, p.state, p.approvals_needed, p.self_approval, p.approvers, p.approval_expires_at, i.id, i.install, i.incarnation, i.restored_at, i.backup_at, i.state, i.created_at, i.copied_to, a.line_id, a.n, a.generation, a.nonce, a.protocol, a.account, a.region, a.identity, a.intent, a.intent_sha256, a.credential, a.armed_at, a.answer_by, a.deadline, a.settled_at, a.fire_at, a.before_ids, a.handle, a.state, a.outcome, a.code, a.ended_at
+SELECT l.id, l.plan_id, l.number, l.provider, l.service, l.account, l.region, l.class, l.spec, l.currency, l.total, l.state, l.generation, l.armed, l.version, l.cancel_requested, l.decided_by, l.begun, l.listing_digest, l.listing_at, l.reason, l.must_leave_by, l.look_at, l.updated_at, p.id, p.lineage, p.version, p.name, p.requester, p.requester_key, p.created_at, p.tolerance_bp, p.all_or_nothing, p.currency, p.upfront, p.hourly, p.total, p.digest, p.state, p.approvals_needed, p.self_approval, p.approvers, p.approval_expires_at, i.id, i.install, i.incarnation, i.restored_at, i.backup_at, i.state, i.created_at, i.copied_to, a.line_id, a.n, a.generation, a.nonce, a.protocol, a.account, a.region, a.identity, a.intent, a.intent_sha256, a.credential, a.armed_at, a.answer_by, a.deadline, a.settled_at, a.fire_at, a.before_ids, a.handle, a.state, a.outcome, a.code, a.ended_at
 FROM line l JOIN plan p ON p.id = l.plan_id JOIN installation i ON i.id = 1 JOIN attempt a ON a.line_id = l.id
 WHERE l.id = $1 ORDER BY a.n
 `
@@ -443,6 +453,8 @@ func (q *Queries) RowWithAttempts(ctx context.Context, id string) ([]RowWithAtte
 			&i.Line.Region,
 			&i.Line.Class,
 			&i.Line.Spec,
+			&i.Line.Currency,
+			&i.Line.Total,
 			&i.Line.State,
 			&i.Line.Generation,
 			&i.Line.Armed,
@@ -520,7 +532,7 @@ func (q *Queries) RowWithAttempts(ctx context.Context, id string) ([]RowWithAtte
 }
 
 const rowWithoutAttempts = `-- name: RowWithoutAttempts :one
-SELECT l.id, l.plan_id, l.number, l.provider, l.service, l.account, l.region, l.class, l.spec, l.state, l.generation, l.armed, l.version, l.cancel_requested, l.decided_by, l.begun, l.listing_digest, l.listing_at, l.reason, l.must_leave_by, l.look_at, l.updated_at, p.id, p.lineage, p.version, p.name, p.requester, p.requester_key, p.created_at, p.tolerance_bp, p.all_or_nothing, p.currency, p.upfront, p.hourly, p.total, p.digest, p.state, p.approvals_needed, p.self_approval, p.approvers, p.approval_expires_at, i.id, i.install, i.incarnation, i.restored_at, i.backup_at, i.state, i.created_at, i.copied_to
+SELECT l.id, l.plan_id, l.number, l.provider, l.service, l.account, l.region, l.class, l.spec, l.currency, l.total, l.state, l.generation, l.armed, l.version, l.cancel_requested, l.decided_by, l.begun, l.listing_digest, l.listing_at, l.reason, l.must_leave_by, l.look_at, l.updated_at, p.id, p.lineage, p.version, p.name, p.requester, p.requester_key, p.created_at, p.tolerance_bp, p.all_or_nothing, p.currency, p.upfront, p.hourly, p.total, p.digest, p.state, p.approvals_needed, p.self_approval, p.approvers, p.approval_expires_at, i.id, i.install, i.incarnation, i.restored_at, i.backup_at, i.state, i.created_at, i.copied_to
 FROM line l JOIN plan p ON p.id = l.plan_id JOIN installation i ON i.id = 1
 WHERE l.id = $1 AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.line_id = l.id)
 `
@@ -544,6 +556,8 @@ func (q *Queries) RowWithoutAttempts(ctx context.Context, id string) (RowWithout
 		&i.Line.Region,
 		&i.Line.Class,
 		&i.Line.Spec,
+		&i.Line.Currency,
+		&i.Line.Total,
 		&i.Line.State,
 		&i.Line.Generation,
 		&i.Line.Armed,

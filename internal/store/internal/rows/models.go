@@ -8,6 +8,20 @@ import (
 	"database/sql"
 )
 
+type Answer struct {
+	Principal  string
+	Key        string
+	Route      string
+	BodySha256 string
+	Token      string
+	State      string
+	Status     int64
+	MediaType  string
+	Etag       string
+	Body       string
+	Until      int64
+}
+
 type Attempt struct {
 	LineID       string
 	N            int64
@@ -233,6 +247,8 @@ type Line struct {
 	Region          string
 	Class           string
 	Spec            string
+	Currency        string
+	Total           string
 	State           string
 	Generation      int64
 	Armed           int64

@@ -189,6 +189,9 @@ CREATE TABLE line (
   region           TEXT COLLATE "C" NOT NULL,
   class            TEXT COLLATE "C" NOT NULL CHECK (class IN ('A', 'B', 'C', 'Q', 'H', 'AC')),
   spec             TEXT COLLATE "C" NOT NULL,
+  -- What it costs over its term, as spec says it, for sums.
+  currency         TEXT COLLATE "C" NOT NULL DEFAULT '',
+  total            TEXT COLLATE "C" NOT NULL DEFAULT '',
   state            TEXT COLLATE "C" NOT NULL CHECK (state IN ('draft', 'ready', 'armed', 'queued', 'purchased', 'failed',
                      'canceled', 'expired', 'superseded', 'needs_reapproval', 'needs_review', 'recovery')),
   generation       BIGINT NOT NULL CHECK (generation >= 1),
@@ -220,6 +223,13 @@ CREATE INDEX line_open ON line (look_at, id)
 CREATE INDEX line_open_of_plan ON line (plan_id, look_at, id)
   WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery');
 CREATE INDEX line_lane ON line (provider, account, region, service, state);
+-- What people page through: the lines of the newest plan first, in its order; counts
+-- by plan and sums over all are read from the index alone.
+CREATE INDEX line_page ON line (plan_id DESC, number, state, account);
+CREATE INDEX line_page_in_state ON line (state, plan_id DESC, number);
+CREATE INDEX line_page_of_account ON line (account, plan_id DESC, number);
+CREATE INDEX line_sums ON line (state, account, currency, total);
+CREATE INDEX plan_page_in_state ON plan (state, id DESC);
 
 -- The table of transitions; the trigger on line refuses every other move.
 CREATE TABLE transition (
@@ -268,7 +278,7 @@ INSERT INTO transition (from_state, to_state) VALUES
 CREATE TRIGGER line_no_delete BEFORE DELETE OR TRUNCATE ON line
   EXECUTE FUNCTION refuse('rows of line are never deleted');
 CREATE TRIGGER line_frozen BEFORE UPDATE ON line FOR EACH ROW
-  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.plan_id IS DISTINCT FROM OLD.plan_id OR NEW.number IS DISTINCT FROM OLD.number OR NEW.provider IS DISTINCT FROM OLD.provider OR NEW.service IS DISTINCT FROM OLD.service OR NEW.account IS DISTINCT FROM OLD.account OR NEW.region IS DISTINCT FROM OLD.region OR NEW.class IS DISTINCT FROM OLD.class OR NEW.spec IS DISTINCT FROM OLD.spec)
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.plan_id IS DISTINCT FROM OLD.plan_id OR NEW.number IS DISTINCT FROM OLD.number OR NEW.provider IS DISTINCT FROM OLD.provider OR NEW.service IS DISTINCT FROM OLD.service OR NEW.account IS DISTINCT FROM OLD.account OR NEW.region IS DISTINCT FROM OLD.region OR NEW.class IS DISTINCT FROM OLD.class OR NEW.spec IS DISTINCT FROM OLD.spec OR NEW.currency IS DISTINCT FROM OLD.currency OR NEW.total IS DISTINCT FROM OLD.total)
   EXECUTE FUNCTION refuse('what a line asks for is frozen');
 -- +goose StatementBegin
 CREATE FUNCTION line_transition() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -1289,3 +1299,24 @@ CREATE TRIGGER signing_key_no_delete BEFORE DELETE OR TRUNCATE ON signing_key
   EXECUTE FUNCTION refuse('rows of signing_key are never deleted');
 CREATE TRIGGER signing_key_append_only BEFORE UPDATE ON signing_key FOR EACH ROW
   EXECUTE FUNCTION refuse('rows of signing_key are never changed');
+
+-- 14. What a server has answered.
+
+-- The answer to a request that changes something, by the key that its sender chose: the
+-- same request under the same key is answered again and not carried out again. token
+-- tells who carries it out while it is under way. Answers are forgotten after until.
+CREATE TABLE answer (
+  principal   TEXT COLLATE "C" NOT NULL CHECK (principal <> ''),
+  key         TEXT COLLATE "C" NOT NULL CHECK (key <> ''),
+  route       TEXT COLLATE "C" NOT NULL,
+  body_sha256 TEXT COLLATE "C" NOT NULL,
+  token       TEXT COLLATE "C" NOT NULL,
+  state       TEXT COLLATE "C" NOT NULL CHECK (state IN ('under_way', 'done')),
+  status      BIGINT NOT NULL DEFAULT 0,
+  media_type  TEXT COLLATE "C" NOT NULL DEFAULT '',
+  etag        TEXT COLLATE "C" NOT NULL DEFAULT '',
+  body        TEXT COLLATE "C" NOT NULL DEFAULT '',
+  until       BIGINT NOT NULL,
+  PRIMARY KEY (principal, key)
+);
+CREATE INDEX answer_until ON answer (until);

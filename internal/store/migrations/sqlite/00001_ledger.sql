@@ -187,6 +187,9 @@ CREATE TABLE line (
   region           TEXT NOT NULL,
   class            TEXT NOT NULL CHECK (class IN ('A', 'B', 'C', 'Q', 'H', 'AC')),
   spec             TEXT NOT NULL,
+  -- What it costs over its term, as spec says it, for sums.
+  currency         TEXT NOT NULL DEFAULT '',
+  total            TEXT NOT NULL DEFAULT '',
   state            TEXT NOT NULL CHECK (state IN ('draft', 'ready', 'armed', 'queued', 'purchased', 'failed',
                      'canceled', 'expired', 'superseded', 'needs_reapproval', 'needs_review', 'recovery')),
   generation       INTEGER NOT NULL CHECK (generation >= 1),
@@ -218,6 +221,13 @@ CREATE INDEX line_open ON line (look_at, id)
 CREATE INDEX line_open_of_plan ON line (plan_id, look_at, id)
   WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery');
 CREATE INDEX line_lane ON line (provider, account, region, service, state);
+-- What people page through: the lines of the newest plan first, in its order; counts
+-- by plan and sums over all are read from the index alone.
+CREATE INDEX line_page ON line (plan_id DESC, number, state, account);
+CREATE INDEX line_page_in_state ON line (state, plan_id DESC, number);
+CREATE INDEX line_page_of_account ON line (account, plan_id DESC, number);
+CREATE INDEX line_sums ON line (state, account, currency, total);
+CREATE INDEX plan_page_in_state ON plan (state, id DESC);
 
 -- The table of transitions; the trigger on line refuses every other move.
 CREATE TABLE transition (
@@ -269,7 +279,7 @@ BEGIN SELECT RAISE(ABORT, 'rows of line are never deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER line_frozen BEFORE UPDATE ON line
-  WHEN NEW.id IS NOT OLD.id OR NEW.plan_id IS NOT OLD.plan_id OR NEW.number IS NOT OLD.number OR NEW.provider IS NOT OLD.provider OR NEW.service IS NOT OLD.service OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region OR NEW.class IS NOT OLD.class OR NEW.spec IS NOT OLD.spec
+  WHEN NEW.id IS NOT OLD.id OR NEW.plan_id IS NOT OLD.plan_id OR NEW.number IS NOT OLD.number OR NEW.provider IS NOT OLD.provider OR NEW.service IS NOT OLD.service OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region OR NEW.class IS NOT OLD.class OR NEW.spec IS NOT OLD.spec OR NEW.currency IS NOT OLD.currency OR NEW.total IS NOT OLD.total
 BEGIN SELECT RAISE(ABORT, 'what a line asks for is frozen'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
@@ -1293,3 +1303,24 @@ BEGIN SELECT RAISE(ABORT, 'rows of signing_key are never deleted'); END;
 CREATE TRIGGER signing_key_append_only BEFORE UPDATE ON signing_key
 BEGIN SELECT RAISE(ABORT, 'rows of signing_key are never changed'); END;
 -- +goose StatementEnd
+
+-- 14. What a server has answered.
+
+-- The answer to a request that changes something, by the key that its sender chose: the
+-- same request under the same key is answered again and not carried out again. token
+-- tells who carries it out while it is under way. Answers are forgotten after until.
+CREATE TABLE answer (
+  principal   TEXT NOT NULL CHECK (principal <> ''),
+  key         TEXT NOT NULL CHECK (key <> ''),
+  route       TEXT NOT NULL,
+  body_sha256 TEXT NOT NULL,
+  token       TEXT NOT NULL,
+  state       TEXT NOT NULL CHECK (state IN ('under_way', 'done')),
+  status      INTEGER NOT NULL DEFAULT 0,
+  media_type  TEXT NOT NULL DEFAULT '',
+  etag        TEXT NOT NULL DEFAULT '',
+  body        TEXT NOT NULL DEFAULT '',
+  until       INTEGER NOT NULL,
+  PRIMARY KEY (principal, key)
+) STRICT;
+CREATE INDEX answer_until ON answer (until);

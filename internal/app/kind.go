@@ -1,0 +1,24 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"bursar/internal/api"
+	"bursar/internal/driver"
+)
+
+// invalid says that the request cannot be meant.
+func invalid(err error) error { return &api.Error{Kind: api.Invalid, Err: err} }
+
+// refused tells a request that does not fit from a cloud that does not answer.
+func refused(ctx context.Context, err error) error {
+	var cloud *driver.Error
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case errors.As(err, &cloud):
+		return &api.Error{Kind: api.Unavailable, Err: err}
+	}
+	return invalid(err)
+}
