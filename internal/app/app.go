@@ -43,6 +43,7 @@ type App struct {
 	tags    purchase.Tags        // likewise, as templates
 	journal string               // path of the intent journal
 	options Options
+	asked   asked
 	notice  string // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
 	cadences map[string]time.Duration

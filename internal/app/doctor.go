@@ -90,7 +90,12 @@ func (a *App) Doctor(ctx context.Context) (api.Doctor, error) {
 	if err != nil {
 		return api.Doctor{}, err
 	}
-	return diagnose(ctx, a.options, cfg, a.clouds, DoctorFilter{})
+	if err := a.reads(ctx); err != nil {
+		return api.Doctor{}, err
+	}
+	v, err := diagnose(ctx, a.options, cfg, a.clouds, DoctorFilter{})
+	v.Lines = slices.DeleteFunc(v.Lines, func(l api.DoctorLine) bool { return l.Account != "" && !sees(ctx, l.Account) })
+	return v, err
 }
 
 func diagnose(ctx context.Context, o Options, cfg Config, c *clouds, f DoctorFilter) (api.Doctor, error) {

@@ -19,7 +19,10 @@ func (a *App) Now() time.Time { return a.clouds.now() }
 
 // Accounts lists the accounts that can be bought in, in the order of the clouds and
 // of their ids.
-func (a *App) Accounts(context.Context) ([]api.Account, error) {
+func (a *App) Accounts(ctx context.Context) ([]api.Account, error) {
+	if err := a.reads(ctx); err != nil {
+		return nil, err
+	}
 	patients, err := a.clouds.patients(DoctorFilter{})
 	if err != nil {
 		return nil, err
@@ -38,21 +41,24 @@ func (a *App) Accounts(context.Context) ([]api.Account, error) {
 		}
 		list = append(list, v)
 	}
-	return list, nil
+	return seen(ctx, list, func(v api.Account) string { return v.Account }), nil
 }
 
 // Findings lists what audits have found and nothing has explained yet.
 func (a *App) Findings(ctx context.Context) ([]api.AuditFinding, error) {
+	if err := a.reads(ctx); err != nil {
+		return nil, err
+	}
 	list, err := a.db.Findings(ctx)
-	return findingViews(list), err
+	return seen(ctx, findingViews(list), func(f api.AuditFinding) string { return f.Account }), err
 }
 
 // AfterPurchase tells of each service of a plan what can be undone once it is bought.
 // It asks no cloud.
 func (a *App) AfterPurchase(ctx context.Context, plan string) ([]api.Final, error) {
-	p, err := a.db.Plan(ctx, plan)
+	p, err := a.plan(ctx, plan)
 	if err != nil {
-		return nil, planHint(err)
+		return nil, err
 	}
 	type service struct {
 		provider cloud.Provider

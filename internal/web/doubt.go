@@ -3,10 +3,8 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"bursar/internal/api"
@@ -16,8 +14,8 @@ import (
 func (s *site) doubtPages() {
 	s.get("/doubt", auth.Read, s.doubtDesk)
 	s.get("/doubt/{line}", auth.Read, s.doubtCase)
-	s.post("/doubt/{line}", auth.Resolve, s.decideDoubt)
-	s.post("/doubt/{line}/second", auth.Resolve, s.agreeDoubt)
+	s.post("/doubt/{line}", s.decideDoubt)
+	s.post("/doubt/{line}/second", s.agreeDoubt)
 }
 
 // inDoubt reports whether it is not known what a line has bought.
@@ -50,7 +48,11 @@ func (s *site) doubts(ctx context.Context, v view, plans []api.Plan) (list []dou
 			if n := len(h.Tries); n > 0 {
 				d.since, d.attempt = h.Tries[n-1].ArmedAt, h.Tries[n-1].N
 			}
-			_, d.waits = s.seconds.of(h.Line, v.now)
+			waits, err := s.Service.Asked(ctx, l.ID)
+			if err != nil {
+				return nil, err
+			}
+			d.waits = waits != nil
 			list = append(list, d)
 		}
 	}
@@ -85,7 +87,7 @@ func (s *site) doubtDesk(w http.ResponseWriter, r *http.Request, v view) error {
 type court struct {
 	api.Case
 	open    bool // somebody may decide now
-	asked   *second
+	asked   *api.Asked
 	problem string
 }
 
@@ -102,10 +104,8 @@ func (s *site) readCourt(ctx context.Context, v view, id string) (court, error) 
 		return court{}, err
 	}
 	c.open = true
-	if asked, ok := s.seconds.of(c.Line, v.now); ok {
-		c.asked = &asked
-	}
-	return c, nil
+	c.asked, err = s.Service.Asked(ctx, h.ID)
+	return c, err
 }
 
 func (s *site) doubtCase(w http.ResponseWriter, r *http.Request, v view) error {
@@ -140,76 +140,22 @@ func (s *site) decideDoubt(w http.ResponseWriter, r *http.Request, v view) error
 		}
 	}
 	if c.Choices[i].Second && c.Choices[i].Open {
-		s.seconds.ask(second{Resolution: d, line: c.Line, at: v.now})
+		if err := s.Service.AskSecond(r.Context(), d); err != nil {
+			return refuse(err)
+		}
 		return done(w, r, "/doubt/"+c.ID)
 	}
 	if _, err := s.Service.Resolve(r.Context(), d); err != nil {
 		return refuse(err)
 	}
-	s.seconds.forget(c.ID)
 	return done(w, r, "/doubt/"+c.ID)
 }
 
-// agreeDoubt carries out what another person has decided.
+// agreeDoubt carries out what another person has decided, or drops it.
 func (s *site) agreeDoubt(w http.ResponseWriter, r *http.Request, v view) error {
-	c, err := s.readCourt(r.Context(), v, r.PathValue("line"))
-	if err != nil {
+	id := r.PathValue("line")
+	if err := s.Service.Agree(r.Context(), id, r.FormValue("answer") == "yes"); err != nil {
 		return err
 	}
-	switch {
-	case c.asked == nil:
-		return fmt.Errorf("nobody waits for a second person about line %s any more; nothing was decided", c.ID)
-	case r.FormValue("answer") == "no":
-		s.seconds.forget(c.ID)
-		return done(w, r, "/doubt/"+c.ID)
-	case same(c.asked.By, v.who.Name):
-		return fmt.Errorf("%s has decided, and a second person has to agree", v.who.Name)
-	}
-	d := c.asked.Resolution
-	d.Second = v.who.Name
-	if _, err := s.Service.Resolve(r.Context(), d); err != nil {
-		return err
-	}
-	s.seconds.forget(c.ID)
-	return done(w, r, "/doubt/"+c.ID)
-}
-
-// second is a decision that waits for a second person to agree.
-type second struct {
-	api.Resolution
-	line api.Line // as the first person saw it
-	at   time.Time
-}
-
-// secondWaits is how long a decision waits for a second person.
-const secondWaits = time.Hour
-
-// seconds are the decisions that wait. They are kept in this process: one that is
-// forgotten is asked for again, and nothing was decided.
-type seconds struct {
-	mu   sync.Mutex
-	list map[string]second
-}
-
-func (s *seconds) ask(d second) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.list == nil {
-		s.list = map[string]second{}
-	}
-	s.list[d.line.ID] = d
-}
-
-// of returns what waits about a line, unless the line is another one by now.
-func (s *seconds) of(l api.Line, now time.Time) (second, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d, ok := s.list[l.ID]
-	return d, ok && l.State == d.line.State && l.UpdatedAt.Equal(d.line.UpdatedAt) && now.Sub(d.at) < secondWaits
-}
-
-func (s *seconds) forget(line string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.list, line)
+	return done(w, r, "/doubt/"+id)
 }

@@ -1751,7 +1751,7 @@ func secondForm(v view, c court) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var88 string
-		templ_7745c5c3_Var88, templ_7745c5c3_Err = templ.JoinStringErrs(ago(v.now, c.asked.at))
+		templ_7745c5c3_Var88, templ_7745c5c3_Err = templ.JoinStringErrs(ago(v.now, c.asked.At))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `doubt.templ`, Line: 353, Col: 50}
 		}

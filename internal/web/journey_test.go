@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -22,21 +21,20 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/app"
-	"bursar/internal/auth"
-	"bursar/internal/web"
 )
 
 // world is a ledger with simulated clouds, a worker and the pages.
 type world struct {
 	*testing.T
 	*app.Rehearsal
-	app  *app.App
-	base string
+	app     *app.App
+	base    string
+	cookies map[string]*http.Cookie // of the people that visitors are
 }
 
 // people may do what their roles permit.
-var people = map[string][]auth.Role{
-	"ada": {auth.Planner, auth.Approver}, "grace": {auth.Approver}, "linus": {auth.Approver}, "root": {auth.Admin}, "vera": {auth.Viewer},
+var people = map[string][]string{
+	"ada": {"planner", "approver"}, "grace": {"approver"}, "linus": {"approver"}, "root": {"admin"}, "vera": {"viewer"},
 }
 
 const configuration = `approvals:
@@ -60,17 +58,34 @@ func newWorld(t *testing.T, config string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	w := &world{T: t, Rehearsal: r, app: a}
-	pages := web.New(web.Options{Service: a, SignIn: byName{}})
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if c, err := r.Cookie("who"); err == nil && people[c.Value] != nil {
-			r = r.WithContext(auth.With(r.Context(), auth.Principal{Name: c.Value, Roles: people[c.Value]}))
+	w := &world{T: t, Rehearsal: r, app: a, cookies: map[string]*http.Cookie{}}
+	for name, roles := range people {
+		if _, err := a.AddPerson(t.Context(), api.PersonRequest{Name: name, Roles: roles, By: "root"}); err != nil {
+			t.Fatal(err)
 		}
-		pages.ServeHTTP(rw, r)
-	}))
+	}
+	bursar, _, err := a.Server("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(bursar.Handler())
 	t.Cleanup(server.Close)
 	w.base = server.URL
 	return w
+}
+
+// link makes the path of a link that signs somebody in once.
+func (w *world) link(who string) string {
+	w.Helper()
+	l, err := w.app.SignInLink(w.Context(), who, "", "root")
+	if err != nil {
+		w.Fatal(err)
+	}
+	u, err := url.Parse(l.URL)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return u.RequestURI()
 }
 
 // work has a worker until the test ends.
@@ -134,24 +149,9 @@ func (w *world) line(state string) (found api.Line, ok bool) {
 	return lines[0], true
 }
 
-// byName signs people in by their names: a link's secret is the name.
-type byName struct{}
-
-func (byName) HasOIDC() bool                                     { return true }
-func (byName) StartOIDC(w http.ResponseWriter, r *http.Request)  {}
-func (byName) FinishOIDC(w http.ResponseWriter, r *http.Request) {}
-func (byName) UseLink(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: "who", Value: r.FormValue("link"), Path: "/", HttpOnly: true})
-	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-func (byName) SignOut(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: "who", Path: "/", MaxAge: -1})
-	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
-}
-
 func (w *world) signIn(b *browser, who string) {
 	b.Helper()
-	b.open("/sign-in/link?link=" + who)
+	b.open(w.link(who))
 	b.press("Sign in")
 	b.sees("Waits for you")
 }
@@ -324,30 +324,7 @@ func (w *world) exports(b *browser) {
 		},
 	} {
 		link := ask(b, chromedp.AttributeValue(`main a[href*="format=`+format+`"]`, "href"))
-		check(w.get("grace", link.Value))
+		_, body := visitor{w, "grace"}.open(link.Value)
+		check([]byte(body))
 	}
-}
-
-// get reads a page as somebody who is signed in.
-func (w *world) get(who, path string) []byte {
-	w.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		w.Fatal(err)
-	}
-	base, err := url.Parse(w.base)
-	if err != nil {
-		w.Fatal(err)
-	}
-	jar.SetCookies(base, []*http.Cookie{{Name: "who", Value: who}})
-	resp, err := (&http.Client{Jar: jar}).Get(w.base + path)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		w.Fatalf("%s: %s %v\n%s", path, resp.Status, err, body)
-	}
-	return body
 }

@@ -8,6 +8,7 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -35,11 +36,11 @@ type site struct {
 	inventory memo[api.Inventory]
 	doctor    memo[api.Doctor]
 	checks    memo[[]api.Finding]
-	seconds   seconds
 }
 
 // New returns the pages. The principal that acts is expected in the context of each
-// request; without one a page leads to the sign-in.
+// request; without one a page leads to the sign-in. What another site made a browser
+// send must have been refused before.
 func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -62,7 +63,7 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, "There is no such page.", "/")
 	})
-	return secure(http.NewCrossOriginProtection().Handler(s.mux))
+	return secure(s.mux)
 }
 
 // policy lets a page use what this server sends and nothing else: no script or style
@@ -92,9 +93,10 @@ func (s *site) get(path string, needs auth.Permission, p page) {
 	s.mux.Handle("GET "+path, s.handle(needs, p))
 }
 
-// post serves an act to whoever has the permission.
-func (s *site) post(path string, needs auth.Permission, p page) {
-	s.mux.Handle("POST "+path, s.handle(needs, p))
+// post serves an act. Whether somebody may do it is for the service to say, which keeps
+// a record of those who may not.
+func (s *site) post(path string, p page) {
+	s.mux.Handle("POST "+path, s.handle(auth.Read, p))
 }
 
 func (s *site) handle(needs auth.Permission, p page) http.Handler {
@@ -118,9 +120,39 @@ func (s *site) handle(needs auth.Permission, p page) http.Handler {
 		}
 		if err := p(w, r, v); err != nil && r.Context().Err() == nil {
 			s.Log.Info("page", "path", r.URL.Path, "error", err)
-			s.problem(w, r, v, http.StatusUnprocessableEntity, sentence(err), back(r))
+			s.problem(w, r, v, status(err), sentence(err), back(r))
 		}
 	})
+}
+
+// status is what an error means for HTTP.
+func status(err error) int {
+	var kind *api.Error
+	var forbidden *auth.ForbiddenError
+	switch {
+	case errors.As(err, &forbidden):
+		return http.StatusForbidden
+	case !errors.As(err, &kind):
+		return http.StatusUnprocessableEntity
+	}
+	switch kind.Kind {
+	case api.NotFound:
+		return http.StatusNotFound
+	case api.Forbidden:
+		return http.StatusForbidden
+	case api.Unavailable:
+		return http.StatusServiceUnavailable
+	case api.Internal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusUnprocessableEntity
+}
+
+// Refuse answers with one sentence as a page does.
+func Refuse(w http.ResponseWriter, r *http.Request, status int, says string) {
+	secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		new(site).bare(w, r, status, sentence(errorText(says)), "/")
+	})).ServeHTTP(w, r)
 }
 
 // back is where a refused act was asked for.
@@ -201,6 +233,10 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, status int, says, ba
 			return
 		}
 	}
+	s.bare(w, r, status, says, back)
+}
+
+func (s *site) bare(w http.ResponseWriter, r *http.Request, status int, says, back string) {
 	if err := s.show(w, r, status, barePage("Not done", says, back)); err != nil {
 		http.Error(w, says, status)
 	}
