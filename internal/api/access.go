@@ -27,7 +27,8 @@ type PersonRequest struct {
 // Token is a key for programs. It is never shown whole again.
 type Token struct {
 	ID        string     `json:"id"`
-	Token     string     `json:"token"` // its beginning, or whole in TokenCreated
+	Mask      string     `json:"mask"`            // its beginning
+	Value     string     `json:"value,omitempty"` // all of it, once, when it is made
 	Name      string     `json:"name"`
 	Owner     string     `json:"owner"`
 	Roles     []string   `json:"roles"`

@@ -136,7 +136,7 @@ func (a *App) DisablePerson(ctx context.Context, name string, disabled bool, by 
 		return api.Person{}, err
 	}
 	err = a.does(ctx, step{act: act, by: who, subject: p.Name, all: true}, func() error { return a.db.DisablePerson(ctx, p.ID, disabled, time.Now()) })
-	if errors.Is(err, store.ErrState) {
+	if errors.Is(err, store.ErrAlready) {
 		return api.Person{}, fmt.Errorf("%s is %s already", p.Name, is)
 	} else if err != nil {
 		return api.Person{}, err
@@ -200,7 +200,7 @@ func (a *App) CreateToken(ctx context.Context, r api.TokenRequest) (api.Token, e
 	}
 	err = a.does(ctx, step{
 		act: auth.TokenCreate, by: by, subject: r.Name, all: true, details: map[string]any{
-			"token": mask, "owner": owner.Name, "roles": t.Roles, "scope": r.Accounts, "agent": r.Agent, "expires": t.ExpiresAt.Format(time.RFC3339),
+			"mask": mask, "owner": owner.Name, "roles": t.Roles, "scope": r.Accounts, "agent": r.Agent, "expires": t.ExpiresAt.Format(time.RFC3339),
 		},
 	}, func() error {
 		t, err = a.db.AddToken(ctx, t)
@@ -210,7 +210,7 @@ func (a *App) CreateToken(ctx context.Context, r api.TokenRequest) (api.Token, e
 		return api.Token{}, err
 	}
 	v := tokenView(t, owner, now)
-	v.Token = secret
+	v.Value = secret
 	return v, nil
 }
 
@@ -241,7 +241,7 @@ func (a *App) Tokens(ctx context.Context) ([]api.Token, error) {
 
 func tokenView(t store.Token, owner store.Person, now time.Time) api.Token {
 	v := api.Token{
-		ID: t.ID, Token: t.Mask, Name: t.Name, Owner: owner.Name, Roles: t.Roles, Accounts: t.Accounts, Agent: t.Agent, State: "good",
+		ID: t.ID, Mask: t.Mask, Name: t.Name, Owner: owner.Name, Roles: t.Roles, Accounts: t.Accounts, Agent: t.Agent, State: "good",
 		CreatedAt: t.CreatedAt, CreatedBy: t.CreatedBy, ExpiresAt: t.ExpiresAt, SeenAt: optional(t.SeenAt), RevokedAt: optional(t.RevokedAt), RevokedBy: t.RevokedBy,
 	}
 	switch {
@@ -271,7 +271,7 @@ func (a *App) RevokeToken(ctx context.Context, id, by string) (api.Token, error)
 		return api.Token{}, err
 	}
 	err = a.does(ctx, step{act: auth.TokenRevoke, by: who, subject: full, all: true}, func() error { return a.db.RevokeToken(ctx, full, who, time.Now()) })
-	if errors.Is(err, store.ErrState) {
+	if errors.Is(err, store.ErrAlready) {
 		return api.Token{}, fmt.Errorf("token %s was revoked before: see bursar token list", full)
 	} else if err != nil {
 		return api.Token{}, err

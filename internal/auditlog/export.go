@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/ed25519"
-	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,7 +111,7 @@ func (w *Writer) End(key ed25519.PrivateKey, install string, now time.Time) (Hea
 	if err != nil {
 		return h, err
 	}
-	h.Signature = base64.StdEncoding.EncodeToString(ed25519.Sign(key, what))
+	h.Signature = hex.EncodeToString(ed25519.Sign(key, what))
 	return h, errors.Join(w.put(headLine{h}), w.out.Flush())
 }
 
@@ -197,11 +197,11 @@ func readHead(raw []byte, key ed25519.PublicKey, chain Chain) (Head, error) {
 		return h, errors.New("public_key: it is not the key that was given: another installation signed it, or nobody")
 	}
 	what, err := h.signed()
-	signature, decodes := base64.StdEncoding.Strict().DecodeString(h.Signature)
+	signature, decodes := hex.DecodeString(h.Signature)
 	switch {
 	case err != nil:
 		return h, err
-	case decodes != nil || !ed25519.Verify(own, what, signature):
+	case decodes != nil || hex.EncodeToString(signature) != h.Signature || !ed25519.Verify(own, what, signature):
 		return h, errors.New("the head was changed: its signature is not of this key and this head")
 	case h.Entries != chain.Entries || h.Hash != chain.Hash:
 		return h, fmt.Errorf("the head is of %d entries, and %d are here", h.Entries, chain.Entries)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -18,16 +17,16 @@ import (
 
 const keyPrefix = "ed25519:"
 
-// PublicText writes a public key for people: "ed25519:" and base64.
+// PublicText writes a public key for people: "ed25519:" and hex.
 func PublicText(key ed25519.PublicKey) string {
-	return keyPrefix + base64.StdEncoding.EncodeToString(key)
+	return keyPrefix + hex.EncodeToString(key)
 }
 
 // ParsePublic reads what PublicText writes.
 func ParsePublic(text string) (ed25519.PublicKey, error) {
-	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimPrefix(text, keyPrefix))
+	raw, err := hex.DecodeString(strings.TrimPrefix(text, keyPrefix))
 	if err != nil || len(raw) != ed25519.PublicKeySize || PublicText(raw) != text {
-		return nil, fmt.Errorf("%q is not a public key: it begins with %s and has 44 more characters", Text(text), keyPrefix)
+		return nil, fmt.Errorf("%q is not a public key: it begins with %s and has 64 more characters", Text(text), keyPrefix)
 	}
 	return raw, nil
 }
@@ -78,7 +77,7 @@ func Sign(key ed25519.PrivateKey, format string, parts map[string]any) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	d.Signature = base64.StdEncoding.EncodeToString(ed25519.Sign(key, what))
+	d.Signature = hex.EncodeToString(ed25519.Sign(key, what))
 	raw, err := json.Marshal(d)
 	if err != nil {
 		return nil, err
@@ -108,19 +107,23 @@ func Verify(text []byte, format string, key ed25519.PublicKey) (d Document, prob
 		bad("byte %d: it is not JSON from here on: %v", syntax.Offset, err)
 		return d, problems
 	}
-	canonical, err := canonicalText(text)
-	if err != nil {
-		bad("it is not the JSON of a document: %v", err)
-		return d, problems
-	}
-	if i := differsAt(text, canonical); i >= 0 {
-		bad("byte %d: it is not as a document is written", i+1)
-	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&d); err != nil {
 		bad("it is not a document: %v", err)
 		return d, problems
+	}
+	// Written again from what was read, for which a key in capitals is the same key.
+	again, err := json.Marshal(d)
+	if err == nil {
+		again, err = canonicalText(again)
+	}
+	if err != nil {
+		bad("it is not the JSON of a document: %v", err)
+		return d, problems
+	}
+	if i := differsAt(text, again); i >= 0 {
+		bad("byte %d: it is not as a document is written", i+1)
 	}
 	if d.Format != format {
 		bad("format: it is %q and not %q", Text(d.Format), format)
@@ -152,8 +155,8 @@ func Verify(text []byte, format string, key ed25519.PublicKey) (d Document, prob
 		bad("public_key: it is not the key that was given: another installation signed it, or nobody")
 	}
 	what, err := d.signed()
-	signature, decodes := base64.StdEncoding.Strict().DecodeString(d.Signature)
-	if err != nil || decodes != nil || !ed25519.Verify(key, what, signature) {
+	signature, decodes := hex.DecodeString(d.Signature)
+	if err != nil || decodes != nil || hex.EncodeToString(signature) != d.Signature || !ed25519.Verify(key, what, signature) {
 		bad("signature: it is not of this key and these digests")
 	}
 	return d, problems

@@ -200,7 +200,7 @@ func (a *Authenticator) count(r *http.Request, name string) error {
 }
 
 func (a *Authenticator) tellToWait(w http.ResponseWriter, r *http.Request, wait time.Duration) {
-	seconds := int(wait/time.Second) + 1
+	seconds := int((wait + time.Second - 1) / time.Second)
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	a.Refuse(w, r, http.StatusTooManyRequests, "too many attempts to sign in have failed: wait "+strconv.Itoa((seconds+59)/60)+" min")
 }

@@ -226,7 +226,7 @@ func (sh *shell) tokenCreate() *cobra.Command {
 					return sh.showTokens([]api.Token{t}, false)
 				}
 				fmt.Fprintf(sh.out, "%s\n\nThis is the only time that it is shown. It acts as %s (%s) until %s; bursar token revoke %s ends it.\n",
-					t.Token, t.Owner, strings.Join(t.Roles, " "), when(t.ExpiresAt), t.ID)
+					t.Value, t.Owner, strings.Join(t.Roles, " "), when(t.ExpiresAt), t.ID)
 				return nil
 			})
 		},
@@ -296,9 +296,13 @@ func (sh *shell) showTokens(list []api.Token, all bool) error {
 		if t.SeenAt != nil {
 			seen = when(*t.SeenAt)
 		}
-		g.add(t.ID, t.Token, t.Name, t.Owner, strings.Join(t.Roles, " "), everything(t.Accounts), strconv.FormatBool(t.Agent), t.State, when(t.ExpiresAt), seen)
+		g.add(t.ID, t.Mask, t.Name, t.Owner, strings.Join(t.Roles, " "), everything(t.Accounts), strconv.FormatBool(t.Agent), t.State, when(t.ExpiresAt), seen)
 	}
 	if sh.format == formatCSV {
+		g.head = append(g.head, "value")
+		for i, t := range list {
+			g.rows[i] = append(g.rows[i], t.Value)
+		}
 		return writeCSV(sh.out, g.head, g.rows)
 	}
 	g.print(sh.out)

@@ -35,14 +35,14 @@ func (e *exit) Error() string { return e.says }
 
 // shell is what commands share.
 type shell struct {
-	in       io.Reader
-	out, err io.Writer
-	ledger   string
-	config   string
-	endpoint string
-	format   string
-	server   string // address of a server that is asked instead of the ledger
-	token    string // file with the token for it
+	in        io.Reader
+	out, err  io.Writer
+	ledger    string
+	config    string
+	endpoint  string
+	format    string
+	server    string // address of a server that is asked instead of the ledger
+	tokenFile string // file with the token for it
 }
 
 // Run executes one command line and returns its exit code. It touches no global
@@ -155,7 +155,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 	f.StringVar(&sh.config, "config", os.Getenv("BURSAR_CONFIG"), "configuration `file`; default bursar.yaml beside the ledger, or here when that is no file (BURSAR_CONFIG)")
 	f.StringVar(&sh.endpoint, "endpoint", env("BURSAR_ENDPOINT", os.Getenv("AWS_ENDPOINT_URL")), "`address` of a running bursar sim (BURSAR_ENDPOINT, AWS_ENDPOINT_URL)")
 	f.StringVar(&sh.server, "server", os.Getenv("BURSAR_SERVER"), "`address` of a bursar serve to ask instead of the ledger (BURSAR_SERVER)")
-	f.StringVar(&sh.token, "token-file", os.Getenv("BURSAR_TOKEN_FILE"), "`file` with the token for --server; BURSAR_TOKEN holds the token itself (BURSAR_TOKEN_FILE)")
+	f.StringVar(&sh.tokenFile, "token-file", os.Getenv("BURSAR_TOKEN_FILE"), "`file` with the token for --server; BURSAR_TOKEN holds the token itself (BURSAR_TOKEN_FILE)")
 	f.StringVarP(&sh.format, "output", "o", "table", "`format`: table, json or csv")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {

@@ -55,8 +55,8 @@ func (sh *shell) with(ctx context.Context, fn func(api.Service) error) error {
 		return sh.withApp(ctx, func(a *app.App) error { return fn(a) })
 	}
 	token := os.Getenv("BURSAR_TOKEN")
-	if sh.token != "" {
-		raw, err := os.ReadFile(sh.token)
+	if sh.tokenFile != "" {
+		raw, err := os.ReadFile(sh.tokenFile)
 		if err != nil {
 			return fmt.Errorf("--token-file: %w", err)
 		}

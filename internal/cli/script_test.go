@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/csv"
@@ -49,6 +50,8 @@ func (w whole) Run() int { return pgtesting.Run(w.M) }
 //	                     output must be fit for people
 //	until CODE LAST ...  run, with the clock moved on after each CODE until it is LAST
 //	sim start ARGS...    serve simulated clouds; sets BURSAR_ENDPOINT
+//	serve ARGS...        serve the ledger; prints what the server does, sets SERVER, ADDRESS
+//	serve stop           stop the server, which must end well
 //	sim get PATH         ask the control surface
 //	sim post PATH BODY   "-" is no body
 //	field VAR PATH       put a field of the JSON on stdout into a variable
@@ -76,6 +79,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TESTDATA", testdata)
+			env.Values[serverKey{}] = new(running)
 			env.Setenv("BURSAR_USER", "ada")
 			return nil
 		},
@@ -86,7 +90,7 @@ func TestScripts(t *testing.T) {
 			return pgtest.Installed() || os.Getenv("CI") != "", nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"run": scriptRun, "until": scriptUntil, "sim": scriptSim, "field": scriptField, "strict": scriptStrict, "csv": scriptCSV,
+			"run": scriptRun, "until": scriptUntil, "sim": scriptSim, "serve": scriptServe, "field": scriptField, "strict": scriptStrict, "csv": scriptCSV,
 			"sold": scriptSold, "once": scriptOnce, "replace": scriptReplace, "cut": scriptCut, "glob": scriptGlob,
 			"early": scriptEarly, "later": scriptLater,
 			"database": func(ts *testscript.TestScript, neg bool, args []string) {
@@ -180,9 +184,10 @@ func runFit(ts *testscript.TestScript, args []string) int {
 var (
 	// accessKey is more of an access key id than the masked one shows.
 	accessKey = regexp.MustCompile(`(ASIA|AKIA)[A-Z0-9]{5,}`)
-	// random is what a secret key or a session token looks like, and a digest.
+	// random is what a secret key or a session token looks like, and a digest or a
+	// signature.
 	random = regexp.MustCompile(`[A-Za-z0-9+=]{40,}`)
-	digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	digest = regexp.MustCompile(`^([0-9a-f]{64}){1,2}$`)
 	jargon = regexp.MustCompile(`(^|\s)(json|yaml): |strconv\.|unmarshal|\bnil\b|panic|goroutine|0x[0-9a-f]{6,}|\*?\b(app|api|cli|engine|store|purchase|sim)\.[A-Z]|sql: |%!|context (canceled|deadline)|<html|"(secret|token)"|SecretAccessKey|SessionToken`)
 )
 
@@ -270,6 +275,58 @@ func scriptSim(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = ts.Stdout().Write(answer)
 	ts.Check(err)
+}
+
+// running is the server of a script.
+type running struct{ stop func() error }
+
+type serverKey struct{}
+
+// scriptServe runs bursar serve at a free address.
+func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: serve ARGS... or serve stop")
+	}
+	server := ts.Value(serverKey{}).(*running)
+	if slices.Equal(args, []string{"stop"}) {
+		ts.Check(server.stop())
+		return
+	}
+	cmd := exec.Command("bursar", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = cleanEnv("BURSAR_ENDPOINT=" + ts.Getenv("BURSAR_ENDPOINT"))
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	ts.Check(cmd.Start())
+	ended := false
+	end := func(signal os.Signal) error {
+		if ended {
+			return nil
+		}
+		ended = true
+		return errors.Join(cmd.Process.Signal(signal), cmd.Wait())
+	}
+	ts.Defer(func() {
+		_ = end(os.Kill) // it is in the way of nothing
+		for line := range strings.Lines(log.String()) {
+			if !json.Valid([]byte(line)) || regexp.MustCompile(`(?i)bursar_[a-z2-7]{20}|\b(ann|pat|111122223333)\b`).MatchString(line) {
+				ts.Logf("the log says: %s", line)
+			}
+		}
+	})
+	server.stop = func() error { return end(os.Interrupt) }
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		fmt.Fprintln(ts.Stdout(), lines.Text())
+		if rest, ok := strings.CutPrefix(lines.Text(), "Bursar is at "); ok {
+			url, _, _ := strings.Cut(rest, ";")
+			ts.Setenv("SERVER", url)
+			ts.Setenv("ADDRESS", strings.TrimPrefix(url, "http://"))
+			return
+		}
+	}
+	ts.Fatalf("the server ended: %s", log.String())
 }
 
 // azureList reads all pages of a list as a subscription.

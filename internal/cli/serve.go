@@ -79,7 +79,6 @@ func (sh *shell) serving(s app.Serving) {
 		_ = enc.Encode(s) // the server serves all the same
 		return
 	}
-	fmt.Fprintf(sh.out, "Bursar is at %s; Ctrl-C stops it.\n", s.Address)
 	if s.Probes != "" {
 		fmt.Fprintf(sh.out, "Health, readiness and metrics are at %s.\n", s.Probes)
 	}
@@ -89,6 +88,7 @@ func (sh *shell) serving(s app.Serving) {
 	if s.SignIn != "" {
 		fmt.Fprintf(sh.out, "Nobody can sign in yet. The first person does by this link, once: %s\n", s.SignIn)
 	}
+	fmt.Fprintf(sh.out, "Bursar is at %s; Ctrl-C stops it.\n", s.Address)
 }
 
 // people are the keys of a log that hold the names of people.

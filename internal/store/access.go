@@ -23,6 +23,8 @@ var (
 	ErrPerson = errors.New("there is such a person already")
 	// ErrUsed: the link has been used, or its time is over.
 	ErrUsed = errors.New("the link was used before, or its time is over")
+	// ErrAlready: it is so already, and stays so.
+	ErrAlready = errors.New("it is so already")
 )
 
 // Person is somebody who may sign in.
@@ -204,11 +206,11 @@ func one(n int64, err, otherwise error) error {
 }
 
 // DisablePerson keeps a person from signing in, or lets them again, and ends their
-// sessions; ErrState if that is so already.
+// sessions; ErrAlready if that is so already.
 func (db *DB) DisablePerson(ctx context.Context, id string, disabled bool, now time.Time) error {
 	return db.write(ctx, func(q *rows.Queries) error {
 		n, err := q.SetDisabled(ctx, rows.SetDisabledParams{Disabled: flag(disabled), ChangedAt: micros(now), ID: id})
-		if err = one(n, err, ErrState); err != nil {
+		if err = one(n, err, ErrAlready); err != nil {
 			return err
 		}
 		_, err = q.EndSessionsOf(ctx, rows.EndSessionsOfParams{EndedAt: micros(now), PersonID: id})
@@ -216,14 +218,14 @@ func (db *DB) DisablePerson(ctx context.Context, id string, disabled bool, now t
 	})
 }
 
-// BindPerson gives a person the identity at an issuer; ErrState if there is one.
+// BindPerson gives a person the identity at an issuer; ErrAlready if there is one.
 func (db *DB) BindPerson(ctx context.Context, id, issuer, subject string, now time.Time) error {
 	return db.write(ctx, func(q *rows.Queries) error {
 		n, err := q.BindPerson(ctx, rows.BindPersonParams{Issuer: issuer, Subject: subject, ChangedAt: micros(now), ID: id})
 		if isUnique(err) {
 			return ErrPerson
 		}
-		return one(n, err, ErrState)
+		return one(n, err, ErrAlready)
 	})
 }
 
@@ -246,7 +248,7 @@ func (db *DB) AddToken(ctx context.Context, t Token) (Token, error) {
 	return t, nil
 }
 
-func toToken(r rows.Token, err error) (Token, error) {
+func toToken(r rows.ApiToken, err error) (Token, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return Token{}, fmt.Errorf("token: %w", ErrNotFound)
 	} else if err != nil {
@@ -296,11 +298,11 @@ func (db *DB) SeeToken(ctx context.Context, id string, now time.Time) error {
 	})
 }
 
-// RevokeToken ends a token; ErrState if it was revoked before.
+// RevokeToken ends a token; ErrAlready if it was revoked before.
 func (db *DB) RevokeToken(ctx context.Context, id, by string, now time.Time) error {
 	return db.write(ctx, func(q *rows.Queries) error {
 		n, err := q.RevokeToken(ctx, rows.RevokeTokenParams{RevokedAt: micros(now), RevokedBy: by, ID: id})
-		return one(n, err, ErrState)
+		return one(n, err, ErrAlready)
 	})
 }
 

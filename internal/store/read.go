@@ -162,8 +162,8 @@ var guards = []string{
 	"trial_no_delete", "trial_frozen", "trial_one_second", "calibration_no_delete", "calibration_append_only",
 	"mark_no_delete", "mark_frozen", "recovery_event_no_delete", "recovery_event_append_only", "regained_item_no_delete",
 	"regained_item_append_only", "regained_item_unknown", "installation_counts_up", "installation_recovered",
-	"person_no_delete", "token_no_delete", "session_no_delete", "sign_in_link_no_delete", "sign_in_try_no_delete", "person_frozen", "person_one_of_a_subject", "person_one_of_a_mail",
-	"token_frozen", "session_frozen", "sign_in_link_once", "audit_entry_no_delete", "audit_entry_append_only", "audit_entry_follows",
+	"person_no_delete", "api_token_no_delete", "session_no_delete", "sign_in_link_no_delete", "sign_in_try_no_delete", "person_frozen", "person_one_of_a_subject", "person_one_of_a_mail",
+	"api_token_frozen", "session_frozen", "sign_in_link_once", "audit_entry_no_delete", "audit_entry_append_only", "audit_entry_follows",
 	"signing_key_no_delete", "signing_key_append_only",
 }
 

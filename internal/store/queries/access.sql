@@ -28,23 +28,23 @@ UPDATE person SET disabled = sqlc.arg(disabled), changed_at = $1 WHERE id = $2 A
 UPDATE person SET issuer = $1, subject = $2, changed_at = $3 WHERE id = $4 AND subject = '';
 
 -- name: InsertToken :exec
-INSERT INTO token (id, hash, mask, name, person_id, roles, accounts, agent, created_at, created_by, expires_at)
+INSERT INTO api_token (id, hash, mask, name, person_id, roles, accounts, agent, created_at, created_by, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: ListTokens :many
-SELECT * FROM token ORDER BY id;
+SELECT * FROM api_token ORDER BY id;
 
 -- name: TokenIDs :many
-SELECT id FROM token WHERE id LIKE $1 ORDER BY id LIMIT 3;
+SELECT id FROM api_token WHERE id LIKE $1 ORDER BY id LIMIT 3;
 
 -- name: GetTokenByHash :one
-SELECT * FROM token WHERE hash = $1;
+SELECT * FROM api_token WHERE hash = $1;
 
 -- name: SeeToken :execrows
-UPDATE token SET seen_at = sqlc.arg(seen_at) WHERE id = $1 AND seen_at < sqlc.arg(seen_at) AND revoked_at = 0;
+UPDATE api_token SET seen_at = sqlc.arg(seen_at) WHERE id = $1 AND seen_at < sqlc.arg(seen_at) AND revoked_at = 0;
 
 -- name: RevokeToken :execrows
-UPDATE token SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at = 0;
+UPDATE api_token SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at = 0;
 
 -- name: InsertSession :exec
 INSERT INTO session (hash, mask, person_id, how, created_at, expires_at, idle, seen_at)

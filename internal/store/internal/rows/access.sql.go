@@ -279,12 +279,12 @@ func (q *Queries) GetSignInLink(ctx context.Context, hash string) (SignInLink, e
 }
 
 const getTokenByHash = `-- name: GetTokenByHash :one
-SELECT id, hash, mask, name, person_id, roles, accounts, agent, created_at, created_by, expires_at, seen_at, revoked_at, revoked_by FROM token WHERE hash = $1
+SELECT id, hash, mask, name, person_id, roles, accounts, agent, created_at, created_by, expires_at, seen_at, revoked_at, revoked_by FROM api_token WHERE hash = $1
 `
 
-func (q *Queries) GetTokenByHash(ctx context.Context, hash string) (Token, error) {
+func (q *Queries) GetTokenByHash(ctx context.Context, hash string) (ApiToken, error) {
 	row := q.db.QueryRowContext(ctx, getTokenByHash, hash)
-	var i Token
+	var i ApiToken
 	err := row.Scan(
 		&i.ID,
 		&i.Hash,
@@ -441,7 +441,7 @@ func (q *Queries) InsertSigningKey(ctx context.Context, arg InsertSigningKeyPara
 }
 
 const insertToken = `-- name: InsertToken :exec
-INSERT INTO token (id, hash, mask, name, person_id, roles, accounts, agent, created_at, created_by, expires_at)
+INSERT INTO api_token (id, hash, mask, name, person_id, roles, accounts, agent, created_at, created_by, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
@@ -609,18 +609,18 @@ func (q *Queries) ListSigningKeys(ctx context.Context) ([]SigningKey, error) {
 }
 
 const listTokens = `-- name: ListTokens :many
-SELECT id, hash, mask, name, person_id, roles, accounts, agent, created_at, created_by, expires_at, seen_at, revoked_at, revoked_by FROM token ORDER BY id
+SELECT id, hash, mask, name, person_id, roles, accounts, agent, created_at, created_by, expires_at, seen_at, revoked_at, revoked_by FROM api_token ORDER BY id
 `
 
-func (q *Queries) ListTokens(ctx context.Context) ([]Token, error) {
+func (q *Queries) ListTokens(ctx context.Context) ([]ApiToken, error) {
 	rows, err := q.db.QueryContext(ctx, listTokens)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Token
+	var items []ApiToken
 	for rows.Next() {
-		var i Token
+		var i ApiToken
 		if err := rows.Scan(
 			&i.ID,
 			&i.Hash,
@@ -651,7 +651,7 @@ func (q *Queries) ListTokens(ctx context.Context) ([]Token, error) {
 }
 
 const revokeToken = `-- name: RevokeToken :execrows
-UPDATE token SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at = 0
+UPDATE api_token SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at = 0
 `
 
 type RevokeTokenParams struct {
@@ -686,7 +686,7 @@ func (q *Queries) SeeSession(ctx context.Context, arg SeeSessionParams) (int64, 
 }
 
 const seeToken = `-- name: SeeToken :execrows
-UPDATE token SET seen_at = $2 WHERE id = $1 AND seen_at < $2 AND revoked_at = 0
+UPDATE api_token SET seen_at = $2 WHERE id = $1 AND seen_at < $2 AND revoked_at = 0
 `
 
 type SeeTokenParams struct {
@@ -747,7 +747,7 @@ func (q *Queries) SetRights(ctx context.Context, arg SetRightsParams) (int64, er
 }
 
 const tokenIDs = `-- name: TokenIDs :many
-SELECT id FROM token WHERE id LIKE $1 ORDER BY id LIMIT 3
+SELECT id FROM api_token WHERE id LIKE $1 ORDER BY id LIMIT 3
 `
 
 func (q *Queries) TokenIDs(ctx context.Context, id string) ([]string, error) {

@@ -22,6 +22,23 @@ type Answer struct {
 	Until      int64
 }
 
+type ApiToken struct {
+	ID        string
+	Hash      string
+	Mask      string
+	Name      string
+	PersonID  string
+	Roles     string
+	Accounts  string
+	Agent     int64
+	CreatedAt int64
+	CreatedBy string
+	ExpiresAt int64
+	SeenAt    int64
+	RevokedAt int64
+	RevokedBy string
+}
+
 type Attempt struct {
 	LineID       string
 	N            int64
@@ -430,23 +447,6 @@ type SigningKey struct {
 	ID        string
 	PublicKey string
 	CreatedAt int64
-}
-
-type Token struct {
-	ID        string
-	Hash      string
-	Mask      string
-	Name      string
-	PersonID  string
-	Roles     string
-	Accounts  string
-	Agent     int64
-	CreatedAt int64
-	CreatedBy string
-	ExpiresAt int64
-	SeenAt    int64
-	RevokedAt int64
-	RevokedBy string
 }
 
 type Transition struct {

@@ -1181,7 +1181,7 @@ CREATE TABLE person (
 CREATE UNIQUE INDEX person_one_of_a_subject ON person (issuer, subject) WHERE subject <> '';
 CREATE UNIQUE INDEX person_one_of_a_mail ON person (mail) WHERE mail <> '';
 
-CREATE TABLE token (
+CREATE TABLE api_token (
   id         TEXT COLLATE "C" PRIMARY KEY,
   hash       TEXT COLLATE "C" NOT NULL UNIQUE CHECK (length(hash) = 64),
   mask       TEXT COLLATE "C" NOT NULL CHECK (mask <> ''), -- its beginning, for people
@@ -1231,8 +1231,8 @@ CREATE TABLE sign_in_try (
 
 CREATE TRIGGER person_no_delete BEFORE DELETE OR TRUNCATE ON person
   EXECUTE FUNCTION refuse('rows of person are never deleted');
-CREATE TRIGGER token_no_delete BEFORE DELETE OR TRUNCATE ON token
-  EXECUTE FUNCTION refuse('rows of token are never deleted');
+CREATE TRIGGER api_token_no_delete BEFORE DELETE OR TRUNCATE ON api_token
+  EXECUTE FUNCTION refuse('rows of api_token are never deleted');
 CREATE TRIGGER session_no_delete BEFORE DELETE OR TRUNCATE ON session
   EXECUTE FUNCTION refuse('rows of session are never deleted');
 CREATE TRIGGER sign_in_link_no_delete BEFORE DELETE OR TRUNCATE ON sign_in_link
@@ -1243,7 +1243,7 @@ CREATE TRIGGER person_frozen BEFORE UPDATE ON person FOR EACH ROW
   WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.name IS DISTINCT FROM OLD.name OR NEW.name_key IS DISTINCT FROM OLD.name_key OR NEW.created_at IS DISTINCT FROM OLD.created_at
     OR OLD.subject <> '' AND (NEW.issuer IS DISTINCT FROM OLD.issuer OR NEW.subject IS DISTINCT FROM OLD.subject))
   EXECUTE FUNCTION refuse('a person keeps the name and the identity');
-CREATE TRIGGER token_frozen BEFORE UPDATE ON token FOR EACH ROW
+CREATE TRIGGER api_token_frozen BEFORE UPDATE ON api_token FOR EACH ROW
   WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.hash IS DISTINCT FROM OLD.hash OR NEW.mask IS DISTINCT FROM OLD.mask OR NEW.name IS DISTINCT FROM OLD.name OR NEW.person_id IS DISTINCT FROM OLD.person_id OR NEW.roles IS DISTINCT FROM OLD.roles
     OR NEW.accounts IS DISTINCT FROM OLD.accounts OR NEW.agent IS DISTINCT FROM OLD.agent OR NEW.created_at IS DISTINCT FROM OLD.created_at OR NEW.created_by IS DISTINCT FROM OLD.created_by OR NEW.expires_at IS DISTINCT FROM OLD.expires_at
     OR OLD.revoked_at > 0)

@@ -1165,7 +1165,7 @@ CREATE TABLE person (
 CREATE UNIQUE INDEX person_one_of_a_subject ON person (issuer, subject) WHERE subject <> '';
 CREATE UNIQUE INDEX person_one_of_a_mail ON person (mail) WHERE mail <> '';
 
-CREATE TABLE token (
+CREATE TABLE api_token (
   id         TEXT PRIMARY KEY,
   hash       TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
   mask       TEXT NOT NULL CHECK (mask <> ''), -- its beginning, for people
@@ -1218,8 +1218,8 @@ CREATE TRIGGER person_no_delete BEFORE DELETE ON person
 BEGIN SELECT RAISE(ABORT, 'rows of person are never deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER token_no_delete BEFORE DELETE ON token
-BEGIN SELECT RAISE(ABORT, 'rows of token are never deleted'); END;
+CREATE TRIGGER api_token_no_delete BEFORE DELETE ON api_token
+BEGIN SELECT RAISE(ABORT, 'rows of api_token are never deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER session_no_delete BEFORE DELETE ON session
@@ -1240,7 +1240,7 @@ CREATE TRIGGER person_frozen BEFORE UPDATE ON person
 BEGIN SELECT RAISE(ABORT, 'a person keeps the name and the identity'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER token_frozen BEFORE UPDATE ON token
+CREATE TRIGGER api_token_frozen BEFORE UPDATE ON api_token
   WHEN NEW.id IS NOT OLD.id OR NEW.hash IS NOT OLD.hash OR NEW.mask IS NOT OLD.mask OR NEW.name IS NOT OLD.name OR NEW.person_id IS NOT OLD.person_id OR NEW.roles IS NOT OLD.roles
     OR NEW.accounts IS NOT OLD.accounts OR NEW.agent IS NOT OLD.agent OR NEW.created_at IS NOT OLD.created_at OR NEW.created_by IS NOT OLD.created_by OR NEW.expires_at IS NOT OLD.expires_at
     OR OLD.revoked_at > 0
