@@ -170,7 +170,7 @@ func TestJourney(t *testing.T) {
 	defer b.quiet()
 
 	b.open("/plans") // leads to the sign-in
-	b.sees("Sign in", "never loses track")
+	b.sees("never loses track", "bursar sign-in-link")
 	b.snaps("sign-in")
 	w.signIn(b, "ada")
 	b.sees("SIMULATED", "Nothing is in doubt.", "Make the first plan")
