@@ -42,7 +42,9 @@ type App struct {
 	rules   engine.ApprovalRules // for plans that are made from now on
 	tags    purchase.Tags        // likewise, as templates
 	journal string               // path of the intent journal
-	notice  string               // what was found when the ledger was opened; "" for nothing
+	options Options
+	asked   asked
+	notice  string // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
 	cadences map[string]time.Duration
 	// auth is how people sign in, in a configuration that lies in configDir.
@@ -51,7 +53,7 @@ type App struct {
 	keyPath   string // of the key that signs receipts
 }
 
-var _ api.Service = (*App)(nil)
+var _ api.Pages = (*App)(nil)
 
 // ConfigName is the configuration file that is read when none is named.
 const ConfigName = "bursar.yaml"
@@ -202,7 +204,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
 	db.WakeWith(q.Wake)
-	a := &App{db: db, queue: q, clouds: c, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a := &App{db: db, queue: q, clouds: c, options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
 	a.auth, a.configDir, a.keyPath = cfg.Auth, o.configDir(), o.keyPath(cfg)
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())

@@ -69,23 +69,41 @@ func Doctor(ctx context.Context, o Options, f DoctorFilter) (api.Doctor, error) 
 	if err := f.check(); err != nil {
 		return api.Doctor{}, err
 	}
-	out := api.Doctor{OK: true}
-	add := func(l api.DoctorLine) {
-		out.Lines = append(out.Lines, l)
-		out.OK = out.OK && l.State != string(driver.CheckFailed)
-	}
+	out := api.Doctor{}
 	cfg, err := o.config()
 	if err != nil {
-		add(failedLine("configuration", err, "mend the file, then run bursar doctor again"))
+		out.Lines = append(out.Lines, failedLine("configuration", err, "mend the file, then run bursar doctor again"))
 		return out, nil
 	}
 	c, err := openClouds(ctx, cfg, o.Endpoint, CloudsPath(o.Ledger))
 	if err != nil {
-		add(failedLine("configuration", err, "mend the configuration or the environment, then run bursar doctor again"))
+		out.Lines = append(out.Lines, failedLine("configuration", err, "mend the configuration or the environment, then run bursar doctor again"))
 		return out, nil
 	}
 	defer c.close() //nolint:errcheck // nothing was written
-	out.At, out.Simulated = c.now().UTC(), c.simulator != nil
+	return diagnose(ctx, o, cfg, c, f)
+}
+
+// Doctor looks at every account of this app.
+func (a *App) Doctor(ctx context.Context) (api.Doctor, error) {
+	cfg, err := a.options.config()
+	if err != nil {
+		return api.Doctor{}, err
+	}
+	if err := a.reads(ctx); err != nil {
+		return api.Doctor{}, err
+	}
+	v, err := diagnose(ctx, a.options, cfg, a.clouds, DoctorFilter{})
+	v.Lines = slices.DeleteFunc(v.Lines, func(l api.DoctorLine) bool { return l.Account != "" && !sees(ctx, l.Account) })
+	return v, err
+}
+
+func diagnose(ctx context.Context, o Options, cfg Config, c *clouds, f DoctorFilter) (api.Doctor, error) {
+	out := api.Doctor{OK: true, At: c.now().UTC(), Simulated: c.simulator != nil}
+	add := func(l api.DoctorLine) {
+		out.Lines = append(out.Lines, l)
+		out.OK = out.OK && l.State != string(driver.CheckFailed)
+	}
 	patients, err := c.patients(f)
 	if err != nil {
 		return api.Doctor{}, err

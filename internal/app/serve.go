@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"bursar/internal/purchase"
 	"bursar/internal/server"
 	"bursar/internal/store"
+	"bursar/internal/web"
 )
 
 // ServeOptions are those of a server.
@@ -103,13 +105,20 @@ func unwrapped(err error) error {
 
 // Server is this app over HTTP, and who finds out who asks it.
 func (a *App) Server(version string) (*server.Server, *auth.Authenticator, error) {
-	who, err := a.Authenticator(server.Refuse)
+	who, err := a.Authenticator(func(w http.ResponseWriter, r *http.Request, status int, sentence string) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			server.Refuse(w, r, status, sentence)
+		} else {
+			web.Refuse(w, r, status, sentence)
+		}
+	})
 	if err != nil {
 		return nil, nil, err
 	}
 	s, err := server.New(server.Options{
 		Service: a, Auth: who.Middleware, Denied: a.Denied, Answers: answers{a.db}, Ready: a.Ready, Metrics: a.Metrics,
-		Log: a.engine.Log, Now: func() time.Time { return time.Now().UTC() }, Version: version,
+		Pages: web.New(web.Options{Service: a, SignIn: who, Log: a.engine.Log}),
+		Log:   a.engine.Log, Now: func() time.Time { return time.Now().UTC() }, Version: version,
 	})
 	return s, who, err
 }

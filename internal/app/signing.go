@@ -102,12 +102,8 @@ func publicKey(text string) (ed25519.PublicKey, error) {
 	return key, nil
 }
 
-// AuditFilter selects entries of the audit log. Zero fields select all.
-type AuditFilter struct {
-	Actor, Act, Subject string
-	Refused             bool // only what was denied or failed
-	Last                int  // only so many, the newest
-}
+// AuditFilter selects entries of the audit log.
+type AuditFilter = api.AuditFilter
 
 // AuditLog reads the audit log, oldest first.
 func (a *App) AuditLog(ctx context.Context, f AuditFilter) ([]api.AuditEntry, error) {

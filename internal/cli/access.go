@@ -187,7 +187,7 @@ func (sh *shell) showPeople(list []api.Person, all bool) error {
 	return nil
 }
 
-func (sh *shell) token() *cobra.Command {
+func (sh *shell) tokens() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Make keys for programs that use the server",

@@ -70,7 +70,7 @@ func (sh *shell) applied(p api.Plan, progress *progress) error {
 	case formatJSON:
 		err = writeJSON(sh.out, p)
 	case formatCSV:
-		err = linesCSV(sh.out, p.Lines)
+		err = api.LinesCSV(sh.out, p.Lines)
 	default:
 		if len(progress.said) > 0 {
 			fmt.Fprintln(sh.out)
@@ -92,7 +92,7 @@ func (sh *shell) detach(cmd *cobra.Command, a api.Service, id, by string) error 
 	case sh.format == formatJSON:
 		return writeJSON(sh.out, p)
 	case sh.format == formatCSV:
-		return linesCSV(sh.out, p.Lines)
+		return api.LinesCSV(sh.out, p.Lines)
 	case !first:
 		fmt.Fprintf(sh.out, "%s was begun by %s on %s. A bursar worker buys it; to see how far it is: bursar plan show %s\n", p.ID, p.Begun.By, when(p.Begun.At), p.ID)
 	default:
@@ -207,7 +207,7 @@ func (p *progress) moved(m api.Moved) {
 	if text := phrase(m); p.said[m.Line.ID] != text {
 		p.said[m.Line.ID] = text
 		fmt.Fprintf(p.w, "%-10s %3d  %s %-14s %s, %s", says, m.Line.Number, m.Line.Account, m.Line.Region,
-			wanted(m.Line), terms(m.Line.TermMonths, m.Line.Payment))
+			m.Line.Wanted(), api.Terms(m.Line.TermMonths, m.Line.Payment))
 		if m.Line.State == "purchased" {
 			fmt.Fprintf(p.w, "  %s", m.Line.Price.Total)
 		}

@@ -93,7 +93,7 @@ func printAudit(w io.Writer, r api.Audit) {
 	if len(r.Findings) > 0 {
 		g := &grid{head: []string{"finding", "since", "account", "region", "commitment", "what", "terms", ">qty", ">total", "state", "start", "known", "line"}}
 		for _, f := range r.Findings {
-			g.add(f.Kind, when(f.FirstSeen), f.Account, f.Region, f.Commitment, goods(f.Service, f.Attributes), terms(f.TermMonths, f.Payment),
+			g.add(f.Kind, when(f.FirstSeen), f.Account, f.Region, f.Commitment, api.Goods(f.Service, f.Attributes), api.Terms(f.TermMonths, f.Payment),
 				f.Measure, total(f.Price), f.State, when(f.Start), f.Detail, f.Line)
 		}
 		g.print(w)
@@ -173,13 +173,13 @@ func total(p *api.Price) string {
 func findingsCSV(w io.Writer, list []api.AuditFinding) error {
 	rows := make([][]string, len(list))
 	for n, f := range list {
-		count, commitment := counted(f.Quantity, f.PerHour)
+		count, commitment := api.Counted(f.Quantity, f.PerHour)
 		rows[n] = []string{
 			f.Kind, f.FirstSeen.Format(time.RFC3339), f.LastSeen.Format(time.RFC3339), f.Provider, f.Account, f.Region, f.Service,
-			f.Commitment, f.State, f.Offering, size(f.Attributes), f.Attributes["engine"], f.Attributes["multi_az"],
-			count, term12(f.TermMonths), f.Payment, f.Start.Format(time.RFC3339), f.Line, f.Detail,
+			f.Commitment, f.State, f.Offering, api.Size(f.Attributes), f.Attributes["engine"], f.Attributes["multi_az"],
+			count, api.Years(f.TermMonths), f.Payment, f.Start.Format(time.RFC3339), f.Line, f.Detail,
 			f.Attributes["scope"], f.Attributes["renew"], f.Attributes["flexible"], f.Attributes["vcpu"], f.Attributes["memory_gb"],
-			planType(f.Attributes), f.Attributes["family"], f.Attributes["ec2_region"], commitment,
+			api.PlanType(f.Attributes), f.Attributes["family"], f.Attributes["ec2_region"], commitment,
 		}
 	}
 	return writeCSV(w, []string{

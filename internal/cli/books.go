@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -131,7 +133,7 @@ func (sh *shell) showInventory(inv api.Inventory, all bool) error {
 		if !all && settled(i.Match) {
 			continue
 		}
-		g.add(i.Match, i.Account, i.Region, i.Commitment, goods(i.Service, i.Attributes), terms(i.TermMonths, i.Payment),
+		g.add(i.Match, i.Account, i.Region, i.Commitment, api.Goods(i.Service, i.Attributes), api.Terms(i.TermMonths, i.Payment),
 			i.Measure, total(i.Price), i.State, when(i.Start), i.Problem, i.Line)
 	}
 	if len(g.rows) > 0 {
@@ -160,13 +162,13 @@ func inventoryCSV(w io.Writer, inv api.Inventory) error {
 			currency, upfront = i.Price.Total.Currency(), i.Price.Upfront.Canonical()
 			hourly, total = i.Price.Hourly.Canonical(), i.Price.Total.Canonical()
 		}
-		count, commitment := counted(i.Quantity, i.PerHour)
+		count, commitment := api.Counted(i.Quantity, i.PerHour)
 		rows[n] = []string{
-			i.Match, i.Provider, i.Account, i.Region, i.Service, i.Commitment, i.State, size(i.Attributes),
-			i.Attributes["engine"], i.Attributes["multi_az"], count, term12(i.TermMonths),
+			i.Match, i.Provider, i.Account, i.Region, i.Service, i.Commitment, i.State, api.Size(i.Attributes),
+			i.Attributes["engine"], i.Attributes["multi_az"], count, api.Years(i.TermMonths),
 			i.Payment, currency, upfront, hourly, total, i.Start.Format(time.RFC3339), i.Line, i.Problem,
 			i.Attributes["scope"], i.Attributes["renew"], i.Attributes["flexible"], i.Attributes["vcpu"], i.Attributes["memory_gb"],
-			planType(i.Attributes), i.Attributes["family"], i.Attributes["ec2_region"], commitment,
+			api.PlanType(i.Attributes), i.Attributes["family"], i.Attributes["ec2_region"], commitment,
 		}
 	}
 	return writeCSV(w, []string{
@@ -181,6 +183,9 @@ func (sh *shell) history() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [LINE]",
 		Short: "Show what happened to lines, or all evidence about one",
+		Long: `Shows what happened to lines, newest plan first, or with LINE all evidence about one.
+With -o focus the lines are rows of the dataset Contract Commitment of FOCUS, the FinOps
+Open Cost and Usage Specification, as CSV.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fmt.Errorf("one LINE at a time: bursar history %s", args[0])
@@ -189,6 +194,9 @@ func (sh *shell) history() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return sh.with(cmd.Context(), func(a api.Service) error {
+				if sh.format == formatFocus {
+					return sh.showFocus(cmd.Context(), a, args, f)
+				}
 				if len(args) == 1 {
 					h, err := a.Line(cmd.Context(), args[0])
 					if err != nil {
@@ -215,7 +223,7 @@ func (sh *shell) showHistory(lines []api.Line) error {
 	case formatJSON:
 		return writeJSON(sh.out, lines)
 	case formatCSV:
-		return linesCSV(sh.out, lines)
+		return api.LinesCSV(sh.out, lines)
 	}
 	if len(lines) == 0 {
 		fmt.Fprintln(sh.out, "No lines.")
@@ -227,7 +235,7 @@ func (sh *shell) showHistory(lines []api.Line) error {
 		if l.Receipt != nil {
 			commitment = l.Receipt.Commitment
 		}
-		g.add(l.ID, when(l.UpdatedAt), l.Account, l.Region, goods(l.Service, l.Attributes), terms(l.TermMonths, l.Payment),
+		g.add(l.ID, when(l.UpdatedAt), l.Account, l.Region, api.Goods(l.Service, l.Attributes), api.Terms(l.TermMonths, l.Payment),
 			l.Measure, l.Price.Total.String(), l.State, commitment)
 	}
 	g.print(sh.out)
@@ -240,10 +248,10 @@ func (sh *shell) showLine(h api.LineHistory) error {
 	case formatJSON:
 		return writeJSON(sh.out, h)
 	case formatCSV:
-		return linesCSV(sh.out, []api.Line{h.Line})
+		return api.LinesCSV(sh.out, []api.Line{h.Line})
 	}
 	fmt.Fprintf(sh.out, "Line %s, number %d of plan %s\n", h.ID, h.Number, h.Plan)
-	fmt.Fprintf(sh.out, "%s, %s, account %s, %s\n", wanted(h.Line), terms(h.TermMonths, h.Payment), h.Account, h.Region)
+	fmt.Fprintf(sh.out, "%s, %s, account %s, %s\n", h.Line.Wanted(), api.Terms(h.TermMonths, h.Payment), h.Account, h.Region)
 	fmt.Fprintf(sh.out, "upfront %s, per hour %s, total %s\n", h.Price.Upfront, h.Price.Hourly, h.Price.Total)
 	fmt.Fprintln(sh.out, strings.TrimSuffix(h.State+": "+h.Reason, ": "))
 	switch {
@@ -362,4 +370,20 @@ func (sh *shell) check() *cobra.Command {
 			})
 		},
 	}
+}
+
+// showFocus writes lines in the words of FOCUS, which the ledger itself is needed for.
+func (sh *shell) showFocus(ctx context.Context, a api.Service, lines []string, f api.HistoryFilter) error {
+	local, ok := a.(api.Pages)
+	switch {
+	case len(lines) > 0:
+		return errors.New("-o focus is of many lines: leave LINE out, or use --plan, --account or --state")
+	case !ok:
+		return errors.New("-o focus needs the ledger itself: run it where the ledger is, or take the file from the page History")
+	}
+	rows, err := local.Focus(ctx, f)
+	if err != nil {
+		return err
+	}
+	return api.FocusCSV(sh.out, rows)
 }

@@ -39,7 +39,7 @@ func (sh *shell) showCreated(created api.PlanCreated, coverage int) error {
 	case formatJSON:
 		return writeJSON(sh.out, created)
 	case formatCSV:
-		return linesCSV(sh.out, created.Plan.Lines)
+		return api.LinesCSV(sh.out, created.Plan.Lines)
 	}
 	for _, c := range created.Rounded {
 		fmt.Fprintf(sh.out, "rounded   %s: %d%% of %s is %s; planned %s, %s rounded away\n",

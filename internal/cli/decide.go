@@ -92,7 +92,7 @@ func (sh *shell) decide(cmd *cobra.Command, a api.Service, id string, approve bo
 	case sh.format == formatJSON:
 		return writeJSON(sh.out, p)
 	case sh.format == formatCSV:
-		return linesCSV(sh.out, p.Lines)
+		return api.LinesCSV(sh.out, p.Lines)
 	case approve && p.State == "proposed":
 		fmt.Fprintf(sh.out, "%s has %d of %d approvals; nothing of it is bought before it has all.\n", p.ID, p.Approvals.Given, p.Approvals.Needed)
 	case approve:

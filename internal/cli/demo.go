@@ -181,7 +181,7 @@ func openLines(p api.Plan) *grid {
 		if state == "armed" {
 			state = "in doubt"
 		}
-		g.add(strconv.Itoa(l.Number), l.Account, l.Region, wanted(l), state, l.Reason)
+		g.add(strconv.Itoa(l.Number), l.Account, l.Region, l.Wanted(), state, l.Reason)
 	}
 	return g
 }

@@ -130,7 +130,7 @@ func tally(p api.Plan, owned []app.Owned) (books, error) {
 			agree = "NO"
 			b.lost++
 		}
-		b.grid.add(strconv.Itoa(l.Number), l.Account, l.Region, wanted(l),
+		b.grid.add(strconv.Itoa(l.Number), l.Account, l.Region, l.Wanted(),
 			l.State, strconv.Itoa(l.Attempts), how, sold, total(l), agree)
 	}
 	b.nobody = len(left)

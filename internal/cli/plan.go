@@ -99,7 +99,7 @@ func (sh *shell) showPlan(p api.Plan) error {
 	case formatJSON:
 		return writeJSON(sh.out, p)
 	case formatCSV:
-		return linesCSV(sh.out, p.Lines)
+		return api.LinesCSV(sh.out, p.Lines)
 	}
 	printPlan(sh.out, p)
 	return nil
@@ -171,7 +171,7 @@ func printPlan(w io.Writer, p api.Plan) {
 		if l.Reason != "" {
 			state += ": " + l.Reason
 		}
-		g.add(strconv.Itoa(l.Number), l.Account, l.Region, goods(l.Service, l.Attributes), terms(l.TermMonths, l.Payment),
+		g.add(strconv.Itoa(l.Number), l.Account, l.Region, api.Goods(l.Service, l.Attributes), api.Terms(l.TermMonths, l.Payment),
 			l.Measure, upfront(l), hourly(l), total(l), state)
 	}
 	g.print(w)

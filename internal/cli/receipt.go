@@ -69,7 +69,7 @@ func (sh *shell) showReceipt(text []byte) error {
 	}
 	w := sh.out
 	fmt.Fprintf(w, "commitment  %s in %s/%s, since %s\n", p.Commitment.Commitment, p.Line.Account, p.Line.Region, when(p.Commitment.Start))
-	fmt.Fprintf(w, "line        %s: %s, %s, %s\n", p.Line.ID, wanted(p.Line), terms(p.Line.TermMonths, p.Line.Payment), p.Line.Price.Total)
+	fmt.Fprintf(w, "line        %s: %s, %s, %s\n", p.Line.ID, p.Line.Wanted(), api.Terms(p.Line.TermMonths, p.Line.Payment), p.Line.Price.Total)
 	fmt.Fprintf(w, "plan        %s, version %d, requested by %s\n", p.Plan.ID, p.Plan.Version, p.Plan.Requester)
 	fmt.Fprintf(w, "digest      %s\n", p.Plan.Digest)
 	fmt.Fprintf(w, "approved    by %s\n", strings.Join(approvers, ", "))

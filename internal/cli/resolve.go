@@ -82,7 +82,7 @@ func (sh *shell) showResolved(h api.LineHistory, r api.Resolution) error {
 			return err
 		}
 	case formatCSV:
-		if err := linesCSV(sh.out, []api.Line{h.Line}); err != nil {
+		if err := api.LinesCSV(sh.out, []api.Line{h.Line}); err != nil {
 			return err
 		}
 	default:
@@ -128,7 +128,7 @@ func (sh *shell) showCase(c api.Case) error {
 		if item.Differs != "" && item.Explained == "" {
 			explained += "; " + item.Differs
 		}
-		rows[i] = []string{item.Commitment, goods(item.Service, item.Attributes), terms(item.TermMonths, item.Payment),
+		rows[i] = []string{item.Commitment, api.Goods(item.Service, item.Attributes), api.Terms(item.TermMonths, item.Payment),
 			item.Measure, item.State, when(item.Start), explained}
 	}
 	if sh.format == formatCSV {

@@ -198,7 +198,7 @@ func unfit(code int, out, errOut string) (complaints []string) {
 			complaints = append(complaints, fmt.Sprintf("%s shows the access key id %s", name, m))
 		}
 		for _, m := range random.FindAllString(text, -1) {
-			if !digest.MatchString(m) {
+			if !digest.MatchString(m) && !strings.HasPrefix(m, "ContractCommitment") { // a column of FOCUS
 				complaints = append(complaints, fmt.Sprintf("%s shows %q, which may be a secret", name, m))
 			}
 		}

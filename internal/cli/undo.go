@@ -130,7 +130,7 @@ func (sh *shell) showUndo(o api.UndoOptions) error {
 
 // printUndo tells what can be undone, and what was.
 func printUndo(w io.Writer, o api.UndoOptions) {
-	fmt.Fprintf(w, "Line %s: %s, %s, account %s, %s\n", o.Line.ID, wanted(o.Line), terms(o.Line.TermMonths, o.Line.Payment), o.Line.Account, o.Line.State)
+	fmt.Fprintf(w, "Line %s: %s, %s, account %s, %s\n", o.Line.ID, o.Line.Wanted(), api.Terms(o.Line.TermMonths, o.Line.Payment), o.Line.Account, o.Line.State)
 	switch {
 	case o.Way == "cancel":
 		fmt.Fprintf(w, "not bought: bursar cancel %s calls it off", o.Line.ID)

@@ -1,4 +1,4 @@
-package cli
+package api
 
 import "testing"
 
@@ -24,7 +24,7 @@ func TestGoods(t *testing.T) {
 		{"ec2-zonal", map[string]string{"zone": "eu-west-1a", "instance_type": "m7g.large", "platform": "Linux/UNIX", "tenancy": "default", "offering_class": "standard"},
 			"ec2-zonal m7g.large Linux/UNIX standard in eu-west-1a"},
 	} {
-		if got := goods(c.service, c.attributes); got != c.want {
+		if got := Goods(c.service, c.attributes); got != c.want {
 			t.Errorf("%s %v: %q, want %q", c.service, c.attributes, got, c.want)
 		}
 	}

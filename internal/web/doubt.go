@@ -1,0 +1,161 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"bursar/internal/api"
+	"bursar/internal/auth"
+)
+
+func (s *site) doubtPages() {
+	s.get("/doubt", auth.Read, s.doubtDesk)
+	s.get("/doubt/{line}", auth.Read, s.doubtCase)
+	s.post("/doubt/{line}", s.decideDoubt)
+	s.post("/doubt/{line}/second", s.agreeDoubt)
+}
+
+// inDoubt reports whether it is not known what a line has bought.
+func inDoubt(state string) bool {
+	return state == "armed" || state == "recovery" || state == "needs_review"
+}
+
+// doubt is a line of which it is not known what it has bought.
+type doubt struct {
+	line    api.Line
+	plan    string    // its name
+	since   time.Time // its last request was allowed, or it was found out
+	attempt int       // the last one, 0 for none
+	waits   bool      // for a second person
+}
+
+// doubts lists the lines in doubt: first those that are looked up, the oldest first,
+// then those that wait for a person.
+func (s *site) doubts(ctx context.Context, v view, plans []api.Plan) (list []doubt, err error) {
+	for _, p := range plans {
+		for _, l := range p.Lines {
+			if !inDoubt(l.State) {
+				continue
+			}
+			d := doubt{line: l, plan: p.Name, since: l.UpdatedAt}
+			h, err := s.Service.Line(ctx, l.ID)
+			if err != nil {
+				return nil, err
+			}
+			if n := len(h.Tries); n > 0 {
+				d.since, d.attempt = h.Tries[n-1].ArmedAt, h.Tries[n-1].N
+			}
+			waits, err := s.Service.Asked(ctx, l.ID)
+			if err != nil {
+				return nil, err
+			}
+			d.waits = waits != nil
+			list = append(list, d)
+		}
+	}
+	rank := func(d doubt) int {
+		if d.line.State == "needs_review" {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(list, func(a, b doubt) int {
+		if x, y := rank(a), rank(b); x != y {
+			return x - y
+		}
+		return a.since.Compare(b.since)
+	})
+	return list, nil
+}
+
+func (s *site) doubtDesk(w http.ResponseWriter, r *http.Request, v view) error {
+	plans, err := s.Service.Plans(r.Context())
+	if err != nil {
+		return err
+	}
+	list, err := s.doubts(r.Context(), v, plans)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, doubtDeskPage(v.titled("doubt", "Doubt desk"), list))
+}
+
+// court is what a person needs to decide about a line.
+type court struct {
+	api.Case
+	open    bool // somebody may decide now
+	asked   *api.Asked
+	problem string
+}
+
+func (s *site) readCourt(ctx context.Context, v view, id string) (court, error) {
+	h, err := s.Service.Line(ctx, id)
+	if err != nil {
+		return court{}, err
+	}
+	c := court{Case: api.Case{LineHistory: h}}
+	if h.State != "needs_review" {
+		return c, nil
+	}
+	if c.Case, err = s.Service.Case(ctx, h.ID); err != nil {
+		return court{}, err
+	}
+	c.open = true
+	c.asked, err = s.Service.Asked(ctx, h.ID)
+	return c, err
+}
+
+func (s *site) doubtCase(w http.ResponseWriter, r *http.Request, v view) error {
+	c, err := s.readCourt(r.Context(), v, r.PathValue("line"))
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, casePage(v.titled("doubt", c.Wanted()), c))
+}
+
+// decideDoubt carries out a decision, or keeps it until a second person agrees where
+// one has to.
+func (s *site) decideDoubt(w http.ResponseWriter, r *http.Request, v view) error {
+	c, err := s.readCourt(r.Context(), v, r.PathValue("line"))
+	if err != nil {
+		return err
+	}
+	d := api.Resolution{Line: c.ID, Choice: r.FormValue("choice"), By: v.who.Name, Comment: r.FormValue("comment")}
+	refuse := func(err error) error {
+		c.problem = sentence(err)
+		return s.show(w, r, http.StatusUnprocessableEntity, casePage(v.titled("doubt", c.Wanted()), c))
+	}
+	i := slices.IndexFunc(c.Choices, func(o api.Choice) bool { return o.Choice == d.Choice })
+	switch {
+	case i < 0:
+		return refuse(errors.New("take one of the decisions; nothing was decided"))
+	case d.Comment == "":
+		return refuse(errors.New("say why: it is kept with your name; nothing was decided"))
+	case d.Choice == "adopt" || d.Choice == "foreign":
+		if d.Commitment = r.FormValue("commitment"); d.Commitment == "" {
+			return refuse(errors.New("name the commitment; nothing was decided"))
+		}
+	}
+	if c.Choices[i].Second && c.Choices[i].Open {
+		if err := s.Service.AskSecond(r.Context(), d); err != nil {
+			return refuse(err)
+		}
+		return done(w, r, "/doubt/"+c.ID)
+	}
+	if _, err := s.Service.Resolve(r.Context(), d); err != nil {
+		return refuse(err)
+	}
+	return done(w, r, "/doubt/"+c.ID)
+}
+
+// agreeDoubt carries out what another person has decided, or drops it.
+func (s *site) agreeDoubt(w http.ResponseWriter, r *http.Request, v view) error {
+	id := r.PathValue("line")
+	if err := s.Service.Agree(r.Context(), id, r.FormValue("answer") == "yes"); err != nil {
+		return err
+	}
+	return done(w, r, "/doubt/"+id)
+}

@@ -1,0 +1,206 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/api"
+	"bursar/internal/auth"
+)
+
+func (s *site) historyPages() {
+	s.get("/history", auth.Read, s.history)
+	s.get("/history/export", auth.Read, s.exportHistory)
+	s.get("/history/{line}", auth.Read, s.historyOfLine)
+}
+
+// most is how many rows one page of the history has.
+const most = 200
+
+// filter is what of the history is asked for.
+type filter struct {
+	api.HistoryFilter
+	text string
+}
+
+func filterOf(v view) filter {
+	return filter{
+		HistoryFilter: api.HistoryFilter{Plan: v.query("plan"), Account: v.query("account"), State: v.query("state")},
+		text:          strings.ToLower(v.query("q")),
+	}
+}
+
+// finds reports whether a line holds the text that is looked for.
+func (f filter) finds(l api.Line) bool {
+	commitment := ""
+	if l.Receipt != nil {
+		commitment = l.Receipt.Commitment + " " + l.Receipt.ARN
+	}
+	return f.text == "" || strings.Contains(strings.ToLower(strings.Join([]string{l.Wanted(), l.ID, l.Account, l.Region, l.Note, l.Purpose, l.Reason, commitment}, " ")), f.text)
+}
+
+// past is a page of the history.
+type past struct {
+	lines    []api.Line
+	all      int // that were found
+	accounts []string
+	sorted   sorting
+	total    column
+}
+
+func (s *site) history(w http.ResponseWriter, r *http.Request, v view) error {
+	f := filterOf(v)
+	lines, err := s.Service.History(r.Context(), f.HistoryFilter)
+	if err != nil {
+		return err
+	}
+	var p past
+	seen := map[string]bool{}
+	for _, l := range lines {
+		if !seen[l.Account] {
+			seen[l.Account] = true
+			p.accounts = append(p.accounts, l.Account)
+		}
+	}
+	if f.Account == "" {
+		slices.Sort(p.accounts)
+	}
+	lines = slices.DeleteFunc(lines, func(l api.Line) bool { return !f.finds(l) })
+	p.sorted = order(v, lines, map[string]func(a, b api.Line) int{
+		"updated": func(a, b api.Line) int { return byTime(a.UpdatedAt, b.UpdatedAt) },
+		"what":    func(a, b api.Line) int { return byText(a.Wanted(), b.Wanted()) },
+		"account": func(a, b api.Line) int { return byText(a.Account+a.Region, b.Account+b.Region) },
+		"total":   func(a, b api.Line) int { return byMoney(a.Price.Total, b.Price.Total) },
+		"state":   func(a, b api.Line) int { return byText(a.State, b.State) },
+	})
+	p.all = len(lines)
+	p.lines = lines[:min(most, len(lines))]
+	p.total = columnsOf(p.lines).total
+	return s.show(w, r, http.StatusOK, historyPage(v.titled("history", "History"), p))
+}
+
+// exportHistory sends what the filter of the page selects, as a file.
+func (s *site) exportHistory(w http.ResponseWriter, r *http.Request, v view) error {
+	f := filterOf(v)
+	var b bytes.Buffer
+	kind, name := "text/csv; charset=utf-8", "bursar-history.csv"
+	format := v.query("format")
+	switch format {
+	case "focus":
+		rows, err := s.Service.Focus(r.Context(), f.HistoryFilter)
+		if err != nil {
+			return err
+		}
+		name = "bursar-contract-commitment.csv"
+		if err := api.FocusCSV(&b, rows); err != nil {
+			return err
+		}
+	case "csv", "json":
+		lines, err := s.Service.History(r.Context(), f.HistoryFilter)
+		if err != nil {
+			return err
+		}
+		lines = slices.DeleteFunc(lines, func(l api.Line) bool { return !f.finds(l) })
+		if format == "csv" {
+			err = api.LinesCSV(&b, lines)
+		} else {
+			kind, name = "application/json", "bursar-history.json"
+			enc := json.NewEncoder(&b)
+			enc.SetIndent("", "  ")
+			err = enc.Encode(lines)
+		}
+		if err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("format %q: use csv, json or focus", format)
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	w.Header().Set("Cache-Control", "no-store")
+	send(w, r, http.StatusOK, b.Bytes())
+	return nil
+}
+
+// moment is one thing that happened to a line.
+type moment struct {
+	at    time.Time
+	tone  string
+	what  string
+	state string // a badge
+	more  []string
+	codes []string
+}
+
+// story tells what happened to a line, in the order in which it happened.
+func story(h api.LineHistory) []moment {
+	var list []moment
+	for _, t := range h.Tries {
+		m := moment{at: t.ArmedAt, tone: attemptTone(t), what: fmt.Sprintf("Attempt %d was allowed to be sent", t.N), state: t.State, codes: []string{t.Identity}}
+		if t.Credential != "" {
+			m.more = append(m.more, "with "+t.Credential)
+		}
+		m.more = append(m.more, "the cloud refuses it from "+utc(t.Deadline)+" on")
+		list = append(list, m)
+	}
+	for _, e := range h.Evidence {
+		m := moment{at: e.At, tone: tone(e.Outcome), what: "The cloud: " + word(e.Kind), state: e.Outcome}
+		if e.Operation != "" {
+			m.what += " to " + e.Operation
+		}
+		if e.Status != 0 {
+			m.what += fmt.Sprintf(", %d", e.Status)
+		}
+		for _, c := range []string{e.Code, e.Commitment} {
+			if c != "" {
+				m.codes = append(m.codes, c)
+			}
+		}
+		if e.Detail != "" {
+			m.more = append(m.more, e.Detail)
+		}
+		if e.RequestID != "" {
+			m.more = append(m.more, "request "+e.RequestID)
+		}
+		list = append(list, m)
+	}
+	if h.Receipt != nil {
+		m := moment{at: h.Receipt.At, tone: "good", what: "Receipt, by " + h.Receipt.How, codes: []string{h.Receipt.Commitment}}
+		if h.Receipt.Heuristic {
+			m.more = append(m.more, "a person's guess")
+		}
+		list = append(list, m)
+	}
+	for _, f := range h.Facts {
+		list = append(list, moment{at: f.At, tone: tone(f.Kind), what: "An audit found", state: f.Kind, more: []string{f.Detail}, codes: []string{f.Commitment}})
+	}
+	for _, n := range h.Notices {
+		list = append(list, moment{at: n.RaisedAt, tone: "alarm", what: "Overdue: it was to leave " + word(n.State) + " by " + utc(n.MustLeaveBy)})
+	}
+	for _, u := range h.Undos {
+		list = append(list, moment{at: u.RequestedAt, tone: tone(u.State), what: u.Requester + " asked to give it back", state: u.State, more: []string{u.Comment}})
+		for _, d := range u.Decisions {
+			verb := " rejected giving it back"
+			if d.Approve {
+				verb = " approved giving it back"
+			}
+			list = append(list, moment{at: d.At, tone: "open", what: d.By + verb, more: []string{d.Comment}})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b moment) int { return cmp.Or(a.at.Compare(b.at)) })
+	return list
+}
+
+func (s *site) historyOfLine(w http.ResponseWriter, r *http.Request, v view) error {
+	h, err := s.Service.Line(r.Context(), r.PathValue("line"))
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, historyLinePage(v.titled("history", h.Wanted()), h))
+}
