@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -47,6 +48,7 @@ type App struct {
 	notice  string // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
 	cadences map[string]time.Duration
+	notify   *notifier // who is told of what
 }
 
 // ConfigName is the configuration file that is read when none is named.
@@ -191,6 +193,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	}
 	db.WakeWith(q.Wake)
 	a := &App{db: db, queue: q, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a.notify, a.engine.Outbox = cmp.Or(cfg.notifier, new(notifier)), a.outbox
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

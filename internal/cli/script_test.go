@@ -56,6 +56,9 @@ func (w whole) Run() int { return pgtesting.Run(w.M) }
 //	csv N                stdout is CSV with N rows below its header
 //	sold N               the running clouds sold N commitments
 //	later VAR DURATION   a time by the clock of the running clouds
+//	hook start VAR       serve a webhook; its secret address goes into a variable
+//	hook answer CODE     what it answers from now on
+//	hook bodies          how often it was posted to since the last time, and each body on a line
 //	early                the running clouds are at the third day of a month
 //	once PLAN            the clouds sold each line of the plan exactly once
 //	replace OLD NEW FILE
@@ -88,7 +91,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": scriptRun, "until": scriptUntil, "sim": scriptSim, "field": scriptField, "strict": scriptStrict, "csv": scriptCSV,
 			"sold": scriptSold, "once": scriptOnce, "replace": scriptReplace, "cut": scriptCut, "glob": scriptGlob,
-			"early": scriptEarly, "later": scriptLater,
+			"early": scriptEarly, "later": scriptLater, "hook": scriptHook,
 			"database": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 1 {
 					ts.Fatalf("usage: database VAR")
@@ -326,30 +329,34 @@ func scriptField(ts *testscript.TestScript, neg bool, args []string) {
 
 // apiTypes are the types that scripts may ask for.
 var apiTypes = map[string]func() any{
-	"Installation": func() any { return new(api.Installation) },
-	"Migration":    func() any { return new(api.Migration) },
-	"LedgerCopy":   func() any { return new(api.LedgerCopy) },
-	"Plan":         func() any { return new(api.Plan) },
-	"Plans":        func() any { return new([]api.Plan) },
-	"PlanCreated":  func() any { return new(api.PlanCreated) },
-	"Lines":        func() any { return new([]api.Line) },
-	"LineHistory":  func() any { return new(api.LineHistory) },
-	"Inventory":    func() any { return new(api.Inventory) },
-	"Findings":     func() any { return new([]api.Finding) },
-	"Case":         func() any { return new(api.Case) },
-	"Canceled":     func() any { return new([]api.Canceled) },
-	"Purchasing":   func() any { return new(api.Purchasing) },
-	"Recovery":     func() any { return new(api.Recovery) },
-	"Owners":       func() any { return new([]api.Owner) },
-	"Budget":       func() any { return new(api.Budget) },
-	"Budgets":      func() any { return new([]api.Budget) },
-	"Calibrations": func() any { return new([]api.Calibration) },
-	"Doctor":       func() any { return new(api.Doctor) },
-	"Policies":     func() any { return new([]api.AccountPolicy) },
-	"Members":      func() any { return new([]api.Member) },
-	"Audit":        func() any { return new(api.Audit) },
-	"Schedules":    func() any { return new(api.Schedules) },
-	"PlanSchedule": func() any { return new(api.PlanSchedule) },
+	"Installation":  func() any { return new(api.Installation) },
+	"Migration":     func() any { return new(api.Migration) },
+	"LedgerCopy":    func() any { return new(api.LedgerCopy) },
+	"Plan":          func() any { return new(api.Plan) },
+	"Plans":         func() any { return new([]api.Plan) },
+	"PlanCreated":   func() any { return new(api.PlanCreated) },
+	"Lines":         func() any { return new([]api.Line) },
+	"LineHistory":   func() any { return new(api.LineHistory) },
+	"Inventory":     func() any { return new(api.Inventory) },
+	"Findings":      func() any { return new([]api.Finding) },
+	"Case":          func() any { return new(api.Case) },
+	"Canceled":      func() any { return new([]api.Canceled) },
+	"Purchasing":    func() any { return new(api.Purchasing) },
+	"Recovery":      func() any { return new(api.Recovery) },
+	"Owners":        func() any { return new([]api.Owner) },
+	"Budget":        func() any { return new(api.Budget) },
+	"Budgets":       func() any { return new([]api.Budget) },
+	"Calibrations":  func() any { return new([]api.Calibration) },
+	"Doctor":        func() any { return new(api.Doctor) },
+	"Policies":      func() any { return new([]api.AccountPolicy) },
+	"Members":       func() any { return new([]api.Member) },
+	"Audit":         func() any { return new(api.Audit) },
+	"Schedules":     func() any { return new(api.Schedules) },
+	"PlanSchedule":  func() any { return new(api.PlanSchedule) },
+	"Outbox":        func() any { return new(api.Outbox) },
+	"Notifications": func() any { return new(api.Notifications) },
+	"Message":       func() any { return new(api.Message) },
+	"Mute":          func() any { return new(api.Mute) },
 }
 
 func scriptStrict(ts *testscript.TestScript, neg bool, args []string) {

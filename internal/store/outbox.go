@@ -190,7 +190,7 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, most int) ([]Del
 	for i, r := range rs {
 		list[i] = Delivery{
 			Message: r.MessageID, Kind: MessageKind(r.Kind), Document: r.Document, Channel: r.Channel, Recipient: r.Recipient,
-			State: DeliveryWaiting, Tries: int(r.Tries), LastAt: fromMicros(r.LastAt),
+			State: DeliveryWaiting, Tries: int(r.Tries), LastAt: fromMicros(r.LastAt), Detail: r.Detail,
 		}
 	}
 	return list, nil

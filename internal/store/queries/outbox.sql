@@ -39,7 +39,7 @@ FROM outbox o WHERE o.id = sqlc.arg(id);
 INSERT INTO delivery (message_id, channel, recipient, state, next_at, last_at, ended_at, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: DueDeliveries :many
-SELECT d.message_id, d.channel, d.recipient, d.tries, d.last_at, o.kind, o.document
+SELECT d.message_id, d.channel, d.recipient, d.tries, d.last_at, d.detail, o.kind, o.document
 FROM delivery d JOIN outbox o ON o.id = d.message_id
 WHERE d.state = 'waiting' AND d.next_at <= sqlc.arg(now) ORDER BY d.next_at, d.message_id, d.channel, d.recipient LIMIT sqlc.arg(most);
 

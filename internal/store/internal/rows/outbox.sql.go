@@ -58,7 +58,7 @@ func (q *Queries) CountDeliveries(ctx context.Context, arg CountDeliveriesParams
 }
 
 const dueDeliveries = `-- name: DueDeliveries :many
-SELECT d.message_id, d.channel, d.recipient, d.tries, d.last_at, o.kind, o.document
+SELECT d.message_id, d.channel, d.recipient, d.tries, d.last_at, d.detail, o.kind, o.document
 FROM delivery d JOIN outbox o ON o.id = d.message_id
 WHERE d.state = 'waiting' AND d.next_at <= $1 ORDER BY d.next_at, d.message_id, d.channel, d.recipient LIMIT $2
 `
@@ -74,6 +74,7 @@ type DueDeliveriesRow struct {
 	Recipient string
 	Tries     int64
 	LastAt    int64
+	Detail    string
 	Kind      string
 	Document  string
 }
@@ -93,6 +94,7 @@ func (q *Queries) DueDeliveries(ctx context.Context, arg DueDeliveriesParams) ([
 			&i.Recipient,
 			&i.Tries,
 			&i.LastAt,
+			&i.Detail,
 			&i.Kind,
 			&i.Document,
 		); err != nil {
