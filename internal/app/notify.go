@@ -164,7 +164,8 @@ func (c Notify) notifier() (*notifier, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Channels)) {
 		if !channelName.MatchString(name) {
-			return nil, wrong(c.Channels[name].Type, "channels: "+name, "has a name that does not fit: use lower-case letters, digits and dashes, 40 at most")
+			return nil, fmt.Errorf("line %d: notify: channels: %q is no name of a channel: use lower-case letters, digits and dashes, 40 at most",
+				c.Channels[name].Type.line, name)
 		}
 		ch, err := c.Channels[name].channel(name, n, wrong)
 		if err != nil {

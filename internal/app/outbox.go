@@ -41,10 +41,8 @@ func (a *App) outbox(ctx context.Context, r *engine.TaskResult) error {
 		return err
 	}
 	r.Counts["foreseen"] = foreseen
-	if err := a.route(ctx, r); err != nil {
-		return err
-	}
-	if err := a.deliver(ctx, r); err != nil {
+	// What cannot be routed keeps nothing waiting that was routed.
+	if err := errors.Join(a.route(ctx, r), a.deliver(ctx, r)); err != nil {
 		return err
 	}
 	lost, err := a.db.GivenUp(ctx, a.clouds.now().Add(-triedFor))
@@ -68,15 +66,16 @@ func (a *App) route(ctx context.Context, r *engine.TaskResult) error {
 			return err
 		}
 		routed := 0
+		var failed error
 		for _, group := range together(list) {
 			n, err := a.routeGroup(ctx, group, mutes)
-			if err != nil && !errors.Is(err, purchase.ErrLost) {
-				return err
+			if err != nil && !errors.Is(err, purchase.ErrLost) { // then another process has routed it
+				failed = errors.Join(failed, err)
 			}
 			routed += n
 		}
 		if r.Counts["routed"] += routed; routed == 0 {
-			return nil // another process routes them
+			return failed
 		}
 	}
 	return ctx.Err()
@@ -401,17 +400,31 @@ func commitmentItem(c cloud.Commitment) api.MessageItem {
 // page is where a message is looked into. Mail scanners open what is linked: to open a
 // page changes nothing.
 func (n *notifier) page(m api.Message) string {
-	switch {
-	case n.links == "":
+	if n.links == "" {
 		return ""
-	case len(m.Items) == 1 && m.Items[0].Line != "":
-		return n.links + "/lines/" + m.Items[0].Line
-	case m.Plan != nil:
-		return n.links + "/plans/" + m.Plan.ID
-	case m.Kind == string(store.MessageFinding):
-		return n.links + "/inventory"
 	}
-	return n.links + "/"
+	line := ""
+	if len(m.Items) == 1 {
+		line = m.Items[0].Line
+	}
+	path := "/"
+	switch kind := store.MessageKind(m.Kind); {
+	case kind == store.MessageFinding:
+		path = "/inventory"
+	case line != "" && (m.Undo != nil || kind == store.MessageReturnWindow):
+		path = "/history/" + line + "/undo"
+	case line != "":
+		path = "/history/" + line
+	case m.Schedule != "":
+		path = "/schedules"
+	case m.Plan != nil:
+		path = "/plans/" + m.Plan.ID
+	case kind == store.MessageExpiry:
+		path = "/expiry"
+	case kind == store.MessageReturnWindow, kind == store.MessagePaymentPending:
+		path = "/history"
+	}
+	return n.links + path
 }
 
 // nextFor is a command that shows more.

@@ -204,7 +204,7 @@ func testRoute(t *testing.T, on database) {
 	}
 	for _, query := range []string{
 		"UPDATE outbox SET id = 'x'", "UPDATE outbox SET kind = 'bought' WHERE routed_at = 0", "UPDATE outbox SET document = 'x' WHERE routed_at > 0",
-		"DELETE FROM outbox", "DELETE FROM delivery", "INSERT INTO outbox (id, kind, created_at, routed_at) VALUES ('x', 'bought', 1, 1)",
+		"DELETE FROM outbox WHERE routed_at = 0", "DELETE FROM delivery", "INSERT INTO outbox (id, kind, created_at, routed_at) VALUES ('x', 'bought', 1, 1)",
 		"INSERT INTO outbox (id, kind, created_at) VALUES ('x', 'rumor', 1)", "INSERT INTO outbox (id, kind, created_at) VALUES ('expiry.c.7', 'bought', 1)",
 		"INSERT INTO delivery (message_id, channel, recipient, state, next_at, last_at) VALUES ('expiry.c.7', 'chat', '', 'waiting', 1, 1)",
 		"INSERT INTO delivery (message_id, channel, recipient, state, next_at, last_at) VALUES ('expiry.b.7', 'chat', '', 'waiting', 1, 1)",
