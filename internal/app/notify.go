@@ -62,15 +62,6 @@ func (s *scalar) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// texts are the values of a list.
-func texts(list []scalar) []string {
-	all := make([]string, len(list))
-	for i, s := range list {
-		all[i] = s.text
-	}
-	return all
-}
-
 // notifier is how messages are written, routed and delivered.
 type notifier struct {
 	links    string

@@ -29,8 +29,12 @@ const paidBy = 3 * time.Hour
 // endsEvery is how often a process looks through all that was bought.
 const endsEvery = 10 * time.Minute
 
-// unheard is how far back a lost answer is told; an older one is overdue by now.
-const unheard = 24 * time.Hour
+// An answer that did not come is told once others have had the time to look, and not
+// when it is overdue since long.
+const (
+	unheardFor  = time.Minute
+	unheardMost = 24 * time.Hour
+)
 
 // Foresee writes the messages of what is a matter of time: what is about to be bought,
 // to end or to become final, and attempts whose process has died. It asks no cloud.
@@ -41,7 +45,7 @@ func (e *Engine) Foresee(ctx context.Context, l Leads) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	lost, err := e.DB.Unanswered(ctx, now.Add(-unheard), now)
+	lost, err := e.DB.Unanswered(ctx, now.Add(-unheardMost), now.Add(-unheardFor))
 	if err != nil {
 		return 0, err
 	}
