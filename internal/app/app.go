@@ -51,6 +51,8 @@ type App struct {
 	notify   *notifier // who is told of what
 }
 
+var _ api.Service = (*App)(nil)
+
 // ConfigName is the configuration file that is read when none is named.
 const ConfigName = "bursar.yaml"
 

@@ -50,6 +50,7 @@ var rules = []rule{
 	{"queue", nothing, append([]string{"bursar/internal/driver", "bursar/internal/engine", "text/template"}, sdks...)},
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
 	{"engine", []string{"purchase", "driver", "store", "journal", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
+	{"auth", nothing, append([]string{"bursar/internal/store", "bursar/internal/engine"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"net/http", "=database/sql"}, sdks...)},
 	{"notify", []string{"api", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},
 	{"app", []string{"api", "dst", "engine", "notify", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "store", "cloud", "money"}, nothing},
