@@ -106,14 +106,14 @@ func TestWebhookIsSigned(t *testing.T) {
 func TestChats(t *testing.T) {
 	const title = "Bought: 1 line of plan \u201cfleet <!channel> *x*\u201d"
 	for kind, want := range map[Type]string{
-		TypeSlack: `{"text":"*Bought: 1 line of plan “fleet &lt;!channel&gt; *x*”*\nThe clouds have confirmed it.\n• line 1: 3 class=db.r6g.large, rds in 111122223333 eu-west-1, USD 2,331.00 in total, ri-1\n` +
+		TypeSlack: `{"text":"*Bought: 1 line of plan “fleet &lt;!channel&gt; *x*”*\nEach line has its receipt.\n• line 1: 3 class=db.r6g.large, rds in 111122223333 eu-west-1, USD 2,331.00 in total, ri-1\n` +
 			`<https://bursar.example.com/plans/01P|Open in Bursar>\n` + "`bursar plan show 01P`" + `","unfurl_links":false,"unfurl_media":false}`,
-		TypeDiscord: `{"allowed_mentions":{"parse":[]},"content":"**Bought: 1 line of plan “fleet \\<!channel> \\*x\\*”**\nThe clouds have confirmed it.\n- line 1: 3 class=db.r6g.large, rds in 111122223333 eu-west-1, USD 2,331.00 in total, ri-1\n` +
+		TypeDiscord: `{"allowed_mentions":{"parse":[]},"content":"**Bought: 1 line of plan “fleet \\<!channel> \\*x\\*”**\nEach line has its receipt.\n- line 1: 3 class=db.r6g.large, rds in 111122223333 eu-west-1, USD 2,331.00 in total, ri-1\n` +
 			`<https://bursar.example.com/plans/01P>\n` + "`bursar plan show 01P`" + `"}`,
 		TypeTeams: `{"attachments":[{"content":{"$schema":"http://adaptivecards.io/schemas/adaptive-card.json",` +
 			`"actions":[{"title":"Open in Bursar","type":"Action.OpenUrl","url":"https://bursar.example.com/plans/01P"}],"body":[` +
 			`{"inlines":[{"text":"` + title + `","type":"TextRun","weight":"Bolder"}],"type":"RichTextBlock"},` +
-			`{"inlines":[{"text":"The clouds have confirmed it.","type":"TextRun"}],"type":"RichTextBlock"},` +
+			`{"inlines":[{"text":"Each line has its receipt.","type":"TextRun"}],"type":"RichTextBlock"},` +
 			`{"inlines":[{"text":"• line 1: 3 class=db.r6g.large, rds in 111122223333 eu-west-1, USD 2,331.00 in total, ri-1","type":"TextRun"}],"type":"RichTextBlock"},` +
 			`{"inlines":[{"text":"More: bursar plan show 01P","type":"TextRun"}],"type":"RichTextBlock"}` +
 			`],"type":"AdaptiveCard","version":"1.4"},"contentType":"application/vnd.microsoft.card.adaptive","contentUrl":null}],"type":"message"}`,

@@ -101,7 +101,7 @@ func say(m api.Message) words {
 	case "will_buy":
 		add("Nothing has to be done if that is wanted. Until then it can be called off.")
 	case "bought":
-		add("The clouds have confirmed it.")
+		add("Each line has its receipt.")
 	case "not_bought":
 		add("Nothing was committed by it. What is still wanted needs a new plan.")
 	case "in_doubt":
