@@ -301,14 +301,14 @@ func TestPeopleAreSparedWhatTheyMuted(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 		// Each try comes later than the one before; a process without the channel leaves it.
-		for range 3 {
-			if err := s.Advance(59 * time.Second); err != nil {
+		for range 2 {
+			if err := s.Advance(61 * time.Second); err != nil {
 				t.Fatal(err)
 			}
 			outboxOnce(t, a)
 		}
 		if got := states(); !slices.Contains(got, "team grace waiting 2") {
-			t.Errorf("after three minutes: %q", got)
+			t.Errorf("after two minutes: %q", got)
 		}
 		if err := s.Advance(3 * time.Minute); err != nil {
 			t.Fatal(err)
@@ -333,6 +333,29 @@ func TestPeopleAreSparedWhatTheyMuted(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// TestABrokenChannelIsToldByOthers, and not by itself.
+func TestABrokenChannelIsToldByOthers(t *testing.T) {
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }))
+	defer broken.Close()
+	t.Setenv("CHAT_URL", broken.URL)
+	a, _, l, _ := listening(t, false, "    chat: {type: slack, url: \"env:CHAT_URL\"}\n")
+	planned(t, a, 1)
+	outboxOnce(t, a)
+	outboxOnce(t, a)
+	if got := l.messages(store.MessageUndelivered); len(got) != 1 || got[0].Channel != "chat" {
+		t.Errorf("%+v", got)
+	}
+	o, err := a.Outbox(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range o.Messages {
+		if m.Kind == string(store.MessageUndelivered) && (len(m.Deliveries) != 1 || m.Deliveries[0].Channel != "bot") {
+			t.Errorf("told by %+v", m.Deliveries)
+		}
+	}
 }
 
 // TestOldNewsIsNone: what nobody has routed for a week is not told.
