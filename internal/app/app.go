@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -50,7 +51,8 @@ type App struct {
 	// auth is how people sign in, in a configuration that lies in configDir.
 	auth      Auth
 	configDir string
-	keyPath   string // of the key that signs receipts
+	keyPath   string    // of the key that signs receipts
+	notify    *notifier // who is told of what
 }
 
 var _ api.Pages = (*App)(nil)
@@ -206,6 +208,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	db.WakeWith(q.Wake)
 	a := &App{db: db, queue: q, clouds: c, options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
 	a.auth, a.configDir, a.keyPath = cfg.Auth, o.configDir(), o.keyPath(cfg)
+	a.notify, a.engine.Outbox = cmp.Or(cfg.notifier, new(notifier)), a.outbox
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

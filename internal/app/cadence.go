@@ -16,6 +16,7 @@ type Schedules struct {
 	Audit     cadence `yaml:"audit"`
 	Inventory cadence `yaml:"inventory"`
 	Expire    cadence `yaml:"expire"`
+	Outbox    cadence `yaml:"outbox"`
 }
 
 // cadence is a duration as a configuration names it, or off.
@@ -50,6 +51,7 @@ func (s Schedules) every() map[string]time.Duration {
 func (s *Schedules) named() map[engine.Task]*cadence {
 	return map[engine.Task]*cadence{
 		engine.TaskResolve: &s.Resolve, engine.TaskAudit: &s.Audit, engine.TaskInventory: &s.Inventory, engine.TaskExpire: &s.Expire,
+		engine.TaskOutbox: &s.Outbox,
 	}
 }
 

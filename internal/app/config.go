@@ -64,6 +64,33 @@ import (
 //	  audit: 1h
 //	  inventory: 6h
 //	  expire: 5m                    # end what was not sent before its approval was over
+//	  outbox: 30s                   # tell people what notify says
+//	notify:                         # optional: who is told of what
+//	  links: https://bursar.example.com  # optional: where the pages are
+//	  before_purchase_hours: [24]   # default
+//	  before_expiry_days: [90, 60, 30, 7]  # default
+//	  before_return_end_hours: 48   # default
+//	  before_month_end_days: 3      # default; while a payment is pending
+//	  people:                       # mail addresses
+//	    ada: ada@example.com
+//	  channels:                     # each with a name
+//	    finops:
+//	      type: slack               # or teams, discord: incoming webhooks
+//	      url: env:SLACK_URL        # where the address is: env:NAME or file:PATH
+//	      kinds: [bought, in_doubt] # optional: default is all
+//	    team:
+//	      type: mail
+//	      server: smtp.example.com:587
+//	      tls: starttls             # default; or tls, or none
+//	      ca: /etc/ssl/mail.pem     # optional: who signs the server's certificate
+//	      user: bursar              # optional
+//	      password: file:/run/secrets/smtp
+//	      from: bursar@example.com
+//	      to: [ada, finops@example.com]  # optional: default is all people
+//	    bot:
+//	      type: webhook             # the message as JSON
+//	      url: env:HOOK_URL
+//	      secret: env:HOOK_SECRET   # optional: signs it
 //	journal: /mnt/other/bursar.journal  # optional: where intents are written; default LEDGER.journal
 //	environment: production         # optional: a copy of the ledger in another one buys nothing
 //	claims: true                    # optional: claim every purchase in the account that pays
@@ -74,6 +101,7 @@ type Config struct {
 	Approvals Approvals     `yaml:"approvals"`
 	Tags      purchase.Tags `yaml:"tags"`
 	Schedules Schedules     `yaml:"schedules"`
+	Notify    Notify        `yaml:"notify"`
 	// Journal is the path of the intent journal, from the directory of this file.
 	Journal     string `yaml:"journal"`
 	Environment string `yaml:"environment"`
@@ -82,6 +110,8 @@ type Config struct {
 	// file.
 	SigningKey string `yaml:"signing_key"`
 	Auth       Auth   `yaml:"auth"`
+
+	notifier *notifier // made of Notify; nil without a file
 }
 
 // Approvals is the rule by which plans are approved.
@@ -194,6 +224,9 @@ func LoadConfig(path string, must bool) (Config, error) {
 	if err := c.Schedules.parse(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
+	if c.notifier, err = c.Notify.notifier(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
 	if err := c.validate(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -213,7 +246,7 @@ func yamlProblem(err error) string {
 	}
 	first := wrong.Errors[0]
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
-		keys := "accounts, approvals, tags, schedules, journal, environment, claims, auth, signing_key"
+		keys := "accounts, approvals, tags, schedules, notify, journal, environment, claims, auth, signing_key"
 		if strings.HasSuffix(m[3], "Account") {
 			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses"
 		}
@@ -221,7 +254,13 @@ func yamlProblem(err error) string {
 			keys = "id, product, term, regional"
 		}
 		if strings.HasSuffix(m[3], "Schedules") {
-			keys = "resolve, audit, inventory, expire"
+			keys = "resolve, audit, inventory, expire, outbox"
+		}
+		if strings.HasSuffix(m[3], "Notify") {
+			keys = "links, before_purchase_hours, before_expiry_days, before_return_end_hours, before_month_end_days, people, channels"
+		}
+		if strings.HasSuffix(m[3], "Channel") {
+			keys = "type, kinds, url, secret, server, tls, ca, user, password, from, to"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"
@@ -234,7 +273,7 @@ func yamlProblem(err error) string {
 		return fmt.Sprintf("line %s: %s is not a key here: use %s", m[1], m[2], keys)
 	}
 	if m := wrongKind.FindStringSubmatch(first); m != nil {
-		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live, opensearch_names_unique and queue_savings_plans are true or false, regions, services and exclusive are lists of names, approvals has needed, approvers and requester_may_approve, tags is a list of keys with texts, schedules has durations",
+		return fmt.Sprintf("line %s: %s is not what belongs here: accounts is a list, live, opensearch_names_unique and queue_savings_plans are true or false, regions, services and exclusive are lists of names, approvals has needed, approvers and requester_may_approve, tags is a list of keys with texts, schedules has durations, notify has links, lead times, people with their addresses and channels by name",
 			m[1], strings.TrimPrefix(m[2], "!!"))
 	}
 	return first

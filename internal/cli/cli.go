@@ -172,7 +172,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 	}
 	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(), sh.serve(),
 		sh.schedule(), sh.run(), sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
-		sh.history(), sh.inventory(), sh.audit(), sh.receipt(), sh.check(), sh.recovery(), sh.doctor(), sh.accounts(), sh.person(), sh.tokens(), sh.signInLink(), sh.ledgers(), sh.migrate(), sh.prove(), sh.drill(), sh.sim(), sh.version())
+		sh.history(), sh.inventory(), sh.audit(), sh.receipt(), sh.check(), sh.notify(), sh.recovery(), sh.doctor(), sh.accounts(), sh.person(), sh.tokens(), sh.signInLink(), sh.ledgers(), sh.migrate(), sh.prove(), sh.drill(), sh.sim(), sh.version())
 	return root
 }
 

@@ -24,11 +24,12 @@ themselves; without a worker, cron or a Kubernetes CronJob may.
   audit      follow what was bought and compare the books of lanes, where that is due
   inventory  compare all that the clouds list with the ledger
   expire     end what was not sent before its approval was over
+  outbox     tell people what has happened and what is about to: see bursar notify
 
 Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("name one task: plans, resolve, audit, inventory or expire")
+				return fmt.Errorf("name one task: plans, resolve, audit, inventory, expire or outbox")
 			}
 			return nil
 		},

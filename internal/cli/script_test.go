@@ -59,6 +59,9 @@ func (w whole) Run() int { return pgtesting.Run(w.M) }
 //	csv N                stdout is CSV with N rows below its header
 //	sold N               the running clouds sold N commitments
 //	later VAR DURATION   a time by the clock of the running clouds
+//	hook start VAR       serve a webhook; its secret address goes into a variable
+//	hook answer CODE     what it answers from now on
+//	hook bodies          how often it was posted to since the last time, and each body on a line
 //	early                the running clouds are at the third day of a month
 //	once PLAN            the clouds sold each line of the plan exactly once
 //	replace OLD NEW FILE
@@ -92,7 +95,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": scriptRun, "until": scriptUntil, "sim": scriptSim, "serve": scriptServe, "field": scriptField, "strict": scriptStrict, "csv": scriptCSV,
 			"sold": scriptSold, "once": scriptOnce, "replace": scriptReplace, "cut": scriptCut, "glob": scriptGlob,
-			"early": scriptEarly, "later": scriptLater,
+			"early": scriptEarly, "later": scriptLater, "hook": scriptHook,
 			"database": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 1 {
 					ts.Fatalf("usage: database VAR")
@@ -409,6 +412,7 @@ var apiTypes = map[string]func() any{
 	"Audit":        func() any { return new(api.Audit) },
 	"Schedules":    func() any { return new(api.Schedules) },
 	"PlanSchedule": func() any { return new(api.PlanSchedule) },
+	"Outbox":       func() any { return new(api.Outbox) }, "Notifications": func() any { return new(api.Notifications) }, "Message": func() any { return new(api.Message) }, "Mute": func() any { return new(api.Mute) },
 }
 
 func scriptStrict(ts *testscript.TestScript, neg bool, args []string) {

@@ -42,6 +42,12 @@ type (
 		// Anything else is an error whose outcome OutcomeOf tells.
 		Return(ctx context.Context, r Request, c cloud.Commitment) (cloud.Evidence, error)
 	}
+	// Closing is a Returner whose way back closes long before the end of the term.
+	Closing interface {
+		// ReturnUntil is the last instant, UTC, at which a commitment could be given back by
+		// the published rules; zero if it never could. It does no IO.
+		ReturnUntil(c cloud.Commitment) time.Time
+	}
 	// Releaser deletes an order that has not fired, which costs nothing. That it
 	// worked is shown by the next listing only.
 	Releaser interface {

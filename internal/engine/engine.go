@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"bursar/internal/cloud"
@@ -43,9 +44,14 @@ type Engine struct {
 	Log     *slog.Logger
 	// Guard compares the ledger with what is outside of it; nil compares nothing.
 	Guard *Guard
+	// Outbox does TaskOutbox: the engine knows what is to be told, not how; nil tells
+	// nobody.
+	Outbox func(ctx context.Context, r *TaskResult) error
 
 	kept  looks
 	paces paces
+	// foreseen is when all that was bought was last looked through, in microseconds.
+	foreseen atomic.Int64
 }
 
 // DefaultWorkers is as many as a ledger on one disk can write for; they mostly

@@ -25,15 +25,17 @@ const (
 	TaskAudit     Task = "audit"     // follow what was bought, compare the books of lanes
 	TaskInventory Task = "inventory" // compare all that the clouds list with the ledger
 	TaskExpire    Task = "expire"    // end what was not sent before its approval was over
+	TaskOutbox    Task = "outbox"    // tell people what has happened and what is about to
 )
 
 // Tasks are all tasks. Workers do the first one all the time; the others have a
 // schedule.
-var Tasks = []Task{TaskPlans, TaskResolve, TaskAudit, TaskInventory, TaskExpire}
+var Tasks = []Task{TaskPlans, TaskResolve, TaskAudit, TaskInventory, TaskExpire, TaskOutbox}
 
 // Cadences are how often the tasks with a schedule are run if nobody says.
 var Cadences = map[Task]time.Duration{
 	TaskResolve: 30 * time.Second, TaskAudit: time.Hour, TaskInventory: 6 * time.Hour, TaskExpire: 5 * time.Minute,
+	TaskOutbox: 30 * time.Second,
 }
 
 // TaskOutcome is what came of a task.
@@ -70,6 +72,10 @@ func (e *Engine) RunTask(ctx context.Context, t Task) (TaskResult, error) {
 		err = e.inventoryTask(ctx, &r)
 	case TaskExpire:
 		err = e.expire(ctx, &r)
+	case TaskOutbox:
+		if e.Outbox != nil {
+			err = e.Outbox(ctx, &r)
+		}
 	default:
 		err = fmt.Errorf("there is no task %q", t)
 	}

@@ -26,16 +26,19 @@ var returnRules = struct {
 	aYear   int   // returns in a calendar year, of the management account
 }{"Savings Plans User Guide, 2026", 10_000_000, 7, 10}
 
-var _ driver.Returner = savingsPlans{}
+var (
+	_ driver.Returner = savingsPlans{}
+	_ driver.Closing  = savingsPlans{}
+)
 
 // ReturnTerms applies returnRules. A year's returns are counted in the lane: what is
 // returned started in the month of its return. AWS counts them over all accounts of
 // an organization, so there may be more. That a plan is not sold by AWS Brazil or
 // Turkey, where one with an upfront payment is never taken back, is for AWS to say.
 func (d savingsPlans) ReturnTerms(_ context.Context, c cloud.Commitment, lane []cloud.Commitment, now time.Time) (driver.ReturnTerms, error) {
-	now, start := now.UTC(), c.Start.UTC()
+	now = now.UTC()
 	t := driver.ReturnTerms{
-		Most: returnRules.aYear,
+		Until: d.ReturnUntil(c), Most: returnRules.aYear,
 		Rule: fmt.Sprintf("at most 100 per hour, within %d days of the start and in its calendar month (UTC), active, %d a year (%s)",
 			returnRules.days, returnRules.aYear, returnRules.source),
 	}
@@ -44,13 +47,9 @@ func (d savingsPlans) ReturnTerms(_ context.Context, c cloud.Commitment, lane []
 			t.Used++
 		}
 	}
-	month := time.Date(start.Year(), start.Month()+1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Second)
-	if t.Until = start.AddDate(0, 0, returnRules.days); t.Until.After(month) {
-		t.Until = month
-	}
 	switch {
 	case c.Quantity > returnRules.perHour:
-		t.Why, t.Until = "its commitment is "+c.Measure()+", and AWS takes back at most 100 per hour", time.Time{}
+		t.Why = "its commitment is " + c.Measure() + ", and AWS takes back at most 100 per hour"
 	case c.State == cloud.Returned || c.State == cloud.Returning:
 		t.Why = "it is " + string(c.State) + " already"
 	case now.After(t.Until):
@@ -63,6 +62,19 @@ func (d savingsPlans) ReturnTerms(_ context.Context, c cloud.Commitment, lane []
 		t.Why = fmt.Sprintf("%d Savings Plans were returned this year, the most that AWS takes back", t.Used)
 	}
 	return t, nil
+}
+
+// ReturnUntil is the end of the days after the start, or of its month if that is sooner.
+func (savingsPlans) ReturnUntil(c cloud.Commitment) time.Time {
+	if c.Quantity > returnRules.perHour {
+		return time.Time{}
+	}
+	start := c.Start.UTC()
+	month := time.Date(start.Year(), start.Month()+1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Second)
+	if until := start.AddDate(0, 0, returnRules.days); until.Before(month) {
+		return until
+	}
+	return month
 }
 
 // Return gives a plan back. The session of the attempt, where a role is configured,

@@ -138,6 +138,18 @@ type Decision struct {
 	Comment   string
 }
 
+type Delivery struct {
+	MessageID string
+	Channel   string
+	Recipient string
+	State     string
+	Tries     int64
+	NextAt    int64
+	LastAt    int64
+	EndedAt   int64
+	Detail    string
+}
+
 type Evidence struct {
 	ID         string
 	LineID     string
@@ -286,6 +298,14 @@ type Mark struct {
 	At    int64
 }
 
+type Mute struct {
+	PersonKey string
+	Kind      string
+	Person    string
+	Until     int64
+	At        int64
+}
+
 type Notice struct {
 	ID          string
 	LineID      string
@@ -294,6 +314,19 @@ type Notice struct {
 	RaisedAt    int64
 	SeenAt      int64
 	ClosedAt    int64
+}
+
+type Outbox struct {
+	ID        string
+	Kind      string
+	PlanID    string
+	LineID    string
+	About     string
+	DueAt     int64
+	CreatedAt int64
+	RoutedAt  int64
+	ToldBy    string
+	Document  string
 }
 
 type Person struct {

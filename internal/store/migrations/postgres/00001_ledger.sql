@@ -961,7 +961,7 @@ CREATE TABLE begun (
 -- Whoever takes a tick moves next_at on and holds the row until held_until, which it
 -- puts off while it runs: what a process that died has held is taken by another one.
 CREATE TABLE schedule (
-  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire')),
+  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox')),
   every      BIGINT NOT NULL CHECK (every >= 0),
   next_at    BIGINT NOT NULL,
   holder     TEXT COLLATE "C" NOT NULL DEFAULT '',
@@ -1088,7 +1088,196 @@ CREATE TABLE claim (
 CREATE TRIGGER claim_no_delete BEFORE DELETE OR TRUNCATE ON claim
   EXECUTE FUNCTION refuse('rows of claim are never deleted');
 
--- 11. What tells that the ledger is the one that it was.
+-- 11. What people are told.
+
+-- A message about something that has happened or is about to. Its id is made of what it
+-- is about, so that nothing is told twice. about names what else it is about: a finding,
+-- an undo, a schedule, a channel. due_at is the time that it warns of.
+CREATE TABLE outbox (
+  id         TEXT COLLATE "C" PRIMARY KEY CHECK (id <> ''),
+  kind       TEXT COLLATE "C" NOT NULL CHECK (kind IN ('waiting_for_approval', 'will_buy', 'bought', 'not_bought', 'in_doubt', 'needs_decision',
+               'finding', 'overdue', 'expiry', 'return_window', 'payment_pending', 'undelivered')),
+  plan_id    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  line_id    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  about      TEXT COLLATE "C" NOT NULL DEFAULT '',
+  due_at     BIGINT NOT NULL DEFAULT 0,
+  created_at BIGINT NOT NULL,
+  -- When it was decided who gets it, and the document that they all get. It may be told
+  -- together with others of its kind, in the one that told_by names.
+  routed_at  BIGINT NOT NULL DEFAULT 0,
+  told_by    TEXT COLLATE "C" NOT NULL DEFAULT '',
+  document   TEXT COLLATE "C" NOT NULL DEFAULT ''
+);
+CREATE INDEX outbox_unrouted ON outbox (created_at, id) WHERE routed_at = 0;
+
+-- One message on its way to one channel, or to one recipient of a channel that has them.
+CREATE TABLE delivery (
+  message_id TEXT COLLATE "C" NOT NULL REFERENCES outbox (id) ON DELETE RESTRICT,
+  channel    TEXT COLLATE "C" NOT NULL CHECK (channel <> ''),
+  recipient  TEXT COLLATE "C" NOT NULL,
+  state      TEXT COLLATE "C" NOT NULL CHECK (state IN ('waiting', 'sent', 'given_up', 'dropped')),
+  tries      BIGINT NOT NULL DEFAULT 0 CHECK (tries >= 0),
+  next_at    BIGINT NOT NULL, -- it is tried from then on
+  last_at    BIGINT NOT NULL, -- and no more from then on
+  ended_at   BIGINT NOT NULL DEFAULT 0,
+  detail     TEXT COLLATE "C" NOT NULL DEFAULT '', -- why it was not sent, without secrets
+  PRIMARY KEY (message_id, channel, recipient),
+  CHECK ((state = 'waiting') = (ended_at = 0))
+);
+CREATE INDEX delivery_waiting ON delivery (next_at) WHERE state = 'waiting';
+
+-- What a person does not want to hear of for a while.
+CREATE TABLE mute (
+  person_key TEXT COLLATE "C" NOT NULL CHECK (person_key <> ''),
+  kind       TEXT COLLATE "C" NOT NULL,
+  person     TEXT COLLATE "C" NOT NULL,
+  until      BIGINT NOT NULL,
+  at         BIGINT NOT NULL,
+  PRIMARY KEY (person_key, kind)
+);
+
+CREATE TRIGGER outbox_no_delete BEFORE DELETE OR TRUNCATE ON outbox
+  EXECUTE FUNCTION refuse('rows of outbox are never deleted');
+CREATE TRIGGER delivery_no_delete BEFORE DELETE OR TRUNCATE ON delivery
+  EXECUTE FUNCTION refuse('rows of delivery are never deleted');
+CREATE TRIGGER mute_no_delete BEFORE DELETE OR TRUNCATE ON mute
+  EXECUTE FUNCTION refuse('rows of mute are never deleted');
+CREATE TRIGGER outbox_frozen BEFORE UPDATE ON outbox FOR EACH ROW
+  WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.kind IS DISTINCT FROM OLD.kind OR NEW.plan_id IS DISTINCT FROM OLD.plan_id OR NEW.line_id IS DISTINCT FROM OLD.line_id
+    OR NEW.about IS DISTINCT FROM OLD.about OR NEW.due_at IS DISTINCT FROM OLD.due_at OR NEW.created_at IS DISTINCT FROM OLD.created_at OR OLD.routed_at > 0)
+  EXECUTE FUNCTION refuse('what a message is about is frozen, and it is routed once');
+CREATE TRIGGER outbox_starts_unrouted BEFORE INSERT ON outbox FOR EACH ROW
+  WHEN (NEW.routed_at <> 0)
+  EXECUTE FUNCTION refuse('a new message is not routed');
+-- +goose StatementBegin
+CREATE FUNCTION outbox_copied() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '') THEN
+    RAISE EXCEPTION USING MESSAGE = 'this ledger was copied, and the copy goes on', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER outbox_copied BEFORE UPDATE ON outbox FOR EACH ROW
+  EXECUTE FUNCTION outbox_copied();
+-- +goose StatementBegin
+CREATE FUNCTION delivery_of_routed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.tries <> 0 OR NEW.state NOT IN ('waiting', 'dropped') OR NOT EXISTS (
+    SELECT 1 FROM outbox o WHERE o.id = NEW.message_id AND o.routed_at > 0 AND o.told_by = '') THEN
+    RAISE EXCEPTION USING MESSAGE = 'a delivery starts untried, of a message that was routed', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER delivery_of_routed BEFORE INSERT ON delivery FOR EACH ROW
+  EXECUTE FUNCTION delivery_of_routed();
+CREATE TRIGGER delivery_frozen BEFORE UPDATE ON delivery FOR EACH ROW
+  WHEN (NEW.message_id IS DISTINCT FROM OLD.message_id OR NEW.channel IS DISTINCT FROM OLD.channel OR NEW.recipient IS DISTINCT FROM OLD.recipient
+    OR NEW.last_at IS DISTINCT FROM OLD.last_at OR OLD.state <> 'waiting')
+  EXECUTE FUNCTION refuse('where a message goes is frozen, and a delivery ends once');
+CREATE TRIGGER delivery_tries BEFORE UPDATE ON delivery FOR EACH ROW
+  WHEN (NEW.tries < OLD.tries OR NEW.state = 'sent' AND OLD.tries = 0)
+  EXECUTE FUNCTION refuse('what is sent was claimed before, and tries only count up');
+-- +goose StatementBegin
+CREATE FUNCTION delivery_copied() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '') THEN
+    RAISE EXCEPTION USING MESSAGE = 'this ledger was copied, and the copy goes on', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER delivery_copied BEFORE UPDATE ON delivery FOR EACH ROW
+  EXECUTE FUNCTION delivery_copied();
+
+-- These write the messages, in the transaction of the change that they tell.
+-- +goose StatementBegin
+CREATE FUNCTION plan_tells() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, created_at) VALUES ('waiting_for_approval.' || NEW.id, 'waiting_for_approval', NEW.id, NEW.created_at)
+  ON CONFLICT (id) DO NOTHING;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_tells AFTER INSERT ON plan FOR EACH ROW
+  EXECUTE FUNCTION plan_tells();
+-- +goose StatementBegin
+CREATE FUNCTION undo_tells() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, line_id, about, due_at, created_at)
+  VALUES ('waiting_for_approval.' || NEW.id, 'waiting_for_approval', (SELECT l.plan_id FROM line l WHERE l.id = NEW.line_id), NEW.line_id, NEW.id, NEW.until, NEW.requested_at)
+  ON CONFLICT (id) DO NOTHING;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER undo_tells AFTER INSERT ON undo FOR EACH ROW
+  EXECUTE FUNCTION undo_tells();
+-- +goose StatementBegin
+CREATE FUNCTION line_tells() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, line_id, created_at)
+  VALUES (CASE NEW.state WHEN 'purchased' THEN 'bought.' || NEW.id WHEN 'failed' THEN 'not_bought.' || NEW.id WHEN 'expired' THEN 'not_bought.' || NEW.id
+            ELSE 'needs_decision.' || NEW.id || '.' || NEW.version END,
+          CASE NEW.state WHEN 'purchased' THEN 'bought' WHEN 'failed' THEN 'not_bought' WHEN 'expired' THEN 'not_bought' ELSE 'needs_decision' END,
+          NEW.plan_id, NEW.id, NEW.updated_at)
+  ON CONFLICT (id) DO NOTHING;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER line_tells AFTER UPDATE ON line FOR EACH ROW
+  WHEN (NEW.state <> OLD.state AND NEW.state IN ('purchased', 'failed', 'expired', 'needs_review', 'needs_reapproval'))
+  EXECUTE FUNCTION line_tells();
+-- +goose StatementBegin
+CREATE FUNCTION attempt_tells() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, line_id, created_at)
+  VALUES ('in_doubt.' || NEW.line_id || '.' || NEW.n, 'in_doubt', (SELECT l.plan_id FROM line l WHERE l.id = NEW.line_id), NEW.line_id,
+          CASE WHEN NEW.ended_at > 0 THEN NEW.ended_at ELSE NEW.armed_at END)
+  ON CONFLICT (id) DO NOTHING;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER attempt_tells AFTER UPDATE ON attempt FOR EACH ROW
+  WHEN (NEW.state = 'in_doubt' AND OLD.state <> 'in_doubt')
+  EXECUTE FUNCTION attempt_tells();
+-- +goose StatementBegin
+CREATE FUNCTION finding_tells() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO outbox (id, kind, line_id, about, created_at) VALUES ('finding.' || NEW.id, 'finding', NEW.line_id, NEW.id, NEW.first_seen)
+  ON CONFLICT (id) DO NOTHING;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER finding_tells AFTER INSERT ON finding FOR EACH ROW
+  EXECUTE FUNCTION finding_tells();
+-- +goose StatementBegin
+CREATE FUNCTION notice_tells() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, line_id, about, due_at, created_at)
+  VALUES ('overdue.' || NEW.line_id || '.' || NEW.must_leave_by, 'overdue', (SELECT l.plan_id FROM line l WHERE l.id = NEW.line_id), NEW.line_id, NEW.id, NEW.must_leave_by, NEW.raised_at)
+  ON CONFLICT (id) DO NOTHING;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER notice_tells AFTER INSERT ON notice FOR EACH ROW
+  EXECUTE FUNCTION notice_tells();
+-- +goose StatementBegin
+CREATE FUNCTION delivery_tells() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM outbox o WHERE o.id = NEW.message_id AND o.kind = 'undelivered') THEN
+    INSERT INTO outbox (id, kind, about, created_at)
+    VALUES ('undelivered.' || NEW.channel || '.' || (NEW.ended_at / 86400000000), 'undelivered', NEW.channel, NEW.ended_at)
+    ON CONFLICT (id) DO NOTHING;
+  END IF;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER delivery_tells AFTER UPDATE ON delivery FOR EACH ROW
+  WHEN (NEW.state = 'given_up' AND OLD.state <> 'given_up')
+  EXECUTE FUNCTION delivery_tells();
+
+-- 12. What tells that the ledger is the one that it was.
 
 -- What was outside the ledger when it was last known to be the right one.
 CREATE TABLE mark (

@@ -956,7 +956,7 @@ BEGIN SELECT RAISE(ABORT, 'a new line is not begun'); END;
 -- Whoever takes a tick moves next_at on and holds the row until held_until, which it
 -- puts off while it runs: what a process that died has held is taken by another one.
 CREATE TABLE schedule (
-  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire')),
+  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox')),
   every      INTEGER NOT NULL CHECK (every >= 0),
   next_at    INTEGER NOT NULL,
   holder     TEXT NOT NULL DEFAULT '',
@@ -1064,7 +1064,170 @@ CREATE TRIGGER claim_no_delete BEFORE DELETE ON claim
 BEGIN SELECT RAISE(ABORT, 'rows of claim are never deleted'); END;
 -- +goose StatementEnd
 
--- 11. What tells that the ledger is the one that it was.
+-- 11. What people are told.
+
+-- A message about something that has happened or is about to. Its id is made of what it
+-- is about, so that nothing is told twice. about names what else it is about: a finding,
+-- an undo, a schedule, a channel. due_at is the time that it warns of.
+CREATE TABLE outbox (
+  id         TEXT PRIMARY KEY CHECK (id <> ''),
+  kind       TEXT NOT NULL CHECK (kind IN ('waiting_for_approval', 'will_buy', 'bought', 'not_bought', 'in_doubt', 'needs_decision',
+               'finding', 'overdue', 'expiry', 'return_window', 'payment_pending', 'undelivered')),
+  plan_id    TEXT NOT NULL DEFAULT '',
+  line_id    TEXT NOT NULL DEFAULT '',
+  about      TEXT NOT NULL DEFAULT '',
+  due_at     INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  -- When it was decided who gets it, and the document that they all get. It may be told
+  -- together with others of its kind, in the one that told_by names.
+  routed_at  INTEGER NOT NULL DEFAULT 0,
+  told_by    TEXT NOT NULL DEFAULT '',
+  document   TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX outbox_unrouted ON outbox (created_at, id) WHERE routed_at = 0;
+
+-- One message on its way to one channel, or to one recipient of a channel that has them.
+CREATE TABLE delivery (
+  message_id TEXT NOT NULL REFERENCES outbox (id) ON DELETE RESTRICT,
+  channel    TEXT NOT NULL CHECK (channel <> ''),
+  recipient  TEXT NOT NULL,
+  state      TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'given_up', 'dropped')),
+  tries      INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+  next_at    INTEGER NOT NULL, -- it is tried from then on
+  last_at    INTEGER NOT NULL, -- and no more from then on
+  ended_at   INTEGER NOT NULL DEFAULT 0,
+  detail     TEXT NOT NULL DEFAULT '', -- why it was not sent, without secrets
+  PRIMARY KEY (message_id, channel, recipient),
+  CHECK ((state = 'waiting') = (ended_at = 0))
+) STRICT;
+CREATE INDEX delivery_waiting ON delivery (next_at) WHERE state = 'waiting';
+
+-- What a person does not want to hear of for a while.
+CREATE TABLE mute (
+  person_key TEXT NOT NULL CHECK (person_key <> ''),
+  kind       TEXT NOT NULL,
+  person     TEXT NOT NULL,
+  until      INTEGER NOT NULL,
+  at         INTEGER NOT NULL,
+  PRIMARY KEY (person_key, kind)
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER outbox_no_delete BEFORE DELETE ON outbox
+BEGIN SELECT RAISE(ABORT, 'rows of outbox are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER delivery_no_delete BEFORE DELETE ON delivery
+BEGIN SELECT RAISE(ABORT, 'rows of delivery are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER mute_no_delete BEFORE DELETE ON mute
+BEGIN SELECT RAISE(ABORT, 'rows of mute are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER outbox_frozen BEFORE UPDATE ON outbox
+  WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.plan_id IS NOT OLD.plan_id OR NEW.line_id IS NOT OLD.line_id
+    OR NEW.about IS NOT OLD.about OR NEW.due_at IS NOT OLD.due_at OR NEW.created_at IS NOT OLD.created_at OR OLD.routed_at > 0
+BEGIN SELECT RAISE(ABORT, 'what a message is about is frozen, and it is routed once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER outbox_starts_unrouted BEFORE INSERT ON outbox
+  WHEN NEW.routed_at <> 0
+BEGIN SELECT RAISE(ABORT, 'a new message is not routed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER outbox_copied BEFORE UPDATE ON outbox
+  WHEN EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '')
+BEGIN SELECT RAISE(ABORT, 'this ledger was copied, and the copy goes on'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER delivery_of_routed BEFORE INSERT ON delivery
+  WHEN NEW.tries <> 0 OR NEW.state NOT IN ('waiting', 'dropped') OR NOT EXISTS (
+    SELECT 1 FROM outbox o WHERE o.id = NEW.message_id AND o.routed_at > 0 AND o.told_by = '')
+BEGIN SELECT RAISE(ABORT, 'a delivery starts untried, of a message that was routed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER delivery_frozen BEFORE UPDATE ON delivery
+  WHEN NEW.message_id IS NOT OLD.message_id OR NEW.channel IS NOT OLD.channel OR NEW.recipient IS NOT OLD.recipient
+    OR NEW.last_at IS NOT OLD.last_at OR OLD.state <> 'waiting'
+BEGIN SELECT RAISE(ABORT, 'where a message goes is frozen, and a delivery ends once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER delivery_tries BEFORE UPDATE ON delivery
+  WHEN NEW.tries < OLD.tries OR NEW.state = 'sent' AND OLD.tries = 0
+BEGIN SELECT RAISE(ABORT, 'what is sent was claimed before, and tries only count up'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER delivery_copied BEFORE UPDATE ON delivery
+  WHEN EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '')
+BEGIN SELECT RAISE(ABORT, 'this ledger was copied, and the copy goes on'); END;
+-- +goose StatementEnd
+
+-- These write the messages, in the transaction of the change that they tell.
+-- +goose StatementBegin
+CREATE TRIGGER plan_tells AFTER INSERT ON plan
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, created_at) VALUES ('waiting_for_approval.' || NEW.id, 'waiting_for_approval', NEW.id, NEW.created_at)
+  ON CONFLICT (id) DO NOTHING;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER undo_tells AFTER INSERT ON undo
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, line_id, about, due_at, created_at)
+  VALUES ('waiting_for_approval.' || NEW.id, 'waiting_for_approval', (SELECT l.plan_id FROM line l WHERE l.id = NEW.line_id), NEW.line_id, NEW.id, NEW.until, NEW.requested_at)
+  ON CONFLICT (id) DO NOTHING;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER line_tells AFTER UPDATE ON line
+  WHEN NEW.state <> OLD.state AND NEW.state IN ('purchased', 'failed', 'expired', 'needs_review', 'needs_reapproval')
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, line_id, created_at)
+  VALUES (CASE NEW.state WHEN 'purchased' THEN 'bought.' || NEW.id WHEN 'failed' THEN 'not_bought.' || NEW.id WHEN 'expired' THEN 'not_bought.' || NEW.id
+            ELSE 'needs_decision.' || NEW.id || '.' || NEW.version END,
+          CASE NEW.state WHEN 'purchased' THEN 'bought' WHEN 'failed' THEN 'not_bought' WHEN 'expired' THEN 'not_bought' ELSE 'needs_decision' END,
+          NEW.plan_id, NEW.id, NEW.updated_at)
+  ON CONFLICT (id) DO NOTHING;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER attempt_tells AFTER UPDATE ON attempt
+  WHEN NEW.state = 'in_doubt' AND OLD.state <> 'in_doubt'
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, line_id, created_at)
+  VALUES ('in_doubt.' || NEW.line_id || '.' || NEW.n, 'in_doubt', (SELECT l.plan_id FROM line l WHERE l.id = NEW.line_id), NEW.line_id,
+          CASE WHEN NEW.ended_at > 0 THEN NEW.ended_at ELSE NEW.armed_at END)
+  ON CONFLICT (id) DO NOTHING;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER finding_tells AFTER INSERT ON finding
+BEGIN
+  INSERT INTO outbox (id, kind, line_id, about, created_at) VALUES ('finding.' || NEW.id, 'finding', NEW.line_id, NEW.id, NEW.first_seen)
+  ON CONFLICT (id) DO NOTHING;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER notice_tells AFTER INSERT ON notice
+BEGIN
+  INSERT INTO outbox (id, kind, plan_id, line_id, about, due_at, created_at)
+  VALUES ('overdue.' || NEW.line_id || '.' || NEW.must_leave_by, 'overdue', (SELECT l.plan_id FROM line l WHERE l.id = NEW.line_id), NEW.line_id, NEW.id, NEW.must_leave_by, NEW.raised_at)
+  ON CONFLICT (id) DO NOTHING;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER delivery_tells AFTER UPDATE ON delivery
+  WHEN NEW.state = 'given_up' AND OLD.state <> 'given_up'
+    AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.id = NEW.message_id AND o.kind = 'undelivered')
+BEGIN
+  INSERT INTO outbox (id, kind, about, created_at)
+  VALUES ('undelivered.' || NEW.channel || '.' || (NEW.ended_at / 86400000000), 'undelivered', NEW.channel, NEW.ended_at)
+  ON CONFLICT (id) DO NOTHING;
+END;
+-- +goose StatementEnd
+
+-- 12. What tells that the ledger is the one that it was.
 
 -- What was outside the ledger when it was last known to be the right one.
 CREATE TABLE mark (
