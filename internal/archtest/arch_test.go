@@ -49,6 +49,7 @@ var rules = []rule{
 	{"pgtest/pgtesting", []string{"pgtest"}, sdks},
 	{"queue", nothing, append([]string{"bursar/internal/driver", "bursar/internal/engine", "text/template"}, sdks...)},
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
+	{"sizing", []string{"cloud", "money"}, slices.Concat(pure, sdks)},
 	{"engine", []string{"purchase", "driver", "store", "journal", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"net/http", "=database/sql"}, sdks...)},
 	{"app", []string{"api", "dst", "engine", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "store", "cloud", "money"}, nothing},
