@@ -52,9 +52,9 @@ var rules = []rule{
 	{"sizing", []string{"cloud", "money"}, slices.Concat(pure, sdks)},
 	{"engine", []string{"purchase", "driver", "store", "journal", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"net/http", "=database/sql"}, sdks...)},
-	{"app", []string{"api", "dst", "engine", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "store", "cloud", "money"}, nothing},
+	{"app", []string{"api", "dst", "engine", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "sizing", "store", "cloud", "money"}, nothing},
 	{"drill", []string{"api", "app", "pgtest", "sim"}, nothing},
-	{"cli", []string{"api", "app", "drill", "money"}, nothing},
+	{"cli", []string{"api", "app", "drill", "sizing", "money"}, nothing},
 	{"archtest", nothing, nothing},
 	{"cmd/*", []string{"cli"}, nothing},
 }

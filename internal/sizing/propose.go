@@ -78,10 +78,13 @@ func (l *layer) propose(p part, below *big.Rat) (Proposal, error) {
 		}
 		out.Drops = append(out.Drops, d)
 	}
-	out.Why = append(out.Why,
-		fmt.Sprintf("%s of %s at %s per hour on-demand cost %s over %s by %s", out.Measure, l.buys, rough(times(times(p.worth, big.NewRat(1, int64(One))), l.onDemand), l.Currency), out.Total, out.Term, p.Source),
-		fmt.Sprintf("used %s of the time, they replace %s on-demand and save %s: an effective savings rate of %s on what nothing else covers",
-			percent(out.UtilizationBP), rough(o.avoided, l.Currency), out.Savings, percent(out.EffectiveSavingsRateBP)))
+	what := fmt.Sprintf("%s of %s, each at %s per hour on-demand, cost %s", out.Measure, l.buys, rough(times(times(p.worth, big.NewRat(1, int64(One))), l.onDemand), l.Currency), cents(out.Total))
+	if l.plan {
+		what = fmt.Sprintf("a commitment of %s covers %s %s and costs %s", out.Measure, decimal(o.level), l.unit, cents(out.Total))
+	}
+	out.Why = append(out.Why, fmt.Sprintf("%s over %s, by %s", what, out.Term, p.Source),
+		fmt.Sprintf("%s of it is used, which replaces %s on-demand and saves %s: an effective savings rate of %s on the usage that nothing else covers",
+			percent(out.UtilizationBP), cents(rough(o.avoided, l.Currency)), cents(out.Savings), percent(out.EffectiveSavingsRateBP)))
 	if l.o.Method.Kind == ByCoverage {
 		if marginal := l.marginalAt(p, below); marginal.Cmp(l.ratio(p)) <= 0 {
 			out.Why = append(out.Why, fmt.Sprintf("the last one is used %s and would pay above %s: less would save more", percent(basisPoints(marginal)), percent(basisPoints(l.ratio(p)))))
@@ -89,6 +92,9 @@ func (l *layer) propose(p part, below *big.Rat) (Proposal, error) {
 	}
 	return out, nil
 }
+
+// cents is an amount for a sentence, which the fields have in full.
+func cents(a money.Amount) money.Amount { return a.Round(2) }
 
 // marginalAt is the use of the last lot of a part on top of a level.
 func (l *layer) marginalAt(p part, below *big.Rat) *big.Rat {
