@@ -58,23 +58,3 @@ func TestUsageFile(t *testing.T) {
 		t.Errorf("%s is not what it is made of (-update writes it anew): %v", usageFile, err)
 	}
 }
-
-func TestSizeFile(t *testing.T) {
-	u, err := Read("usage.csv", strings.NewReader(generated()), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := Defaults()
-	o.AsOf, o.Services, o.Prices = usageBegins.AddDate(0, 0, usageDays).Add(time.Hour), append(Sized("aws"), SavingsPlans), Discounted(3500, 2800)
-	r, err := Size(u, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range r.Proposals {
-		t.Logf("%s\n %s %s up %s h %s total %s save %s be %d cov %d util %d esr %d\n %s\n %v\n %v", p.Pool, p.Measure, p.Buys, p.Upfront, p.Hourly, p.Total, p.Savings, p.BreakEvenMonths, p.CoverageBP, p.UtilizationBP, p.EffectiveSavingsRateBP, strings.Join(p.Why, "\n "), p.Dropped, p.Drops)
-	}
-	t.Log(r.Dropped, r.Notes)
-	for _, c := range r.Curves {
-		t.Log(c.Pool, c.Knee, c.Chosen, c.Points)
-	}
-}

@@ -142,8 +142,8 @@ func (f *source) readOwn() error {
 		if covered+planned > quantity {
 			return f.errorf(max(coveredAt, plannedAt), "is more than the quantity of its row, of which it is a part")
 		}
-		if cells[rateAt] != m.rateText {
-			a, err := parseRate(cells[rateAt], m.pool.Currency)
+		if text := cells[rateAt]; text == "" || text != m.rateText {
+			a, err := parseRate(text, m.pool.Currency)
 			if err == nil && a.IsZero() {
 				err = errors.New("is zero: usage that costs nothing needs no commitment")
 			}
@@ -151,7 +151,7 @@ func (f *source) readOwn() error {
 				return f.errorf(rateAt, "%v", err)
 			}
 			m.priced(a)
-			m.rateText = strings.Clone(cells[rateAt])
+			m.rateText = strings.Clone(text)
 		}
 		if committedAt >= 0 && cells[committedAt] != m.committedText {
 			if text := cells[committedAt]; text != "" {

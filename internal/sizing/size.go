@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/bits"
 	"slices"
+	"strings"
 	"time"
 
 	"bursar/internal/cloud"
@@ -153,7 +154,9 @@ func (s *sizer) sayHeld() {
 		keys[p.key()] = true
 		keys[planPool(p.Account, p.Currency).key()] = true
 	}
-	for _, h := range s.o.Held {
+	held := slices.Clone(s.o.Held)
+	slices.SortFunc(held, func(a, b Held) int { return strings.Compare(a.Name, b.Name) })
+	for _, h := range held {
 		if h.Pool.Service == SavingsPlans && !slices.Contains(s.o.Services, SavingsPlans) && h.End.After(s.o.AsOf) {
 			s.note("savings plan %s is held: size savingsplans, too, to see whether reservations leave it enough", h.Name)
 		}
@@ -290,9 +293,9 @@ func (s *sizer) plans() error {
 	}
 	slices.SortFunc(keys, func(a, b payer) int {
 		if a.account != b.account {
-			return cmpString(string(a.account), string(b.account))
+			return strings.Compare(string(a.account), string(b.account))
 		}
-		return cmpString(a.currency, b.currency)
+		return strings.Compare(a.currency, b.currency)
 	})
 	for _, k := range keys {
 		r := s.rest[k]
@@ -305,16 +308,6 @@ func (s *sizer) plans() error {
 		}
 	}
 	return nil
-}
-
-func cmpString(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // layer is usage of one pool above what is held, to be committed to.
@@ -475,7 +468,7 @@ func (l *layer) level(p part) (level *big.Rat, guarded *Dropped, err error) {
 		l.say("minimum: no hour of %s used less than %s %s", group(int64(l.prof.n())), decimal(top), l.unit)
 	case ByPercentile:
 		top = whole(l.prof.percentile(m.Percent))
-		l.say("percentile: %s hours of %s used at most %s %s", percent(m.Percent*100), group(int64(l.prof.n())), decimal(top), l.unit)
+		l.say("percentile: %s of %s hours used at most %s %s", percent(m.Percent*100), group(int64(l.prof.n())), decimal(top), l.unit)
 	case ByCoverage:
 		// What is covered hour by hour was taken off before.
 		all := new(big.Rat).SetInt(l.prof.usage)
