@@ -56,6 +56,7 @@ func (w whole) Run() int { return pgtesting.Run(w.M) }
 //	csv N                stdout is CSV with N rows below its header
 //	sold N               the running clouds sold N commitments
 //	later VAR DURATION   a time by the clock of the running clouds
+//	usage-to TIME FILE   write the file of usage, moved so that it ends at the hour of TIME
 //	early                the running clouds are at the third day of a month
 //	once PLAN            the clouds sold each line of the plan exactly once
 //	replace OLD NEW FILE
@@ -88,7 +89,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": scriptRun, "until": scriptUntil, "sim": scriptSim, "field": scriptField, "strict": scriptStrict, "csv": scriptCSV,
 			"sold": scriptSold, "once": scriptOnce, "replace": scriptReplace, "cut": scriptCut, "glob": scriptGlob,
-			"early": scriptEarly, "later": scriptLater,
+			"early": scriptEarly, "later": scriptLater, "usage-to": scriptUsageTo,
 			"database": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 1 {
 					ts.Fatalf("usage: database VAR")
@@ -97,6 +98,28 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// scriptUsageTo moves testdata/usage.csv in time.
+func scriptUsageTo(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: usage-to TIME FILE")
+	}
+	end, err := time.Parse(time.RFC3339, args[0])
+	ts.Check(err)
+	rows := strings.SplitAfter(strings.TrimSuffix(ts.ReadFile(filepath.Join(ts.Getenv("TESTDATA"), "usage.csv")), "\n"), "\n")
+	last, _, _ := strings.Cut(rows[len(rows)-1], ",")
+	was, err := time.Parse(time.RFC3339, last)
+	ts.Check(err)
+	// By whole days, so that mornings stay mornings.
+	by := end.Sub(was.Add(time.Hour)).Truncate(24 * time.Hour)
+	for i, row := range rows[1:] {
+		hour, rest, _ := strings.Cut(row, ",")
+		at, err := time.Parse(time.RFC3339, hour)
+		ts.Check(err)
+		rows[i+1] = at.Add(by).Format(time.RFC3339) + "," + rest
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(rows, "")), 0o644))
 }
 
 func scriptLater(ts *testscript.TestScript, neg bool, args []string) {

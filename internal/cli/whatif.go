@@ -29,11 +29,11 @@ it costs if usage falls. Nothing is bought, and no price is guessed: committed p
 are a discount that you give, a column of the file, or the clouds' own catalogs.
 
   bursar what-if --usage usage.csv --discount 30%
-  bursar what-if --usage usage.csv --service ec2,savingsplans --discount 35% --plan-discount 28%
-  bursar what-if --usage usage.csv --service ec2 --coverage 80 --prices catalog --attribute offering_class=standard
+  bursar what-if --usage usage.csv --discount 35% --plan-discount 28%
+  bursar what-if --usage usage.csv --service rds --coverage 80 --prices catalog
   bursar what-if --usage usage.csv --discount 30% --held inventory -o csv
 
-The CSV is an input of plan create. See docs/sizing.md.`,
+The CSV that it writes is an input of plan create. See docs/sizing.md.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, name := range []string{"coverage", "percentile"} {
@@ -75,14 +75,14 @@ The CSV is an input of plan create. See docs/sizing.md.`,
 	f.StringVar(&r.Term, "term", "1y", "`length` of the commitment: 1y or 3y")
 	f.StringVar(&r.Payment, "payment", "no-upfront", "`option` of payment")
 	f.StringVar(&r.Mix, "mix", "", "`parts` with terms of their own, steadiest usage first, such as \"3y all-upfront 40%, 1y no-upfront 60%\"")
-	f.StringVar(&r.Held, "held", "usage", "where it is `known` from what is held: usage (the file) or inventory (the clouds and open plans)")
+	f.StringVar(&r.Held, "held", "usage", "`source` of what is held: usage (what the file says is covered) or inventory (the clouds and open plans)")
 	f.StringVar(&r.Buyer, "buyer", "", "`account` that buys for all accounts of the file; default is each for itself")
 	f.StringSliceVar(&r.Attributes, "attribute", nil, "`key=value` of what is bought that usage does not tell, such as offering_class=standard")
 	f.IntVar(&r.SpikeDays, "spike-days", 14, "cut a level that fewer `days` reach")
 	f.IntVar(&r.MinDays, "min-days", 30, "`days` of history that are needed")
 	f.DurationVar(&r.MaxAge, "max-age", 72*time.Hour, "`duration` that the last hour of usage may be old")
 	f.IntVar(&r.RebuyDays, "rebuy-days", 30, "buy again what ends within so many `days`")
-	f.StringVar(&r.Gaps, "gaps", "refuse", "`what` hours are that the file tells nothing of: refuse, zero or skip")
+	f.StringVar(&r.Gaps, "gaps", "refuse", "`way` to take hours that the file tells nothing of: refuse, zero or skip")
 	f.StringVar(&r.AsOf, "as-of", "", "`time` to size for, such as 2026-10-01T00:00:00Z; default is now")
 	f.BoolVar(&curves, "curves", false, "draw the savings curve of each pool")
 	return cmd

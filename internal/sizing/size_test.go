@@ -384,6 +384,14 @@ func TestPlanOnTheRest(t *testing.T) {
 		t.Errorf("%s is proposed, want 0.308 less 0.1", p.Measure)
 	}
 	says(t, r.Notes, "the savings plans that 111122223333 holds cover more than reservations leave of its usage in 50 of 100 hours")
+	// What the file says that the plan covers is left to it, and no more is bought.
+	covered := history(t, repeat(100, "10"), "covered by plan", "2")
+	o.Held[0].Spend = money.MustParse("0.0616", "USD") // 2 x 0.077 at 60% less
+	r = size(t, covered, o)
+	if len(r.Proposals) != 1 || r.Proposals[0].Quantity != 8 || len(r.Notes) != 0 {
+		t.Errorf("%+v, %q", r.Proposals, r.Notes)
+	}
+	says(t, r.Dropped, "what is held covers every hour of it")
 	o.Services = []cloud.Service{ec2}
 	says(t, size(t, u, o).Notes, "savings plan sp-1 is held: size savingsplans, too")
 }
