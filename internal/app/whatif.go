@@ -310,8 +310,8 @@ func (w *whatIf) hold(ctx context.Context) error {
 	for _, i := range inv.Items {
 		source := "held"
 		switch c := i.Commitment; {
-		case !c.State.Binding() || c.State == cloud.Retired:
-			continue
+		case !c.State.Binding():
+			continue // what is retired explains past usage
 		case c.State == cloud.Queued:
 			source = "queued"
 		}

@@ -181,7 +181,7 @@ func TestRulesBite(t *testing.T) {
 // TestPureTime keeps the clock out of the core: time is an argument there.
 func TestPureTime(t *testing.T) {
 	all := list(t)
-	for _, name := range []string{"money", "cloud", "purchase", "dst"} {
+	for _, name := range []string{"money", "cloud", "purchase", "dst", "sizing"} {
 		p, ok := all["bursar/internal/"+name]
 		if !ok {
 			continue

@@ -117,9 +117,10 @@ type payer struct {
 
 // rest is the on-demand cost by hour of what is left for a savings plan.
 type rest struct {
-	v     []int64 // in Units of the currency
-	usage *big.Int
-	from  []string // pools
+	v       []int64 // in Units of the currency
+	planned []int64 // what savings plans cover besides, as the file says
+	usage   *big.Int
+	from    []string // pools
 }
 
 type sizer struct {
@@ -171,6 +172,8 @@ func (s *sizer) pool(p *pool) error {
 	first, hours := s.u.hours.first, len(s.u.hours.v)
 	v := make([]int64, hours)
 	usage := new(big.Int)
+	listed := s.listed(p.Pool, nil)
+	strange := 0
 	for i := range v {
 		if s.gaps != nil && s.gaps[i] {
 			continue
@@ -179,15 +182,22 @@ func (s *sizer) pool(p *pool) error {
 		use := p.use.get(h)
 		usage.Add(usage, big.NewInt(use))
 		use -= p.planned.get(h)
-		if !s.o.Known {
-			use -= p.reserved.get(h)
+		// What a list does not explain is covered by somebody else's commitment.
+		elsewhere := p.reserved.get(h)
+		if s.o.Known {
+			if elsewhere = max(elsewhere-listed(h), 0); elsewhere > 0 {
+				strange++
+			}
 		}
-		v[i] = max(use, 0)
+		v[i] = max(use-elsewhere, 0)
 	}
-	prof := newProfile(first, v, s.gaps, usage)
+	if strange > 0 {
+		s.note("of %s, more is covered in %s than by the commitments listed: what else covers it is taken to go on", p.Pool, count(strange, "hour"))
+	}
 	n := netOf(s.o.Held, p.Pool, s.o.AsOf, s.o.Rebuy)
 	base := n.units(nil)
 	taken := base
+	prof := newProfile(first, v, s.gaps, usage)
 	if slices.Contains(s.o.Services, p.Service) && !p.kind.plan {
 		l := layer{sizer: s, Pool: p.Pool, unit: p.unit, buys: p.smallest.buys, prof: prof, net: n, base: base, onDemand: p.onDemand}
 		switch why := s.unfit(p); {
@@ -250,7 +260,7 @@ func (s *sizer) leave(p *pool, v []int64, taken *big.Rat) {
 	to := payer{p.Account, p.Currency}
 	r := s.rest[to]
 	if r == nil {
-		r = &rest{v: make([]int64, len(v)), usage: new(big.Int)}
+		r = &rest{v: make([]int64, len(v)), planned: make([]int64, len(v)), usage: new(big.Int)}
 		s.rest[to] = r
 	}
 	r.from = append(r.from, p.Pool.String())
@@ -275,12 +285,11 @@ func (s *sizer) leave(p *pool, v []int64, taken *big.Rat) {
 		if s.gaps != nil && s.gaps[i] {
 			continue
 		}
-		all := p.use.get(h)
-		if s.o.Known {
-			n += p.planned.get(h) // the list of commitments has the plan
-		}
-		sum.Add(sum, big.NewInt(cost(all)))
+		sum.Add(sum, big.NewInt(cost(p.use.get(h))))
 		r.v[i] = min(r.v[i]+cost(max(n-up, 0)), int64(maxHour))
+		if planned := p.planned.get(h); planned > 0 {
+			r.planned[i] = min(r.planned[i]+cost(planned), int64(maxHour))
+		}
 	}
 	r.usage.Add(r.usage, sum)
 }
@@ -301,13 +310,51 @@ func (s *sizer) plans() error {
 		r := s.rest[k]
 		p := planPool(k.account, k.currency)
 		l := layer{sizer: s, Pool: p, unit: k.currency + " on-demand per hour", buys: p.Attributes, onDemand: whole(1), plan: true,
-			prof: newProfile(s.u.hours.first, r.v, s.gaps, r.usage), net: netOf(s.o.Held, p, s.o.AsOf, s.o.Rebuy)}
+			rest: r, net: netOf(s.o.Held, p, s.o.AsOf, s.o.Rebuy)}
 		l.why = append(l.why, fmt.Sprintf("it covers what reservations leave of %s at on-demand rates", count(len(r.from), "pool")))
 		if _, err := l.size(); err != nil {
 			return fmt.Errorf("%s: %w", p, err)
 		}
 	}
 	return nil
+}
+
+// listed returns how much of a pool the listed commitments cover in an hour, in Units.
+func (s *sizer) listed(p Pool, worth *big.Rat) func(hour int) int64 {
+	type span struct {
+		from, until int
+		units       int64
+	}
+	var spans []span
+	for _, h := range s.o.Held {
+		if h.Pool.key() == p.key() {
+			if n := floor(h.level(worth)); n.IsInt64() {
+				spans = append(spans, span{int(h.Start.Unix() / 3600), int(h.End.Unix() / 3600), n.Int64()})
+			}
+		}
+	}
+	return func(hour int) (sum int64) {
+		for _, c := range spans {
+			if c.from <= hour && hour < c.until {
+				sum += c.units
+			}
+		}
+		return sum
+	}
+}
+
+// hours is the usage that a plan is sized from: with a list, what the file says that
+// plans cover is usage again, as far as listed ones explain it.
+func (l *layer) hours(perOne *big.Rat) []int64 {
+	v := slices.Clone(l.rest.v)
+	if !l.o.Known {
+		return v
+	}
+	listed := l.listed(l.Pool, perOne)
+	for i, planned := range l.rest.planned {
+		v[i] += min(planned, listed(l.u.hours.first+i))
+	}
+	return v
 }
 
 // layer is usage of one pool above what is held, to be committed to.
@@ -317,6 +364,7 @@ type layer struct {
 	unit     string
 	buys     cloud.Attributes
 	prof     *profile
+	rest     *rest // of a plan, whose profile waits for its price
 	net      net
 	base     *big.Rat // Units that are held
 	onDemand *big.Rat // rate of one unit
@@ -352,6 +400,7 @@ func (l *layer) size() (*big.Rat, error) {
 		// What is held covers as much as what is bought of the same plan.
 		perOne := over(parts[0].worth, ratOf(parts[0].Unit))
 		l.base = l.net.units(perOne)
+		l.prof = newProfile(l.u.hours.first, l.hours(perOne), l.gaps, l.rest.usage)
 		if n := l.prof.below(l.base); n > 0 {
 			l.note("the savings plans that %s holds cover more than reservations leave of its usage in %s of %s", l.Account, group(int64(n)), count(l.prof.n(), "hour"))
 		}

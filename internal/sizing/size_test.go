@@ -331,9 +331,36 @@ func TestCoveredUsage(t *testing.T) {
 	}
 	says(t, r.Notes, "what the usage file says is covered is not covered again")
 	o := onto(u)
-	o.Known = true // a list that does not have the reservations: they are gone
-	if p := size(t, u, o).Proposals[0]; p.Quantity != 8 {
-		t.Errorf("%d are proposed, want 8", p.Quantity)
+	// A list that does not explain what is covered: somebody else's commitments do it.
+	o.Known = true
+	r = size(t, u, o)
+	if p := r.Proposals[0]; p.Quantity != 5 {
+		t.Errorf("%d are proposed, want 5", p.Quantity)
+	}
+	says(t, r.Notes, "more is covered in 100 hours than by the commitments listed")
+	// One that has ended explains two of three: they are to be covered again.
+	h, err := Hold(commitment(2, "m6g.large", o.AsOf.Add(-365*24*time.Hour), "over"), "held", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Held = []Held{h}
+	if p := size(t, u, o).Proposals[0]; p.Quantity != 7 {
+		t.Errorf("%d are proposed, want 7", p.Quantity)
+	}
+	// The same of a plan: nobody's is left alone, and one that has ended is sized again.
+	o.Services, o.Prices, o.Held = []cloud.Service{SavingsPlans}, Discounted(0, 5000), nil
+	if p := size(t, u, o).Proposals[0]; p.Measure != "0.1925 USD/h" { // half of 5 x 0.077
+		t.Errorf("%s, want the half of what nothing covers", p.Measure)
+	}
+	plan, err := Hold(cloud.Commitment{Lane: cloud.Lane{Provider: cloud.AWS, Account: "111122223333", Region: "global", Service: SavingsPlans}, ID: "sp-0",
+		Attributes: cloud.Attributes{"plan_type": "Compute"}, Term: cloud.OneYear, Quantity: 100_000, Unit: money.MustParse("0.00001", "USD"),
+		Hourly: money.MustParse("0.00001", "USD"), Start: o.AsOf.Add(-365 * 24 * time.Hour)}, "held", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Held = []Held{plan}
+	if p := size(t, u, o).Proposals[0]; p.Measure != "0.2695 USD/h" { // 7 x 0.077
+		t.Errorf("%s, want also the half of what the plan covered", p.Measure)
 	}
 	o = onto(u)
 	o.Method = Method{ByCoverage, 80}
@@ -386,6 +413,7 @@ func TestPlanOnTheRest(t *testing.T) {
 	says(t, r.Notes, "the savings plans that 111122223333 holds cover more than reservations leave of its usage in 50 of 100 hours")
 	// What the file says that the plan covers is left to it, and no more is bought.
 	covered := history(t, repeat(100, "10"), "covered by plan", "2")
+	o.Held[0].Start = o.AsOf.AddDate(0, -6, 0)
 	o.Held[0].Spend = money.MustParse("0.0616", "USD") // 2 x 0.077 at 60% less
 	r = size(t, covered, o)
 	if len(r.Proposals) != 1 || r.Proposals[0].Quantity != 8 || len(r.Notes) != 0 {
