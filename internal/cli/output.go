@@ -117,6 +117,10 @@ var lineColumns = []string{
 }
 
 func linesCSV(w io.Writer, lines []api.Line) error {
+	return writeCSV(w, lineColumns, lineRows(lines))
+}
+
+func lineRows(lines []api.Line) [][]string {
 	rows := make([][]string, len(lines))
 	for i, l := range lines {
 		purchase := ""
@@ -134,7 +138,7 @@ func linesCSV(w io.Writer, lines []api.Line) error {
 			planType(l.Attributes), l.Attributes["family"], l.Attributes["ec2_region"], commitment,
 		}
 	}
-	return writeCSV(w, lineColumns, rows)
+	return rows
 }
 
 // size is the resource type, which each service calls otherwise.

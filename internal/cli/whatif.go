@@ -52,7 +52,7 @@ The CSV that it writes is an input of plan create. See docs/sizing.md.`,
 			case formatJSON:
 				return writeJSON(sh.out, report)
 			case formatCSV:
-				return linesCSV(sh.out, proposedLines(report))
+				return proposalsCSV(sh.out, report)
 			}
 			printWhatIf(sh.out, report)
 			if curves {
@@ -88,7 +88,20 @@ The CSV that it writes is an input of plan create. See docs/sizing.md.`,
 	return cmd
 }
 
-// proposedLines are proposals as plan create reads them.
+// proposalsCSV writes proposals as plan create reads them, with what they save in a
+// month.
+func proposalsCSV(w io.Writer, r sizing.Report) error {
+	rows := lineRows(proposedLines(r))
+	for i, p := range r.Proposals {
+		saved, err := p.SavedPerMonth()
+		if err != nil {
+			return err
+		}
+		rows[i] = append(rows[i], saved.Canonical())
+	}
+	return writeCSV(w, append(slices.Clone(lineColumns), "estimated monthly savings"), rows)
+}
+
 func proposedLines(r sizing.Report) []api.Line {
 	lines := make([]api.Line, len(r.Proposals))
 	for i, p := range r.Proposals {

@@ -47,7 +47,6 @@ type focus struct {
 	// hour is the last one that was read; many rows follow each other in one.
 	startText, endText string
 	hour, hours        int
-	startErr           error
 }
 
 func (s *source) readFocus() error {

@@ -37,7 +37,6 @@ type kind struct {
 	// usage" (AWS Savings Plans User Guide).
 	compute bool
 	plan    bool // nothing but a plan covers it
-	bare    bool // usage has no resource type
 }
 
 var kinds = map[cloud.Provider]map[cloud.Service]kind{

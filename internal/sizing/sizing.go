@@ -80,6 +80,12 @@ type Proposal struct {
 	Dropped []Dropped `json:"dropped,omitempty"`
 }
 
+// SavedPerMonth is what a proposal saves in a month of its term, rounded down to a
+// millionth.
+func (p Proposal) SavedPerMonth() (money.Amount, error) {
+	return amountDown(over(ratOf(p.Savings), whole(int64(p.Term))), p.Currency)
+}
+
 // Drop is the cost over the term of the usage that nothing else covers, if it falls.
 type Drop struct {
 	Percent  int          `json:"percent"`

@@ -144,7 +144,6 @@ type source struct {
 	key        []byte
 	cuts       int // quantities that lost decimals
 	sub        int // rows that were corrections
-	night      bool
 }
 
 func (f *source) errorf(column int, format string, args ...any) *Error {
