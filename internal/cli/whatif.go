@@ -202,6 +202,20 @@ func printProposals(w io.Writer, all []sizing.Proposal, currency string) {
 			upfront(p), hourly(p), total(p), saves(p), even, signed(p.CoverageBP), signed(p.UtilizationBP), signed(p.EffectiveSavingsRateBP))
 	}
 	g.print(w)
+	var price api.Price
+	var saved money.Amount
+	for _, p := range ps {
+		var err error
+		for _, sum := range []struct {
+			of  *money.Amount
+			add money.Amount
+		}{{&price.Upfront, p.Upfront}, {&price.Hourly, p.Hourly}, {&price.Total, p.Total}, {&saved, p.Savings}} {
+			if *sum.of, err = sum.of.Add(sum.add); err != nil {
+				return // beyond what an amount holds: the lines stand alone
+			}
+		}
+	}
+	fmt.Fprintf(w, "together %s upfront, %s per hour, %s in total, %s\n", price.Upfront, price.Hourly, price.Total.Round(2), gain(saved.Round(2)))
 }
 
 func signed(bp int) string {

@@ -8,7 +8,8 @@ import (
 	"bursar/internal/money"
 )
 
-// hoursPerMonth is a twelfth of the 8,760 hours that clouds bill a year.
+// hoursPerMonth is a twelfth of the 8,760 hours that clouds bill a year: "730-hour
+// period (365 * 24 /12)" (AWS Cost Management User Guide, "Estimated monthly savings").
 const hoursPerMonth = 730
 
 // drops are the falls of usage that every proposal is tried on, in per cent.

@@ -374,6 +374,10 @@ type layer struct {
 	why      []string
 }
 
+// mostQuantity bounds quantities, so that sums of them fit 64 bits: ten times what a
+// savings plan of a million per hour is.
+const mostQuantity = 1_000_000_000_000
+
 // part is one layer of a mix, with its price.
 type part struct {
 	Part
@@ -501,6 +505,9 @@ func (l *layer) offers() ([]part, error) {
 		}
 		if p.total = ratOf(one.Total); p.total.Sign() <= 0 {
 			return nil, errors.New("its price is zero")
+		}
+		if most := over(whole(int64(maxHour)), p.worth); p.worth.Sign() <= 0 || most.Cmp(whole(mostQuantity)) > 0 {
+			return nil, errors.New("one of it covers too little to be counted")
 		}
 		parts = append(parts, p)
 	}

@@ -2,6 +2,7 @@ package sizing
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -529,4 +530,33 @@ func TestFine(t *testing.T) {
 	if a, err := amountDown(new(big.Rat).Neg(third), "USD"); err != nil || a.Decimal() != "-0.333334" {
 		t.Errorf("%s, %v", a, err)
 	}
+}
+
+// Prices that are none leave a pool out, with the reason.
+func TestUnfitPrices(t *testing.T) {
+	u := history(t, repeat(100, "1"))
+	zero, cent := money.Zero("USD"), money.MustParse("0.01", "USD")
+	for _, tc := range []struct {
+		services []cloud.Service
+		offer    Offer
+		err      error
+		want     string
+	}{
+		{[]cloud.Service{ec2}, Offer{Upfront: zero, Hourly: zero}, nil, "its price is zero"},
+		{[]cloud.Service{ec2}, Offer{Upfront: money.Zero("EUR"), Hourly: money.MustParse("1", "EUR")}, nil, "its price is in EUR and its usage in USD"},
+		{[]cloud.Service{ec2}, Offer{}, errors.New("the shop is closed"), "the shop is closed"},
+		{[]cloud.Service{SavingsPlans}, Offer{Upfront: zero, Hourly: cent}, nil, "does not say what one covers"},
+		{[]cloud.Service{SavingsPlans}, Offer{Upfront: zero, Hourly: cent, Unit: cent, Worth: big.NewRat(1, 1_000_000_000)}, nil, "covers too little to be counted"},
+	} {
+		o := onto(u)
+		o.Services, o.Prices = tc.services, func(Ask) (Offer, error) { return tc.offer, tc.err }
+		r := size(t, u, o)
+		if len(r.Proposals) != 0 {
+			t.Errorf("%+v", r.Proposals)
+		}
+		says(t, r.Dropped, tc.want)
+	}
+	o := onto(u)
+	o.Mix[0].Payment = "later"
+	says(t, size(t, u, o).Dropped, "is not a payment option")
 }
