@@ -22,12 +22,12 @@ import (
 
 // Where a what-if takes committed prices from, and what is held.
 const (
-	pricesDiscount  = "discount"
-	pricesUsage     = "usage"
-	pricesCatalog   = "catalog"
-	heldUsage       = "usage"
-	heldInventory   = "inventory"
-	defaultPlanning = "no-upfront"
+	pricesDiscount = "discount"
+	pricesUsage    = "usage"
+	pricesCatalog  = "catalog"
+	heldUsage      = "usage"
+	heldInventory  = "inventory"
+	defaultPayment = "no-upfront"
 )
 
 // WhatIf sizes commitments from a file of usage. It buys nothing and stores nothing but
@@ -75,12 +75,12 @@ func WhatIf(ctx context.Context, o Options, r api.WhatIfRequest) (sizing.Report,
 }
 
 type whatIf struct {
-	r          api.WhatIfRequest
-	o          sizing.Options
-	app        *App             // nil where no cloud is asked
-	extra      cloud.Attributes // of what is bought, which usage does not tell
-	discount   int
-	planFactor int
+	r            api.WhatIfRequest
+	o            sizing.Options
+	app          *App             // nil where no cloud is asked
+	extra        cloud.Attributes // of what is bought, which usage does not tell
+	discount     int
+	planDiscount int
 }
 
 // read judges the request.
@@ -107,11 +107,11 @@ func (w *whatIf) read() (err error) {
 		}
 	}
 	if r.PlanDiscount != "" {
-		if w.planFactor, err = recommend.Percentage(r.PlanDiscount); err != nil {
+		if w.planDiscount, err = recommend.Percentage(r.PlanDiscount); err != nil {
 			return fmt.Errorf("--plan-discount: %w", err)
 		}
 	}
-	if r.Prices == "" && w.discount+w.planFactor > 0 {
+	if r.Prices == "" && w.discount+w.planDiscount > 0 {
 		w.r.Prices = pricesDiscount
 	}
 	switch w.r.Prices {
@@ -155,7 +155,7 @@ func mixOf(r api.WhatIfRequest) ([]sizing.Part, error) {
 	text := r.Mix
 	if text == "" {
 		text = fmt.Sprintf("%s %s 100%%", r.Term, r.Payment)
-	} else if r.Term != "1y" || r.Payment != defaultPlanning {
+	} else if r.Term != "1y" || r.Payment != defaultPayment {
 		return nil, errors.New("--mix and --term or --payment contradict each other: use one of them")
 	}
 	var mix []sizing.Part
@@ -227,7 +227,7 @@ func (w *whatIf) choose(u *sizing.Usage) error {
 		}
 	}
 	w.o.Services = slices.Sorted(maps.Keys(found))
-	if w.planFactor > 0 {
+	if w.planDiscount > 0 {
 		w.o.Services = append(w.o.Services, sizing.SavingsPlans)
 	}
 	return nil
@@ -245,16 +245,16 @@ func joined(names []cloud.Service) string {
 func (w *whatIf) price(ctx context.Context) error {
 	switch w.r.Prices {
 	case pricesUsage:
-		w.o.Prices = sizing.FromUsage(w.planFactor)
+		w.o.Prices = sizing.FromUsage(w.planDiscount)
 	case pricesCatalog:
 		w.o.Prices = func(a sizing.Ask) (sizing.Offer, error) {
 			if a.Pool.Service == sizing.SavingsPlans {
-				return sizing.Discounted(0, w.planFactor)(a)
+				return sizing.Discounted(0, w.planDiscount)(a)
 			}
 			return w.catalog(ctx, a)
 		}
 	default:
-		w.o.Prices = sizing.Discounted(w.discount, w.planFactor)
+		w.o.Prices = sizing.Discounted(w.discount, w.planDiscount)
 	}
 	return nil
 }
@@ -301,9 +301,11 @@ func (w *whatIf) hold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for lane, why := range inv.Failed {
-		if slices.Contains(w.o.Services, lane.Service) {
-			return fmt.Errorf("%s could not be listed, and what is held is not known: %w", lane, why)
+	for _, lane := range slices.SortedFunc(maps.Keys(inv.Failed), func(a, b cloud.Lane) int { return strings.Compare(a.String(), b.String()) }) {
+		// A savings plan is sized from what reservations leave.
+		rests := slices.Contains(w.o.Services, sizing.SavingsPlans) && (lane.Service == "ec2" || lane.Service == "ec2-zonal")
+		if rests || slices.Contains(w.o.Services, lane.Service) {
+			return fmt.Errorf("%s could not be listed, so what is held is not known: %w", lane, inv.Failed[lane])
 		}
 	}
 	w.o.Known = true

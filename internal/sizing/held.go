@@ -22,6 +22,11 @@ type Held struct {
 	Spend  money.Amount // instead of Units, where it is a commitment to an amount per hour
 	Start  time.Time
 	End    time.Time
+
+	// A zonal reservation covers what runs in its zone; where a file does not tell zones
+	// apart, that is usage of this pool.
+	wide      Pool
+	wideUnits Units
 }
 
 // Hold reads what a commitment covers. A service whose usage is not sized is an error,
@@ -46,12 +51,37 @@ func Hold(c cloud.Commitment, source string, buyer cloud.Account) (Held, error) 
 	}
 	g.pool.Account = account
 	h.Pool = g.pool
-	units := new(big.Int).Mul(big.NewInt(int64(g.size)), big.NewInt(c.Quantity))
-	if !units.IsInt64() || units.Int64() > int64(maxHour) {
-		return Held{}, fmt.Errorf("%d of it %w", c.Quantity, errTooLarge)
+	if h.Units, err = g.units(c.Quantity); err != nil || c.Service != ec2Zonal {
+		return h, err
 	}
-	h.Units = Units(units.Int64())
-	return h, nil
+	c.Service = ec2
+	if g, _, err = goodsOf(c.Lane, c.Attributes, currency); err == nil {
+		g.pool.Account = account
+		h.wide = g.pool
+		h.wideUnits, err = g.units(c.Quantity)
+	}
+	return h, err
+}
+
+// units is the usage that a number of the goods covers.
+func (g goods) units(quantity int64) (Units, error) {
+	n := new(big.Int).Mul(big.NewInt(int64(g.size)), big.NewInt(quantity))
+	if !n.IsInt64() || n.Int64() > int64(maxHour) {
+		return 0, fmt.Errorf("%d of it %w", quantity, errTooLarge)
+	}
+	return Units(n.Int64()), nil
+}
+
+// placed moves zonal reservations to the usage of their region where usage by zone is
+// not told.
+func placed(held []Held, told map[string]bool) []Held {
+	out := slices.Clone(held)
+	for i, h := range out {
+		if h.wideUnits > 0 && !told[h.Pool.key()] {
+			out[i].Pool, out[i].Units = h.wide, h.wideUnits
+		}
+	}
+	return out
 }
 
 // net is what of a pool is held, seen from a time.

@@ -12,13 +12,14 @@ import (
 	"bursar/internal/money"
 )
 
-// ownColumns are the columns of our own CSV, by their folded name, with the attribute
-// that they carry.
-var ownColumns = []struct {
-	name      string // as documented
-	attribute string // of the resource; "type" is the one that names it
+// ownColumn is a column of our own CSV.
+type ownColumn struct {
+	name      string // as documented; a header may fold it otherwise
+	attribute string // of the resource that it carries; "type" is the one that names it
 	needed    bool
-}{
+}
+
+var ownColumns = []ownColumn{
 	{name: "hour", needed: true},
 	{name: "provider", needed: true},
 	{name: "account", needed: true},
@@ -43,6 +44,7 @@ var (
 	regionName  = regexp.MustCompile(`^[a-z][a-z0-9-]{1,39}$`)
 )
 
+// fold returns the letters and digits of text in lower case.
 func fold(text string) string {
 	return strings.Map(func(c rune) rune {
 		switch {
@@ -62,12 +64,7 @@ func (f *source) columnsOf() (map[string]int, error) {
 		at[c.name] = -1
 	}
 	for i, name := range f.head {
-		known := slices.IndexFunc(ownColumns, func(c struct {
-			name, attribute string
-			needed          bool
-		}) bool {
-			return fold(c.name) == fold(name)
-		})
+		known := slices.IndexFunc(ownColumns, func(c ownColumn) bool { return fold(c.name) == fold(name) })
 		if known < 0 {
 			names := make([]string, len(ownColumns))
 			for i, c := range ownColumns {

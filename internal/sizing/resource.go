@@ -132,6 +132,10 @@ func goodsOf(lane cloud.Lane, a cloud.Attributes, currency string) (goods, strin
 			return goods{}, key, fmt.Errorf("is empty, and %s needs it", lane.Service)
 		}
 		g.buys[key], g.pool.Attributes[key] = text, text
+		if key == "platform" {
+			// It tells a VPC from EC2-Classic, which is no more.
+			g.pool.Attributes[key] = strings.TrimSuffix(text, " (Amazon VPC)")
+		}
 	}
 	name := a[k.typeKey]
 	if !typeName.MatchString(name) {
@@ -174,7 +178,7 @@ func goodsOf(lane cloud.Lane, a cloud.Attributes, currency string) (goods, strin
 func flexible(s cloud.Service, family string, a cloud.Attributes) bool {
 	switch s {
 	case ec2:
-		return (a["platform"] == "Linux/UNIX" || a["platform"] == "Linux/UNIX (Amazon VPC)") && a["tenancy"] == "default" && !slices.Contains(rigid, family)
+		return strings.TrimSuffix(a["platform"], " (Amazon VPC)") == "Linux/UNIX" && a["tenancy"] == "default" && !slices.Contains(rigid, family)
 	case rds:
 		return slices.Contains(flexibleEngines, a["engine"])
 	}

@@ -41,7 +41,12 @@ func Size(u *Usage, o Options) (Report, error) {
 		}
 		s.note("%s of which the file tells nothing were left out", count(n, "hour"))
 	}
-	s.sayHeld()
+	told := map[string]bool{}
+	for _, p := range u.pools {
+		told[p.key()] = true
+	}
+	s.o.Held = placed(o.Held, told)
+	s.sayHeld(told)
 	sized := 0
 	for _, p := range u.pools {
 		if !slices.Contains(o.Services, p.Service) && !(p.kind.compute && slices.Contains(o.Services, SavingsPlans)) {
@@ -140,7 +145,7 @@ func (s *sizer) drop(what, format string, args ...any) {
 }
 
 // sayHeld tells what is known of commitments, and which of them are in no pool.
-func (s *sizer) sayHeld() {
+func (s *sizer) sayHeld(keys map[string]bool) {
 	if !s.o.Known {
 		told := slices.ContainsFunc(s.u.pools, func(p *pool) bool { return len(p.reserved.v)+len(p.planned.v) > 0 })
 		if told {
@@ -150,9 +155,7 @@ func (s *sizer) sayHeld() {
 		}
 		return
 	}
-	keys := map[string]bool{}
 	for _, p := range s.u.pools {
-		keys[p.key()] = true
 		keys[planPool(p.Account, p.Currency).key()] = true
 	}
 	held := slices.Clone(s.o.Held)

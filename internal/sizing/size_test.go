@@ -323,6 +323,56 @@ func TestNetting(t *testing.T) {
 	says(t, r.Dropped, "what is held covers every hour of it")
 }
 
+// A buyer holds what its accounts do, and what is not sized cannot be held.
+func TestHold(t *testing.T) {
+	c := commitment(2, "m6g.large", hourTime(firstHour), "ri")
+	h, err := Hold(c, "held", "999900001111")
+	if err != nil || h.Pool.Account != "999900001111" || h.Units != 8*One || h.End.Sub(h.Start) != 365*24*time.Hour {
+		t.Errorf("%+v, %v", h, err)
+	}
+	for want, change := range map[string]func(*cloud.Commitment){
+		"is no service of":                     func(c *cloud.Commitment) { c.Service = "redshift-serverless" },
+		"platform: is empty":                   func(c *cloud.Commitment) { c.Attributes = cloud.Attributes{"instance_type": "m6g.large"} },
+		"more than 1,000,000 units in an hour": func(c *cloud.Commitment) { c.Quantity = 1 << 62 },
+		"a savings plan of type": func(c *cloud.Commitment) {
+			c.Service, c.Attributes = SavingsPlans, cloud.Attributes{"plan_type": "Database"}
+		},
+	} {
+		c := c
+		change(&c)
+		if _, err := Hold(c, "held", ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not contain %q", err, want)
+		}
+	}
+}
+
+// A zonal reservation is netted from the usage of its zone, and where the file tells no
+// zones from that of the region.
+func TestZonalReservations(t *testing.T) {
+	c := commitment(3, "m6g.large", hourTime(firstHour), "zonal")
+	c.Service = ec2Zonal
+	c.Attributes["zone"] = "us-east-1a"
+	h, err := Hold(c, "held", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		cells []string
+		want  int64
+	}{
+		{nil, 7},
+		{[]string{"service", "ec2-zonal", "zone", "us-east-1a"}, 7},
+		{[]string{"service", "ec2-zonal", "zone", "us-east-1b"}, 10},
+	} {
+		u := history(t, repeat(100, "10"), tc.cells...)
+		o := onto(u)
+		o.Services, o.Known, o.Held = []cloud.Service{ec2, ec2Zonal}, true, []Held{h}
+		if p := size(t, u, o).Proposals[0]; p.Quantity != tc.want {
+			t.Errorf("%v: %d are proposed, want %d", tc.cells, p.Quantity, tc.want)
+		}
+	}
+}
+
 // Without a list, what the file says is covered is not covered again.
 func TestCoveredUsage(t *testing.T) {
 	u := history(t, repeat(100, "10"), "covered", "3", "covered by plan", "2")
@@ -473,6 +523,7 @@ func TestFlexibility(t *testing.T) {
 		pool    string
 	}{
 		{ec2, cloud.Attributes{"instance_type": "t2.nano", "platform": "Linux/UNIX", "tenancy": "default"}, "0.25", "t2 platform=Linux/UNIX tenancy=default"},
+		{ec2, cloud.Attributes{"instance_type": "t2.small", "platform": "Linux/UNIX (Amazon VPC)", "tenancy": "default"}, "1", "t2 platform=Linux/UNIX tenancy=default"},
 		{ec2, cloud.Attributes{"instance_type": "i3.metal", "platform": "Linux/UNIX", "tenancy": "default"}, "128", "i3 platform=Linux/UNIX tenancy=default"},
 		{ec2, cloud.Attributes{"instance_type": "u-6tb1.metal", "platform": "Linux/UNIX", "tenancy": "default"}, "896", "u-6tb1 platform=Linux/UNIX tenancy=default"},
 		{ec2, cloud.Attributes{"instance_type": "x9.metal", "platform": "Linux/UNIX", "tenancy": "default"}, "1", "x9 instance_type=x9.metal platform=Linux/UNIX tenancy=default"},
