@@ -213,15 +213,16 @@ func (l *layer) curve(p part) Curve {
 
 // dayUsage is the usage by day, against what is held at its beginning.
 func (l *layer) dayUsage(held []Held, perOne *big.Rat) []DayUsage {
-	days := []DayUsage{}
+	days, day := []DayUsage{}, -1
 	for i, n := range l.prof.v {
 		if l.prof.gap != nil && l.prof.gap[i] {
 			continue
 		}
-		at := hourTime(l.prof.first + i)
-		if day := at.Format("2006-01-02"); len(days) == 0 || days[len(days)-1].Day != day {
+		if d := (l.prof.first + i) / 24; d != day {
+			day = d
+			at := hourTime(l.prof.first + i)
 			on := slices.DeleteFunc(slices.Clone(held), func(h Held) bool { return h.Start.After(at) || !h.End.After(at) })
-			days = append(days, DayUsage{Day: day, Minimum: Units(n), Maximum: Units(n), Held: decimal(sumHeld(on, perOne))})
+			days = append(days, DayUsage{Day: at.Format("2006-01-02"), Minimum: Units(n), Maximum: Units(n), Held: decimal(sumHeld(on, perOne))})
 		}
 		d := &days[len(days)-1]
 		d.Minimum, d.Maximum = min(d.Minimum, Units(n)), max(d.Maximum, Units(n))

@@ -95,11 +95,12 @@ func parseUnits(text string, cut bool) (u Units, wasCut bool, err error) {
 // times returns usage in units of a size: 2.5 instances of size 8 are 20.
 func (u Units) times(size Units) (Units, error) {
 	// Both hold eight decimals, of which six and two are used.
-	n := new(big.Int).Mul(big.NewInt(int64(u/100)), big.NewInt(int64(size)/1_000_000))
-	if !n.IsInt64() || n.Int64() > int64(maxHour) || n.Int64() < -int64(maxHour) {
+	// u is at most maxHour and size 896 twice, so that the product fits.
+	n := u / 100 * (size / 1_000_000)
+	if n > maxHour || n < -maxHour {
 		return 0, errTooLarge
 	}
-	return Units(n.Int64()), nil
+	return n, nil
 }
 
 func (u Units) rat() *big.Rat { return big.NewRat(int64(u), int64(One)) }
