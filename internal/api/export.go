@@ -6,17 +6,22 @@ import (
 	"time"
 )
 
-// lineColumns are the columns that FinOps people already keep; a file with them
+// LineColumns are the columns that FinOps people already keep; a file with them
 // can be edited and read back by plan create.
-var lineColumns = []string{
+var LineColumns = []string{
 	"timestamp", "status", "service", "provider", "account", "region", "resource type", "engine", "multi az", "count",
 	"term", "payment option", "currency", "upfront", "recurring hourly", "total", "purchase id", "line", "plan", "reason", "purpose",
 	"platform", "tenancy", "offering class", "zone", "node offering type", "scope", "renew", "flexible", "vcpu", "memory gb",
 	"plan type", "family", "ec2 region", "hourly commitment",
 }
 
-// LinesCSV writes lines under these columns.
+// LinesCSV writes lines under their columns.
 func LinesCSV(w io.Writer, lines []Line) error {
+	return writeRows(w, LineColumns, LineRows(lines))
+}
+
+// LineRows are lines in the cells of LineColumns.
+func LineRows(lines []Line) [][]string {
 	rows := make([][]string, len(lines))
 	for i, l := range lines {
 		purchase := ""
@@ -34,7 +39,7 @@ func LinesCSV(w io.Writer, lines []Line) error {
 			PlanType(l.Attributes), l.Attributes["family"], l.Attributes["ec2_region"], commitment,
 		}
 	}
-	return writeRows(w, lineColumns, rows)
+	return rows
 }
 
 func writeRows(w io.Writer, head []string, rows [][]string) error {

@@ -133,8 +133,7 @@ func (w *acting) acts() []act {
 	return []act{
 		{auth.PlanCreate, func(ctx context.Context, by string) error {
 			a := *w.App
-			a.stdin = strings.NewReader(onePlan)
-			_, err := a.CreatePlan(ctx, api.PlanRequest{File: "-", Requester: by})
+			_, err := a.CreatePlan(ctx, api.PlanRequest{File: "plan.json", Content: []byte(onePlan), Requester: by})
 			return err
 		}},
 		{auth.PlanReject, func(ctx context.Context, by string) error {

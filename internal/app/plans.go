@@ -151,17 +151,11 @@ func ReadInput(file string, stdin io.Reader) (name string, content []byte, err e
 	if name = file; file == "-" {
 		name = "stdin"
 	} else {
-		f, err := os.Open(file)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return "", nil, api.Errorf(api.Invalid, "input: there is no file %s", file)
-		case err != nil:
-			return "", nil, api.Errorf(api.Invalid, "input: %w", err)
+		f, err := openFile("input", file)
+		if err != nil {
+			return "", nil, err
 		}
 		defer f.Close() //nolint:errcheck // read only
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return "", nil, api.Errorf(api.Invalid, "input: %s is a directory, not a file", file)
-		}
 		from = f
 	}
 	// One byte more than is taken tells that there is too much.
@@ -170,6 +164,21 @@ func ReadInput(file string, stdin io.Reader) (name string, content []byte, err e
 		return "", nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return name, content, nil
+}
+
+// openFile opens what a person named as an input of some kind.
+func openFile(what, file string) (*os.File, error) {
+	f, err := os.Open(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, api.Errorf(api.Invalid, "%s: there is no file %s", what, file)
+	case err != nil:
+		return nil, api.Errorf(api.Invalid, "%s: %w", what, err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.Join(api.Errorf(api.Invalid, "%s: %s is a directory, not a file", what, file), f.Close())
+	}
+	return f, nil
 }
 
 // Plan returns a plan; the id may be shortened to a unique prefix.

@@ -50,15 +50,16 @@ var rules = []rule{
 	{"pgtest/pgtesting", []string{"pgtest"}, sdks},
 	{"queue", nothing, append([]string{"bursar/internal/driver", "bursar/internal/engine", "text/template"}, sdks...)},
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
+	{"sizing", []string{"cloud", "money"}, slices.Concat(pure, sdks)},
 	{"engine", []string{"purchase", "driver", "store", "journal", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"auth", []string{"auditlog"}, append([]string{"bursar/internal/store", "bursar/internal/engine"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"=database/sql"}, sdks...)},
 	{"notify", []string{"api", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},
 	{"web", []string{"api", "auth", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},
 	{"server", []string{"api", "auth", "money"}, append([]string{"bursar/internal/store", "bursar/internal/engine", "bursar/internal/app", "=database/sql"}, sdks...)},
-	{"app", []string{"api", "auditlog", "auth", "server", "web", "dst", "engine", "notify", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "store", "cloud", "money"}, nothing},
+	{"app", []string{"api", "auditlog", "auth", "server", "web", "dst", "engine", "notify", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "sizing", "store", "cloud", "money"}, nothing},
 	{"drill", []string{"api", "app", "pgtest", "sim"}, nothing},
-	{"cli", []string{"api", "app", "drill", "money"}, nothing},
+	{"cli", []string{"api", "app", "drill", "sizing", "money"}, nothing},
 	{"archtest", nothing, nothing},
 	{"cmd/*", []string{"cli"}, nothing},
 }
@@ -185,7 +186,7 @@ func TestRulesBite(t *testing.T) {
 // TestPureTime keeps the clock out of the core: time is an argument there.
 func TestPureTime(t *testing.T) {
 	all := list(t)
-	for _, name := range []string{"money", "cloud", "purchase", "dst"} {
+	for _, name := range []string{"money", "cloud", "purchase", "dst", "sizing"} {
 		p, ok := all["bursar/internal/"+name]
 		if !ok {
 			continue

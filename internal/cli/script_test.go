@@ -62,6 +62,7 @@ func (w whole) Run() int { return pgtesting.Run(w.M) }
 //	hook start VAR       serve a webhook; its secret address goes into a variable
 //	hook answer CODE     what it answers from now on
 //	hook bodies          how often it was posted to since the last time, and each body on a line
+//	usage-to TIME FILE   write the file of usage, moved so that it ends at the hour of TIME
 //	early                the running clouds are at the third day of a month
 //	once PLAN            the clouds sold each line of the plan exactly once
 //	replace OLD NEW FILE
@@ -95,7 +96,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": scriptRun, "until": scriptUntil, "sim": scriptSim, "serve": scriptServe, "field": scriptField, "strict": scriptStrict, "csv": scriptCSV,
 			"sold": scriptSold, "once": scriptOnce, "replace": scriptReplace, "cut": scriptCut, "glob": scriptGlob,
-			"early": scriptEarly, "later": scriptLater, "hook": scriptHook,
+			"early": scriptEarly, "later": scriptLater, "hook": scriptHook, "usage-to": scriptUsageTo,
 			"database": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 1 {
 					ts.Fatalf("usage: database VAR")
@@ -104,6 +105,28 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// scriptUsageTo moves testdata/usage.csv in time.
+func scriptUsageTo(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: usage-to TIME FILE")
+	}
+	end, err := time.Parse(time.RFC3339, args[0])
+	ts.Check(err)
+	rows := strings.SplitAfter(strings.TrimSuffix(ts.ReadFile(filepath.Join(ts.Getenv("TESTDATA"), "usage.csv")), "\n"), "\n")
+	last, _, _ := strings.Cut(rows[len(rows)-1], ",")
+	was, err := time.Parse(time.RFC3339, last)
+	ts.Check(err)
+	// By whole days, so that mornings stay mornings.
+	by := end.Sub(was.Add(time.Hour)).Truncate(24 * time.Hour)
+	for i, row := range rows[1:] {
+		hour, rest, _ := strings.Cut(row, ",")
+		at, err := time.Parse(time.RFC3339, hour)
+		ts.Check(err)
+		rows[i+1] = at.Add(by).Format(time.RFC3339) + "," + rest
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(rows, "")), 0o644))
 }
 
 func scriptLater(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,0 +1,27 @@
+package api
+
+import "time"
+
+// WhatIfRequest asks what commitments hourly usage would carry.
+type WhatIfRequest struct {
+	Usage        string   // file; "-" for standard input
+	Services     []string // none for those of the file
+	Method       string   // minimum, percentile, knee or coverage; "" is knee
+	Percentile   int
+	Coverage     int    // per cent of the usage
+	Prices       string // discount, usage or catalog; "" with a discount is discount
+	Discount     string // of reservations, "30%"
+	PlanDiscount string // of a savings plan
+	Term         string
+	Payment      string
+	Mix          string   // "3y all-upfront 40%, 1y no-upfront 60%" instead of term and payment
+	Held         string   // usage or inventory
+	Buyer        string   // account that buys for all others of the file; "" for each its own
+	Attributes   []string // of what is bought, "offering_class=standard"
+	SpikeDays    int
+	MinDays      int
+	MaxAge       time.Duration
+	RebuyDays    int
+	Gaps         string // refuse, zero or skip
+	AsOf         string // RFC 3339; "" is now
+}

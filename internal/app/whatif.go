@@ -1,0 +1,337 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/api"
+	"bursar/internal/cloud"
+	"bursar/internal/driver"
+	"bursar/internal/purchase"
+	"bursar/internal/recommend"
+	"bursar/internal/sizing"
+)
+
+// Where a what-if takes committed prices from, and what is held.
+const (
+	pricesDiscount = "discount"
+	pricesUsage    = "usage"
+	pricesCatalog  = "catalog"
+	heldUsage      = "usage"
+	heldInventory  = "inventory"
+	defaultPayment = "no-upfront"
+)
+
+// WhatIf sizes commitments from a file of usage. It buys nothing and stores nothing but
+// what a listing of the inventory always stores. A ledger is opened only for the
+// clouds' catalogs and inventories.
+func WhatIf(ctx context.Context, o Options, stdin io.Reader, r api.WhatIfRequest) (sizing.Report, error) {
+	w := whatIf{r: r, extra: cloud.Attributes{}}
+	if err := w.read(); err != nil {
+		return sizing.Report{}, err
+	}
+	if r.Prices == pricesCatalog || r.Held == heldInventory {
+		a, err := Open(ctx, o)
+		if err != nil {
+			return sizing.Report{}, err
+		}
+		defer a.Close() //nolint:errcheck // nothing was written that matters here
+		w.app = a
+	}
+	u, err := w.usage(stdin)
+	if err != nil {
+		return sizing.Report{}, err
+	}
+	if w.o.AsOf.IsZero() {
+		w.o.AsOf = time.Now().UTC()
+		if w.app != nil {
+			w.o.AsOf = w.app.clouds.now()
+		}
+	}
+	if err := w.choose(u); err != nil {
+		return sizing.Report{}, err
+	}
+	if err := w.price(ctx); err != nil {
+		return sizing.Report{}, err
+	}
+	if r.Held == heldInventory {
+		if err := w.hold(ctx); err != nil {
+			return sizing.Report{}, err
+		}
+	}
+	report, err := sizing.Size(u, w.o)
+	for i := range report.Proposals {
+		w.complete(&report.Proposals[i])
+	}
+	return report, err
+}
+
+type whatIf struct {
+	r            api.WhatIfRequest
+	o            sizing.Options
+	app          *App             // nil where no cloud is asked
+	extra        cloud.Attributes // of what is bought, which usage does not tell
+	discount     int
+	planDiscount int
+}
+
+// read judges the request.
+func (w *whatIf) read() (err error) {
+	r := w.r
+	w.o = sizing.Defaults()
+	if r.Usage == "" {
+		return errors.New("name the file of usage: bursar what-if --usage FILE, or --usage - for standard input")
+	}
+	switch {
+	case r.Coverage != 0 && r.Method != "" && r.Method != string(sizing.ByCoverage), r.Percentile != 0 && r.Method != "" && r.Method != string(sizing.ByPercentile),
+		r.Coverage != 0 && r.Percentile != 0:
+		return errors.New("--method, --coverage and --percentile contradict each other: use one of them")
+	case r.Coverage != 0 || r.Method == string(sizing.ByCoverage):
+		w.o.Method = sizing.Method{Kind: sizing.ByCoverage, Percent: r.Coverage}
+	case r.Percentile != 0 || r.Method == string(sizing.ByPercentile):
+		w.o.Method = sizing.Method{Kind: sizing.ByPercentile, Percent: r.Percentile}
+	case r.Method != "":
+		w.o.Method = sizing.Method{Kind: sizing.Kind(r.Method)}
+	}
+	if r.Discount != "" {
+		if w.discount, err = recommend.Percentage(r.Discount); err != nil {
+			return fmt.Errorf("--discount: %w", err)
+		}
+	}
+	if r.PlanDiscount != "" {
+		if w.planDiscount, err = recommend.Percentage(r.PlanDiscount); err != nil {
+			return fmt.Errorf("--plan-discount: %w", err)
+		}
+	}
+	if r.Prices == "" && w.discount+w.planDiscount > 0 {
+		w.r.Prices = pricesDiscount
+	}
+	switch w.r.Prices {
+	case pricesDiscount, pricesUsage, pricesCatalog:
+	case "":
+		return errors.New("nothing says what a commitment costs: give --discount or --plan-discount, or take it with --prices from the usage file (usage) or from the clouds (catalog)")
+	default:
+		return fmt.Errorf("--prices %q: use %s, %s or %s", r.Prices, pricesDiscount, pricesUsage, pricesCatalog)
+	}
+	if w.discount > 0 && w.r.Prices != pricesDiscount {
+		return fmt.Errorf("--discount and --prices %s contradict each other: use one of them", w.r.Prices)
+	}
+	if r.Held != heldUsage && r.Held != heldInventory {
+		return fmt.Errorf("--held %q: use %s or %s", r.Held, heldUsage, heldInventory)
+	}
+	if w.o.Mix, err = mixOf(r); err != nil {
+		return err
+	}
+	for _, text := range r.Attributes {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok || key == "" || value == "" {
+			return fmt.Errorf("--attribute %q: write it as offering_class=standard", text)
+		}
+		w.extra[key] = value
+	}
+	if r.AsOf != "" {
+		if w.o.AsOf, err = time.Parse(time.RFC3339, r.AsOf); err != nil {
+			return fmt.Errorf("--as-of %q: write a time such as 2026-10-01T00:00:00Z", r.AsOf)
+		}
+	}
+	if r.SpikeDays < 0 || r.MinDays < 1 || r.RebuyDays < 0 || r.MaxAge <= 0 {
+		return errors.New("--spike-days and --rebuy-days are 0 or more, --min-days and --max-age more than 0")
+	}
+	w.o.SpikeDays, w.o.MinDays, w.o.MaxAge = r.SpikeDays, r.MinDays, r.MaxAge
+	w.o.Rebuy, w.o.Gaps = time.Duration(r.RebuyDays)*24*time.Hour, sizing.Gaps(r.Gaps)
+	return nil
+}
+
+// mixOf reads the terms: one, or several with their share.
+func mixOf(r api.WhatIfRequest) ([]sizing.Part, error) {
+	text := r.Mix
+	if text == "" {
+		text = fmt.Sprintf("%s %s 100%%", r.Term, r.Payment)
+	} else if r.Term != "1y" || r.Payment != defaultPayment {
+		return nil, errors.New("--mix and --term or --payment contradict each other: use one of them")
+	}
+	var mix []sizing.Part
+	for part := range strings.SplitSeq(text, ",") {
+		words := strings.Fields(part)
+		if len(words) != 3 {
+			return nil, fmt.Errorf("--mix: %q is not a part such as 3y all-upfront 40%%", strings.TrimSpace(part))
+		}
+		term, err := cloud.ParseTerm(words[0])
+		if err != nil {
+			return nil, err
+		}
+		payment, err := cloud.ParsePayment(words[1])
+		if err != nil {
+			return nil, err
+		}
+		percent := 10_000
+		if words[2] != "100%" {
+			if percent, err = recommend.Percentage(words[2]); err != nil || percent%100 != 0 {
+				return nil, fmt.Errorf("--mix: %q is not a whole percentage such as 40%%", words[2])
+			}
+		}
+		mix = append(mix, sizing.Part{Term: term, Payment: payment, Percent: percent / 100})
+	}
+	return mix, nil
+}
+
+// usage reads the file.
+func (w *whatIf) usage(stdin io.Reader) (*sizing.Usage, error) {
+	file, buyer := w.r.Usage, cloud.Account(w.r.Buyer)
+	if file == "-" {
+		return sizing.Read("stdin", stdin, buyer)
+	}
+	f, err := openFile("usage", file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	return sizing.Read(file, f, buyer)
+}
+
+// choose takes the services that were named, or those of the file.
+func (w *whatIf) choose(u *sizing.Usage) error {
+	for _, name := range w.r.Services {
+		known := slices.ContainsFunc([]cloud.Provider{cloud.AWS, cloud.Azure}, func(p cloud.Provider) bool { return slices.Contains(sizing.Sized(p), cloud.Service(name)) })
+		if !known {
+			return fmt.Errorf("--service %q: usage is sized of %s", name, joined(slices.Concat(sizing.Sized(cloud.AWS), sizing.Sized(cloud.Azure))))
+		}
+		w.o.Services = append(w.o.Services, cloud.Service(name))
+	}
+	if len(w.o.Services) > 0 {
+		return nil
+	}
+	found := map[cloud.Service]bool{}
+	for _, p := range u.Pools() {
+		if slices.Contains(sizing.Sized(p.Provider), p.Service) {
+			found[p.Service] = true
+		}
+	}
+	w.o.Services = slices.Sorted(maps.Keys(found))
+	if w.planDiscount > 0 {
+		w.o.Services = append(w.o.Services, sizing.SavingsPlans)
+	}
+	return nil
+}
+
+func joined(names []cloud.Service) string {
+	words := make([]string, len(names))
+	for i, n := range names {
+		words[i] = string(n)
+	}
+	return strings.Join(words, ", ")
+}
+
+// price chooses where prices come from.
+func (w *whatIf) price(ctx context.Context) error {
+	switch w.r.Prices {
+	case pricesUsage:
+		w.o.Prices = sizing.FromUsage(w.planDiscount)
+	case pricesCatalog:
+		w.o.Prices = func(a sizing.Ask) (sizing.Offer, error) {
+			if a.Pool.Service == sizing.SavingsPlans {
+				return sizing.Discounted(0, w.planDiscount)(a)
+			}
+			return w.catalog(ctx, a)
+		}
+	default:
+		w.o.Prices = sizing.Discounted(w.discount, w.planDiscount)
+	}
+	return nil
+}
+
+// catalog looks a price up in the cloud, as a plan would.
+func (w *whatIf) catalog(ctx context.Context, a sizing.Ask) (sizing.Offer, error) {
+	lane := cloud.Lane{Provider: a.Pool.Provider, Account: a.Pool.Account, Region: a.Pool.Region, Service: a.Pool.Service}
+	svc, err := w.app.clouds.Service(lane)
+	if err != nil {
+		return sizing.Offer{}, err
+	}
+	attributes := w.attributes(lane.Provider, lane.Service, a.Buys)
+	found, err := svc.Offerings(ctx, driver.Query{Attributes: attributes, Term: a.Term, Payment: a.Payment})
+	switch {
+	case err != nil:
+		return sizing.Offer{}, err
+	case len(found) == 0:
+		return sizing.Offer{}, fmt.Errorf("%s, %s %s, is not sold", attributes, a.Term, a.Payment)
+	case len(found) > 1:
+		return sizing.Offer{}, fmt.Errorf("%s, %s %s, is %d offerings: tell them apart with --attribute, such as offering_class=standard", attributes, a.Term, a.Payment, len(found))
+	}
+	o := found[0]
+	return sizing.Offer{ID: o.ID, Upfront: o.Upfront, Hourly: o.Hourly, Source: "the price of offering " + o.ID}, nil
+}
+
+// attributes adds to those that usage tells the ones that were named, as far as the
+// service has them.
+func (w *whatIf) attributes(p cloud.Provider, s cloud.Service, of cloud.Attributes) cloud.Attributes {
+	all := maps.Clone(of)
+	keys := recommend.Keys(p, s)
+	for key, value := range w.extra {
+		if slices.Contains(keys, key) && all[key] == "" {
+			all[key] = value
+		}
+	}
+	return all
+}
+
+func (w *whatIf) complete(p *sizing.Proposal) { p.Buys = w.attributes(p.Provider, p.Service, p.Buys) }
+
+// hold collects what the clouds list and what plans are about to buy.
+func (w *whatIf) hold(ctx context.Context) error {
+	inv, err := w.app.engine.Inventory(ctx)
+	if err != nil {
+		return err
+	}
+	for _, lane := range slices.SortedFunc(maps.Keys(inv.Failed), func(a, b cloud.Lane) int { return strings.Compare(a.String(), b.String()) }) {
+		// A savings plan is sized from what reservations leave.
+		rests := slices.Contains(w.o.Services, sizing.SavingsPlans) && (lane.Service == "ec2" || lane.Service == "ec2-zonal")
+		if rests || slices.Contains(w.o.Services, lane.Service) {
+			return fmt.Errorf("%s could not be listed, so what is held is not known: %w", lane, inv.Failed[lane])
+		}
+	}
+	w.o.Known = true
+	for _, i := range inv.Items {
+		source := "held"
+		switch c := i.Commitment; {
+		case !c.State.Binding():
+			continue // what is retired explains past usage
+		case c.State == cloud.Queued:
+			source = "queued"
+		}
+		w.add(i.Commitment, source)
+	}
+	plans, err := w.app.db.Plans(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range plans {
+		if p.State != purchase.PlanProposed && p.State != purchase.PlanApproved {
+			continue
+		}
+		for _, l := range p.Lines {
+			// What is ordered is listed by its cloud.
+			if l.State.Terminal() || l.State.Ordered() {
+				continue
+			}
+			o := l.Spec.Offering
+			w.add(cloud.Commitment{Lane: l.Spec.Lane(), ID: "line " + string(l.ID), Attributes: o.Attributes, Term: o.Term, Quantity: l.Spec.Quantity,
+				Hourly: o.Hourly, Unit: o.Unit, Start: w.o.AsOf}, "planned")
+		}
+	}
+	return nil
+}
+
+// add holds a commitment; one of a service that is not sized covers nothing here.
+func (w *whatIf) add(c cloud.Commitment, source string) {
+	h, err := sizing.Hold(c, source, cloud.Account(w.r.Buyer))
+	if err != nil {
+		return
+	}
+	w.o.Held = append(w.o.Held, h)
+}

@@ -1,0 +1,199 @@
+package sizing
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"bursar/internal/cloud"
+)
+
+// Services whose usage is sized.
+const (
+	ec2         cloud.Service = "ec2"
+	ec2Zonal    cloud.Service = "ec2-zonal"
+	rds         cloud.Service = "rds"
+	elastiCache cloud.Service = "elasticache"
+	memoryDB    cloud.Service = "memorydb"
+	openSearch  cloud.Service = "opensearch"
+	redshift    cloud.Service = "redshift"
+	fargate     cloud.Service = "fargate" // covered by plans only
+	lambda      cloud.Service = "lambda"  // likewise
+	vm          cloud.Service = "vm"
+	// SavingsPlans is sized from what is left of the usage that a Compute Savings Plan
+	// applies to.
+	SavingsPlans cloud.Service = "savingsplans"
+)
+
+// kind is how usage of a service is told apart.
+type kind struct {
+	typeKey string   // attribute that names the resource type
+	keys    []string // further attributes of usage, all needed
+	// compute: a Compute Savings Plan applies to it: "EC2 instance usage regardless of
+	// instance family, size, AZ, Region, OS or tenancy, and also Fargate or Lambda
+	// usage" (AWS Savings Plans User Guide).
+	compute bool
+	plan    bool // nothing but a plan covers it
+}
+
+var kinds = map[cloud.Provider]map[cloud.Service]kind{
+	cloud.AWS: {
+		ec2:         {typeKey: "instance_type", keys: []string{"platform", "tenancy"}, compute: true},
+		ec2Zonal:    {typeKey: "instance_type", keys: []string{"platform", "tenancy", "zone"}, compute: true},
+		rds:         {typeKey: "class", keys: []string{"engine", "multi_az"}},
+		elastiCache: {typeKey: "node_type", keys: []string{"engine"}},
+		memoryDB:    {typeKey: "node_type"},
+		openSearch:  {typeKey: "instance_type"},
+		redshift:    {typeKey: "node_type"},
+		fargate:     {typeKey: "resource", compute: true, plan: true},
+		lambda:      {typeKey: "resource", compute: true, plan: true},
+	},
+	cloud.Azure: {
+		vm: {typeKey: "sku"},
+	},
+}
+
+// Sized lists the services of a provider whose usage is sized, reservations first.
+func Sized(p cloud.Provider) []cloud.Service {
+	names := slices.Sorted(maps.Keys(kinds[p]))
+	if p == cloud.AWS {
+		names = slices.DeleteFunc(names, func(s cloud.Service) bool { return kinds[p][s].plan })
+		names = append(names, SavingsPlans)
+	}
+	return names
+}
+
+// factors are quarters of the normalization factors of sizes. EC2 User Guide, "Instance
+// size flexibility" (github.com/awsdocs/amazon-ec2-user-guide, doc_source/apply_ri.md);
+// RDS User Guide, "Size-flexible reserved DB instances", has the same for the sizes
+// that it names.
+var factors = map[string]int64{
+	"nano": 1, "micro": 2, "small": 4, "medium": 8, "large": 16, "xlarge": 32, "2xlarge": 64, "3xlarge": 96, "4xlarge": 128,
+	"6xlarge": 192, "8xlarge": 256, "9xlarge": 288, "10xlarge": 320, "12xlarge": 384, "16xlarge": 512, "18xlarge": 576,
+	"24xlarge": 768, "32xlarge": 1024, "56xlarge": 1792, "112xlarge": 3584,
+}
+
+// metals are the factors of bare metal, which has that of the virtual size that it
+// equals (the same page).
+var metals = map[string]int64{
+	"a1": 32, "m5zn": 96, "z1d": 96, "c6g": 128, "c6gd": 128, "i3": 128, "m6g": 128, "m6gd": 128, "r6g": 128, "r6gd": 128, "x2gd": 128,
+	"c5n": 144, "c5": 192, "c5d": 192, "i3en": 192, "m5": 192, "m5d": 192, "m5dn": 192, "m5n": 192, "r5": 192, "r5b": 192, "r5d": 192,
+	"r5dn": 192, "r5n": 192,
+}
+
+// rigid are families of EC2 to which size flexibility does not apply (the same page).
+var rigid = []string{"g4ad", "g4dn", "g5", "g5g"}
+
+// flexibleEngines are the engines of RDS whose reservations apply across sizes, and
+// across Single-AZ and Multi-AZ (RDS User Guide, "Size-flexible reserved DB
+// instances"; Aurora User Guide for its two).
+var flexibleEngines = []string{
+	"mariadb", "mysql", "postgresql", "oracle-se2(byol)", "oracle-ee(byol)", "oracle-se1(byol)", "oracle-se(byol)",
+	"aurora-mysql", "aurora-postgresql",
+}
+
+// Factor is the normalization factor of a size, such as "large" or "2xlarge"; not of
+// "metal", which has none of its own.
+func Factor(size string) (Units, bool) {
+	quarters, ok := factors[size]
+	return Units(quarters) * One / 4, ok
+}
+
+// goods is what a resource or a commitment counts for: in which pool, and how much.
+type goods struct {
+	pool Pool
+	// size is how many units of the pool one of it is.
+	size Units
+	buys cloud.Attributes
+	kind kind
+	unit string // of the pool, for people
+}
+
+var typeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// goodsOf tells what the attributes of usage or of a commitment mean. Attributes that
+// only commitments have, such as an offering class, do not matter.
+func goodsOf(lane cloud.Lane, a cloud.Attributes, currency string) (goods, string, error) {
+	k, ok := kinds[lane.Provider][lane.Service]
+	if !ok {
+		return goods{}, "service", fmt.Errorf("%s is no service of %s whose usage is sized: use %s", show(string(lane.Service)), show(string(lane.Provider)),
+			joinServices(slices.Sorted(maps.Keys(kinds[lane.Provider]))))
+	}
+	g := goods{
+		pool: Pool{Provider: lane.Provider, Account: lane.Account, Region: lane.Region, Service: lane.Service, Currency: currency, Attributes: cloud.Attributes{}},
+		size: One, buys: cloud.Attributes{}, kind: k, unit: "instances",
+	}
+	for _, key := range append([]string{k.typeKey}, k.keys...) {
+		text := a[key]
+		if text == "" {
+			return goods{}, key, fmt.Errorf("is empty, and %s needs it", lane.Service)
+		}
+		g.buys[key], g.pool.Attributes[key] = text, text
+		if key == "platform" {
+			// It tells a VPC from EC2-Classic, which is no more.
+			g.pool.Attributes[key] = strings.TrimSuffix(text, " (Amazon VPC)")
+		}
+	}
+	name := a[k.typeKey]
+	if !typeName.MatchString(name) {
+		return goods{}, k.typeKey, fmt.Errorf("%s does not look like a resource type", show(name))
+	}
+	family, size := name, ""
+	if dot := strings.LastIndexByte(name, '.'); dot > 0 {
+		family, size = name[:dot], name[dot+1:]
+	}
+	if lane.Service == openSearch { // r6g.large.search
+		family, _, _ = strings.Cut(name, ".")
+	}
+	g.pool.Family = family
+	if k.plan {
+		return g, "", nil
+	}
+	quarters := factors[size]
+	if size == "metal" {
+		quarters = 4 * metals[family]
+		if strings.HasPrefix(family, "u-") {
+			quarters = 4 * 896
+		}
+	}
+	if quarters == 0 || !flexible(lane.Service, family, a) {
+		return g, "", nil
+	}
+	if lane.Service == rds {
+		if a["multi_az"] == "true" {
+			quarters *= 2
+		}
+		delete(g.pool.Attributes, "multi_az")
+	}
+	delete(g.pool.Attributes, k.typeKey)
+	g.size, g.unit = Units(quarters)*One/4, "normalized units"
+	return g, "", nil
+}
+
+// flexible reports whether a reservation applies to all sizes of its family: regional
+// ones of EC2 for Linux on shared hardware, and those of some engines of RDS.
+func flexible(s cloud.Service, family string, a cloud.Attributes) bool {
+	switch s {
+	case ec2:
+		return strings.TrimSuffix(a["platform"], " (Amazon VPC)") == "Linux/UNIX" && a["tenancy"] == "default" && !slices.Contains(rigid, family)
+	case rds:
+		return slices.Contains(flexibleEngines, a["engine"])
+	}
+	return false
+}
+
+// planPool is the pool of what a Compute Savings Plan of an account covers.
+func planPool(account cloud.Account, currency string) Pool {
+	return Pool{Provider: cloud.AWS, Account: account, Region: "global", Service: SavingsPlans, Attributes: cloud.Attributes{"plan_type": "Compute"}, Currency: currency}
+}
+
+func joinServices(names []cloud.Service) string {
+	words := make([]string, len(names))
+	for i, n := range names {
+		words[i] = string(n)
+	}
+	return cmp.Or(strings.Join(words, ", "), "another")
+}
