@@ -24,7 +24,6 @@ type ServeOptions struct {
 	Work   WorkOptions
 	// Serving is told the addresses once requests are answered.
 	Serving func(Serving)
-	Version string
 }
 
 // Serving is a server that answers.
@@ -44,7 +43,7 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 		return err
 	}
 	defer l.Close() //nolint:errcheck // the server closes it
-	s, who, err := a.Server(o.Version)
+	s, who, err := a.Server()
 	if err != nil {
 		return err
 	}
@@ -102,14 +101,14 @@ func unwrapped(err error) error {
 }
 
 // Server is this app over HTTP, and who finds out who asks it.
-func (a *App) Server(version string) (*server.Server, *auth.Authenticator, error) {
+func (a *App) Server() (*server.Server, *auth.Authenticator, error) {
 	who, err := a.Authenticator(server.Refuse)
 	if err != nil {
 		return nil, nil, err
 	}
 	s, err := server.New(server.Options{
 		Service: a, Auth: who.Middleware, Denied: a.Denied, Answers: answers{a.db}, Ready: a.Ready, Metrics: a.Metrics,
-		Log: a.engine.Log, Now: func() time.Time { return time.Now().UTC() }, Version: version,
+		Log: a.engine.Log, Now: func() time.Time { return time.Now().UTC() }
 	})
 	return s, who, err
 }

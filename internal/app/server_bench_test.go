@@ -32,7 +32,7 @@ func BenchmarkFirstPage(b *testing.B) {
 		b.Fatal(err)
 	}
 	multiply(b, r.Ledger, created.Plan.ID, plans, each)
-	s, _, err := a.Server("bench")
+	s, _, err := a.Server()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -30,7 +30,7 @@ type served struct {
 
 func serve(t *testing.T, a *App) *served {
 	t.Helper()
-	s, _, err := a.Server("test")
+	s, _, err := a.Server()
 	if err != nil {
 		t.Fatal(err)
 	}
