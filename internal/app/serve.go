@@ -108,7 +108,7 @@ func (a *App) Server() (*server.Server, *auth.Authenticator, error) {
 	}
 	s, err := server.New(server.Options{
 		Service: a, Auth: who.Middleware, Denied: a.Denied, Answers: answers{a.db}, Ready: a.Ready, Metrics: a.Metrics,
-		Log: a.engine.Log, Now: func() time.Time { return time.Now().UTC() }
+		Log: a.engine.Log, Now: func() time.Time { return time.Now().UTC() },
 	})
 	return s, who, err
 }

@@ -49,7 +49,7 @@ func (s *served) token(name string, agent bool, accounts []string, roles ...auth
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return made.Token
+	return made.Value
 }
 
 // answer is what came back.

@@ -53,7 +53,7 @@ var rules = []rule{
 	{"engine", []string{"purchase", "driver", "store", "journal", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"auth", []string{"auditlog"}, append([]string{"bursar/internal/store", "bursar/internal/engine"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"=database/sql"}, sdks...)},
-	{"server", []string{"api", "auth", "money"}, append([]string{"bursar/internal/store", "bursar/internal/engine", "bursar/internal/app", "=database/sql"}, sdks...)},
+	{"server", []string{"api", "auth", "money"}, append([]string{"bursar/internal/store", "bursar/internal/engine", "bursar/internal/app"}, sdks...)},
 	{"app", []string{"api", "auditlog", "auth", "server", "dst", "engine", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "store", "cloud", "money"}, nothing},
 	{"drill", []string{"api", "app", "pgtest", "sim"}, nothing},
 	{"cli", []string{"api", "app", "drill", "money"}, nothing},
