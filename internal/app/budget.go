@@ -178,7 +178,7 @@ func (a *App) RetireBudget(ctx context.Context, name, by string) error {
 		return err
 	}
 	var accounts []string
-	all := false
+	all := true
 	if i := slices.IndexFunc(known, func(b purchase.Budget) bool { return b.Name == name }); i >= 0 {
 		accounts, all = budgetAccounts(known[i]), known[i].Account == ""
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"bursar/internal/api"
+	"bursar/internal/auditlog"
+	"bursar/internal/auth"
 	"bursar/internal/store"
 )
 
@@ -62,7 +64,10 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 	if err != nil {
 		return api.LedgerCopy{}, err
 	}
-	tables, err := store.Copy(ctx, from, to, by, now)
+	var tables []store.CopiedTable
+	if err = logCopy(ctx, from, to, by); err == nil {
+		tables, err = store.Copy(ctx, from, to, by, now)
+	}
 	switch {
 	case errors.Is(err, store.ErrLedgerExists):
 		err = exists(to)
@@ -81,6 +86,17 @@ func CopyLedger(ctx context.Context, o Options, from, to, by string) (api.Ledger
 		copied.Tables = append(copied.Tables, api.CopiedTable{Name: t.Name, Rows: t.Rows})
 	}
 	return copied, nil
+}
+
+// logCopy tells the audit log of a ledger that it is about to be copied.
+func logCopy(ctx context.Context, from, to, by string) error {
+	db, err := store.Open(ctx, from)
+	if err != nil {
+		return err
+	}
+	a := App{db: db}
+	_, err = a.log(ctx, step{act: auth.LedgerCopy, by: by, subject: store.Masked(to)}, auditlog.Did)
+	return errors.Join(err, db.Close())
 }
 
 // copyBeside copies a file that belongs to a ledger and returns where to; "" if there was nothing to copy

@@ -53,6 +53,7 @@ const (
 	AuditRead     Act = "audit.read" // who did what, of all accounts
 
 	LedgerCreate Act = "ledger.create"
+	LedgerCopy   Act = "ledger.copy"
 	SignIn       Act = "sign_in"
 	SignOut      Act = "sign_out"
 	CrossSite    Act = "cross_site" // what another site made a browser send

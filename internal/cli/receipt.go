@@ -21,7 +21,7 @@ func (sh *shell) receipt() *cobra.Command {
 cloud answered, signed with the key of the installation. With -o json it is the
 document itself: keep it as it is printed. bursar receipt verify tests it anywhere.
 
-  bursar receipt LINE -o json > receipt.json
+  bursar receipt LINE -o json
   bursar receipt verify receipt.json`,
 		Args: exactlyOne("LINE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
