@@ -56,7 +56,7 @@ var rules = []rule{
 	{"api", []string{"money"}, append([]string{"=database/sql"}, sdks...)},
 	{"notify", []string{"api", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},
 	{"web", []string{"api", "auth", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},
-	{"server", []string{"api", "auth", "money"}, append([]string{"bursar/internal/store", "bursar/internal/engine", "bursar/internal/app", "=database/sql"}, sdks...)},
+	{"server", []string{"api", "auth", "money"}, append([]string{"bursar/internal/store", "bursar/internal/engine", "bursar/internal/app"}, sdks...)},
 	{"app", []string{"api", "auditlog", "auth", "server", "web", "dst", "engine", "notify", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "sizing", "store", "cloud", "money"}, nothing},
 	{"drill", []string{"api", "app", "pgtest", "sim"}, nothing},
 	{"cli", []string{"api", "app", "drill", "sizing", "money"}, nothing},

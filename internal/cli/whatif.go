@@ -198,7 +198,7 @@ func printProposals(w io.Writer, all []sizing.Proposal, currency string) {
 		if p.BreakEvenMonths > 0 {
 			even = strconv.Itoa(p.BreakEvenMonths) + " months"
 		}
-		g.add(strconv.Itoa(i+1), string(p.Account), string(p.Region), goods(string(p.Service), p.Buys), terms(int(p.Term), string(p.Payment)), p.Measure,
+		g.add(strconv.Itoa(i+1), string(p.Account), string(p.Region), api.Goods(string(p.Service), p.Buys), api.Terms(int(p.Term), string(p.Payment)), p.Measure,
 			upfront(p), hourly(p), total(p), saves(p), even, signed(p.CoverageBP), signed(p.UtilizationBP), signed(p.EffectiveSavingsRateBP))
 	}
 	g.print(w)
