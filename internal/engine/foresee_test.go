@@ -81,8 +81,16 @@ func TestExpiryIsForeseen(t *testing.T) {
 	w.foresees(store.MessageExpiry)
 	at(20 * day)
 	w.foresees(store.MessageExpiry, expiry(30)...)
+	back := p.Lines[1] // was given back, and ends no more
+	_, _, err := w.db.RecordAudit(t.Context(), store.Audited{
+		Lane: back.Spec.Lane(), At: w.sim.Now(), Looked: []purchase.LineID{back.ID}, Settled: func(store.Finding) bool { return true },
+		Facts: []store.Fact{{Line: back.ID, At: w.sim.Now(), Kind: store.FactReturned, Detail: "it was given back", Commitment: w.receipt(back).Commitment}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	at(3 * day)
-	w.foresees(store.MessageExpiry, expiry(7)...)
+	w.foresees(store.MessageExpiry, expiry(7)[0])
 	at(-day)
 	w.audits(true) // sees that they are over
 	w.foresees(store.MessageExpiry)
