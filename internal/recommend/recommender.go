@@ -207,6 +207,7 @@ func (r *adviceReader) commitment(op *value, d *Draft) (why string, err error) {
 // impact notes what Google expects to be saved.
 func (r *adviceReader) impact(item *value, d *Draft) {
 	d.Note = "Google's Recommender"
+	d.Claim = Claim{Source: d.Note}
 	if algorithm := item.member("content").member("overview").member("algorithm"); algorithm != nil && algorithm.text != "" {
 		d.Note += ", " + looseText(algorithm.text, 40)
 	}
@@ -230,6 +231,7 @@ func (r *adviceReader) impact(item *value, d *Draft) {
 		return
 	}
 	seconds, _ := strconv.ParseInt(m[1], 10, 64)
+	d.Claim.savings(fmt.Sprintf("%s.%09d", whole, part), d.Currency, seconds, d.Quantity)
 	if saved, ok := roughly(fmt.Sprintf("%s.%09d", whole, part), d.Currency); ok {
 		d.Note += fmt.Sprintf("; expected savings %s in %d days", saved, seconds/86400)
 	}
