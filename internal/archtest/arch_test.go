@@ -49,9 +49,10 @@ var rules = []rule{
 	{"pgtest/pgtesting", []string{"pgtest"}, sdks},
 	{"queue", nothing, append([]string{"bursar/internal/driver", "bursar/internal/engine", "text/template"}, sdks...)},
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
-	{"engine", []string{"purchase", "driver", "store", "journal", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
+	{"policy", []string{"recommend", "purchase", "cloud", "money"}, append([]string{"=database/sql", "net", "net/http", "os/exec", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
+	{"engine", []string{"purchase", "driver", "store", "journal", "policy", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"net/http", "=database/sql"}, sdks...)},
-	{"app", []string{"api", "dst", "engine", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "store", "cloud", "money"}, nothing},
+	{"app", []string{"api", "dst", "engine", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "policy", "recommend", "queue", "sim", "store", "cloud", "money"}, nothing},
 	{"drill", []string{"api", "app", "pgtest", "sim"}, nothing},
 	{"cli", []string{"api", "app", "drill", "money"}, nothing},
 	{"archtest", nothing, nothing},
@@ -180,7 +181,7 @@ func TestRulesBite(t *testing.T) {
 // TestPureTime keeps the clock out of the core: time is an argument there.
 func TestPureTime(t *testing.T) {
 	all := list(t)
-	for _, name := range []string{"money", "cloud", "purchase", "dst"} {
+	for _, name := range []string{"money", "cloud", "purchase", "dst", "policy"} {
 		p, ok := all["bursar/internal/"+name]
 		if !ok {
 			continue

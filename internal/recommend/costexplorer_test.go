@@ -70,7 +70,9 @@ func TestCostExplorerValues(t *testing.T) {
 			func(d *Draft) { d.Attributes["engine"] = "oracle-ee(byol)" }},
 		{"sql server", []string{"MySQL", "SQL Server", `"DatabaseEdition": ""`, `"DatabaseEdition": "Web"`, "No license required", "License included"},
 			func(d *Draft) { d.Attributes["engine"] = "sqlserver-web(li)" }},
-		{"no currency", []string{`"CurrencyCode": "USD", `, ""}, func(d *Draft) { d.Currency, d.Note, d.Claim = "", "Cost Explorer, 60 days of usage, the whole organization", silent }},
+		{"no currency", []string{`"CurrencyCode": "USD", `, ""}, func(d *Draft) {
+			d.Currency, d.Note, d.Claim = "", "Cost Explorer, 60 days of usage, the whole organization", silent
+		}},
 		{"odd savings", []string{"12.3456789012345678901234567890", "NaN"}, func(d *Draft) { d.Note, d.Claim = "Cost Explorer, 60 days of usage, the whole organization", silent }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
