@@ -640,7 +640,8 @@ func (r *Run) step(c *candidate) bool {
 	d := &c.draft
 	bought := int64(0)
 	for _, past := range r.s.Past {
-		if covers(past.Lane, past.Goods, *d) {
+		over := past.At.Add(time.Duration(past.Offering.Term.Hours()) * time.Hour)
+		if covers(past.Lane, past.Goods, *d) && r.s.Now.Before(over) {
 			bought += past.Quantity
 		}
 	}
