@@ -191,6 +191,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	}
 	db.WakeWith(q.Wake)
 	a := &App{db: db, queue: q, clouds: c, stdin: o.Stdin, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a.usePolicies(cfg.Policies)
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

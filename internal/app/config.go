@@ -64,6 +64,11 @@ import (
 //	  audit: 1h
 //	  inventory: 6h
 //	  expire: 5m                    # end what was not sent before its approval was over
+//	policies:                       # optional: plans that workers make by a policy
+//	  - name: databases             # that of the policy
+//	    file: databases.yaml        # from the directory of this file, see docs/policy.md
+//	    input: advice.json          # likewise: what is advised
+//	    every: 168h                 # optional: how often; default a week
 //	journal: /mnt/other/bursar.journal  # optional: where intents are written; default LEDGER.journal
 //	environment: production         # optional: a copy of the ledger in another one buys nothing
 //	claims: true                    # optional: claim every purchase in the account that pays
@@ -72,6 +77,7 @@ type Config struct {
 	Approvals Approvals     `yaml:"approvals"`
 	Tags      purchase.Tags `yaml:"tags"`
 	Schedules Schedules     `yaml:"schedules"`
+	Policies  []PolicyFile  `yaml:"policies"`
 	// Journal is the path of the intent journal, from the directory of this file.
 	Journal     string `yaml:"journal"`
 	Environment string `yaml:"environment"`
@@ -191,6 +197,9 @@ func LoadConfig(path string, must bool) (Config, error) {
 	if err := c.validate(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := parsePolicies(path, c.Policies); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
 	return c, nil
 }
 
@@ -207,7 +216,7 @@ func yamlProblem(err error) string {
 	}
 	first := wrong.Errors[0]
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
-		keys := "accounts, approvals, tags, schedules, journal, environment, claims"
+		keys := "accounts, approvals, tags, schedules, policies, journal, environment, claims"
 		if strings.HasSuffix(m[3], "Account") {
 			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses"
 		}
@@ -216,6 +225,9 @@ func yamlProblem(err error) string {
 		}
 		if strings.HasSuffix(m[3], "Schedules") {
 			keys = "resolve, audit, inventory, expire"
+		}
+		if strings.HasSuffix(m[3], "PolicyFile") {
+			keys = "name, file, input, every"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"

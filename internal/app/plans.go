@@ -45,6 +45,9 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 		}
 		in.SetPurpose(purpose)
 	}
+	if r.Policy != "" {
+		return a.createByPolicy(ctx, r, in, caps)
+	}
 	created := api.PlanCreated{Format: string(in.Format)}
 	if r.Coverage != 0 {
 		var rounded []recommend.Rounded
@@ -72,7 +75,7 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 		name = in.Name
 	}
 	requester := person(r.Requester)
-	if err := errors.Join(plain("the plan's name", name), plain("the requester's name", requester)); err != nil {
+	if err := errors.Join(plain("the plan's name", name), plain("the requester's name", requester), notAPerson(requester)); err != nil {
 		return api.PlanCreated{}, err
 	}
 	o := engine.PlanOptions{Name: name, Requester: requester, Caps: caps, Approvals: a.rules, Tags: a.tags}
@@ -140,7 +143,7 @@ func (a *App) Plan(ctx context.Context, id string) (api.Plan, error) {
 	if err != nil {
 		return api.Plan{}, err
 	}
-	return v, a.addBudgets(ctx, p, &v)
+	return v, errors.Join(a.addExplanation(ctx, p, &v), a.addBudgets(ctx, p, &v))
 }
 
 // planHint adds the next step to an error about an id.
@@ -183,7 +186,7 @@ func (a *App) Decide(ctx context.Context, d api.Decision, valid time.Duration) (
 		return api.Plan{}, planHint(err)
 	}
 	by := person(d.By)
-	if err := errors.Join(plain("the name of the person", by), plain("the comment", d.Comment)); err != nil {
+	if err := errors.Join(plain("the name of the person", by), plain("the comment", d.Comment), notAPerson(by)); err != nil {
 		return api.Plan{}, err
 	}
 	now := a.clouds.now()

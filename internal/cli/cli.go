@@ -160,7 +160,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		}
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
-	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(),
+	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.advice(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(),
 		sh.schedule(), sh.run(), sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
 		sh.history(), sh.inventory(), sh.audit(), sh.check(), sh.recovery(), sh.doctor(), sh.accounts(), sh.ledgers(), sh.migrate(), sh.prove(), sh.drill(), sh.sim(), sh.version())
 	return root

@@ -25,11 +25,12 @@ themselves; without a worker, cron or a Kubernetes CronJob may.
   audit      follow what was bought and compare the books of lanes, where that is due
   inventory  compare all that the clouds list with the ledger
   expire     end what was not sent before its approval was over
+  propose    make the plans of the configuration's policies; propose:NAME that of one
 
 Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("name one task: plans, resolve, audit, inventory or expire")
+				return fmt.Errorf("name one task: plans, resolve, audit, inventory, expire or propose")
 			}
 			return nil
 		},

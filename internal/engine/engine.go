@@ -41,6 +41,8 @@ type Engine struct {
 	// DefaultWorkers.
 	Workers int
 	Log     *slog.Logger
+	// Proposals make the plans of policies, by task.
+	Proposals map[Task]Proposal
 	// Guard compares the ledger with what is outside of it; nil compares nothing.
 	Guard *Guard
 

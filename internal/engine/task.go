@@ -25,11 +25,39 @@ const (
 	TaskAudit     Task = "audit"     // follow what was bought, compare the books of lanes
 	TaskInventory Task = "inventory" // compare all that the clouds list with the ledger
 	TaskExpire    Task = "expire"    // end what was not sent before its approval was over
+	// TaskPropose makes the plans of all policies that the configuration names; with a
+	// colon and a name behind it, that of one.
+	TaskPropose Task = "propose"
 )
 
+// Proposal makes the plan of one policy and counts what came of it.
+type Proposal func(ctx context.Context, r *TaskResult) error
+
+// ProposeTask is the task of one policy.
+func ProposeTask(name string) Task { return TaskPropose + ":" + Task(name) }
+
+// propose makes the plans of policies, each whatever becomes of the others.
+func (e *Engine) propose(ctx context.Context, t Task, r *TaskResult) error {
+	var errs []error
+	found := t == TaskPropose
+	for _, task := range slices.Sorted(maps.Keys(e.Proposals)) {
+		if t != TaskPropose && t != task {
+			continue
+		}
+		found = true
+		if err := e.Proposals[task](ctx, r); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if !found {
+		return fmt.Errorf("the configuration names no policy for %q", t)
+	}
+	return errors.Join(errs...)
+}
+
 // Tasks are all tasks. Workers do the first one all the time; the others have a
-// schedule.
-var Tasks = []Task{TaskPlans, TaskResolve, TaskAudit, TaskInventory, TaskExpire}
+// schedule, the last one that of each of its policies.
+var Tasks = []Task{TaskPlans, TaskResolve, TaskAudit, TaskInventory, TaskExpire, TaskPropose}
 
 // Cadences are how often the tasks with a schedule are run if nobody says.
 var Cadences = map[Task]time.Duration{
@@ -71,7 +99,11 @@ func (e *Engine) RunTask(ctx context.Context, t Task) (TaskResult, error) {
 	case TaskExpire:
 		err = e.expire(ctx, &r)
 	default:
-		err = fmt.Errorf("there is no task %q", t)
+		if !strings.HasPrefix(string(t), string(TaskPropose)) {
+			err = fmt.Errorf("there is no task %q", t)
+			break
+		}
+		err = e.propose(ctx, t, &r)
 	}
 	if err == nil {
 		err = ctx.Err()
