@@ -115,6 +115,7 @@ func (a *App) propose(ctx context.Context, f PolicyFile, r *engine.TaskResult) e
 	for _, e := range out.Result.Entries {
 		if e.Line == 0 {
 			r.Counts["dropped"]++
+			a.engine.Log.Info("the policy drops advice", "policy", pol.Name, "where", e.Where, "what", e.What, "why", lastStep(e))
 		}
 	}
 	switch {

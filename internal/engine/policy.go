@@ -151,7 +151,7 @@ func named(people []string, name string) bool {
 	return slices.ContainsFunc(people, func(p string) bool { return purchase.PersonKey(p) == purchase.PersonKey(name) })
 }
 
-// situation reads what a policy rests on. open is the plan of the policy that waits for
+// situation reads what a policy rests on, or fails with *store.PolicyOpen. open is the plan of the policy that waits for
 // approval, nil if there is none.
 func (e *Engine) situation(ctx context.Context, in recommend.Input, pol *policy.Policy) (s policy.Situation, open *purchase.Plan, err error) {
 	s.Now = e.Now()
@@ -192,7 +192,10 @@ func (e *Engine) situation(ctx context.Context, in recommend.Input, pol *policy.
 			continue // nobody can approve it any more
 		}
 		for _, l := range p.Lines {
-			if own && (l.State == purchase.Purchased || !l.State.Terminal()) {
+			if own && !l.State.Terminal() {
+				return s, nil, &store.PolicyOpen{Policy: pol.Name, Plan: p.ID}
+			}
+			if own && l.State == purchase.Purchased {
 				s.Past = append(s.Past, past(p, l))
 			}
 			if !l.State.Terminal() && !listed[l.ID] {

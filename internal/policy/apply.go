@@ -558,7 +558,10 @@ func (r *Run) need(c *candidate) bool {
 	if before > 0 {
 		of += fmt.Sprintf(" (%s advised, and %s that is active longer than %d days, which the advice leaves out)", d.Amount(c.advised), d.Amount(before), recent)
 	}
-	switch {
+	switch least, words := d.Least(); {
+	case target < least:
+		r.reject(c, "coverage", at, "%d%% of %s is %s, %s", pct, of, d.Share(target, away), words)
+		return false
 	case away > 0:
 		c.say("coverage", at, "%d%% of %s is %s, rounded down to %s", pct, of, d.Share(target, away), d.Amount(target))
 	case pct < 100 || before > 0 || at.File != "":
@@ -654,7 +657,9 @@ func (r *Run) step(c *candidate) bool {
 	}
 	var n int64
 	if exact := times(target, l.Num, l.Den); exact < least {
-		n = min(want, least)
+		if n = min(want, least); n == want {
+			return true
+		}
 		c.say("ladder", l.stepAt, "%s: %s is less than the least that can be bought: %s", l.name(r.tranche), of, d.Amount(n))
 	} else {
 		up := exact
