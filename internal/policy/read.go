@@ -76,7 +76,10 @@ func Read(file string, data []byte) (*Policy, error) {
 			return nil, err
 		}
 	}
-	return p, p.together()
+	if err := p.together(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // together refuses rules that are legal each, but not together.
