@@ -169,8 +169,9 @@ func readPolicy(file string) (*policy.Policy, string, error) {
 	return pol, hex.EncodeToString(sum[:]), err
 }
 
-// createByPolicy is CreatePlan for a request that names a policy. Nobody approves by it:
-// who makes a plan may have written the file.
+// createByPolicy is CreatePlan for a request that names a policy. The input may be of any
+// source: what is said of a draft beyond its goods is its Claim. Nobody approves by the
+// policy: who makes a plan may have written the file.
 func (a *App) createByPolicy(ctx context.Context, r api.PlanRequest, in recommend.Input, caps recommend.Caps) (api.PlanCreated, error) {
 	switch {
 	case r.Name != "":

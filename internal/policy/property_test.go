@@ -369,6 +369,9 @@ func TestPropertySameInputsSameLines(t *testing.T) {
 		if diff := cmp.Diff(first, second); diff != "" {
 			t.Fatalf("the same again is different:\n%s", diff)
 		}
+		if a, b := digest(t, first, "01A", now), digest(t, second, "01B", now.AddDate(0, 0, 1)); a != b {
+			t.Fatalf("the same lines on another day have digest %s, not %s", b, a)
+		}
 		// What was netted is netted in any order.
 		turned := w
 		turned.s.Owned = slices.Clone(w.s.Owned)
@@ -390,6 +393,22 @@ func TestPropertySameInputsSameLines(t *testing.T) {
 			}
 		}
 	})
+}
+
+// digest is that of a plan of a result.
+func digest(t *rapid.T, r *Result, id purchase.PlanID, at time.Time) string {
+	if len(r.Input.Drafts) == 0 {
+		return ""
+	}
+	p := &purchase.Plan{ID: id, Lineage: id, Version: 1, Name: r.Input.Name, Requester: string(id), CreatedAt: at, Tolerance: purchase.Tolerance(r.Input.ToleranceBP)}
+	for i, d := range r.Input.Drafts {
+		p.Lines = append(p.Lines, purchase.Line{ID: purchase.LineID(fmt.Sprint(id, i)), Class: cloud.ClassName, State: purchase.Draft,
+			Spec: purchase.Spec{Account: d.Account, Offering: r.Offerings[i], Quantity: d.Quantity, Note: d.Note, Purpose: d.Purpose}})
+	}
+	if err := p.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	return p.Digest
 }
 
 // TestPropertySavingsScaleExactly: what a quantity saves is computed from what was said,
