@@ -57,6 +57,9 @@ func ranVerdict(r api.Ran) error {
 	case "done":
 		return nil
 	case "decision":
+		if strings.HasPrefix(r.Task, "propose") {
+			return &exit{ExitDecision, "a plan waits for approval: see bursar plan list"}
+		}
 		return &exit{ExitDecision, r.Task + " leaves something for a person: see bursar history, bursar audit and bursar inventory"}
 	case "in_doubt":
 		return &exit{ExitInDoubt, count(r.Counts["in_doubt"], "line is", "lines are") + " in doubt: it is not known yet whether they were bought"}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bursar/internal/cloud"
+	"bursar/internal/money"
 )
 
 // Advice of Google's Recommender API v1: the answer of
@@ -147,6 +148,11 @@ func (r *adviceReader) machines(item *value, m []string, ids *value) (drafts []D
 	}
 	if len(drafts) == 0 {
 		why = "it advises nothing"
+	}
+	if len(drafts) > 1 { // what is saved is of all of them together
+		for i := range drafts {
+			drafts[i].Claim.Savings, drafts[i].Claim.Of = money.Amount{}, 0
+		}
 	}
 	return drafts, why, nil
 }
