@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -169,4 +170,14 @@ func printExplanation(w io.Writer, p api.Plan) {
 			fmt.Fprintf(w, "  %-9s  %s%s\n", s.Rule, s.Says, at)
 		}
 	}
+}
+
+func explanationCSV(w io.Writer, p api.Plan) error {
+	var rows [][]string
+	for _, e := range p.Explanation {
+		for _, s := range e.Steps {
+			rows = append(rows, []string{strconv.Itoa(e.Line), e.Key, e.About, e.Where, e.What, s.Rule, s.At, s.Says})
+		}
+	}
+	return writeCSV(w, []string{"line", "key", "about", "where", "what", "rule", "at", "says"}, rows)
 }

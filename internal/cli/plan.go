@@ -90,8 +90,11 @@ func (sh *shell) planShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if explain && sh.format == formatCSV {
+					return explanationCSV(sh.out, p)
+				}
 				if err := sh.showPlan(p); err != nil || !explain || sh.format != formatTable {
-					return err
+					return err // JSON has it always
 				}
 				printExplanation(sh.out, p)
 				return nil

@@ -337,12 +337,7 @@ func (r *Run) renewals(advice []*candidate) []*candidate {
 	if p.Rebuy.N == 0 || slices.ContainsFunc(advice, func(c *candidate) bool { return c.draft.Claim.Usage }) {
 		return nil
 	}
-	type goods struct {
-		key     string
-		term    cloud.Term
-		payment cloud.Payment
-	}
-	by := map[goods]*candidate{}
+	by := map[string]*candidate{}
 	var all []*candidate
 	for _, o := range r.s.Owned {
 		if !r.ends(o) {
@@ -359,13 +354,17 @@ func (r *Run) renewals(advice []*candidate) []*candidate {
 		if slices.ContainsFunc(advice, func(c *candidate) bool { return covers(o.Lane, o.Attributes, c.draft) }) {
 			continue // counted there
 		}
-		g := goods{Key(d), d.Term, d.Payment}
-		c := by[g]
+		c := by[Key(d)]
 		if c == nil {
 			c = &candidate{draft: d, order: len(r.in.Drafts) + len(all), saved: -1}
 			c.draft.Quantity = 0
-			by[g] = c
+			by[Key(d)] = c
 			all = append(all, c)
+		}
+		// Of several terms those that are preferred, else the first ones.
+		rank, named := p.rank(d)
+		if old, was := p.rank(c.draft); named && (!was || rank < old) {
+			c.draft.Term, c.draft.Payment = d.Term, d.Payment
 		}
 		c.draft.Quantity += o.Quantity
 		c.renews = append(c.renews, o)

@@ -130,6 +130,9 @@ func TestRules(t *testing.T) {
 		{name: "nobody advises it", policy: "rebuy: 30d\nfilters: {min_savings: 1 USD}", s: Situation{Owned: []Owned{owns(big, 3, 340)}}, want: "10 3",
 			says: "rebuy | commitment c of 3 ends on 2026-12-18, and what ends within 30 days is bought again"},
 		{name: "nobody advises it, and it renews by itself", policy: "rebuy: 30d", s: Situation{Owned: []Owned{owns(big, 3, 340, func(o *Owned) { o.Renews = true })}}, want: "10"},
+		{name: "two end on different terms", policy: "rebuy: 30d\nterms: [{term: 3y, payment: all-upfront}, {term: 1y, payment: no-upfront}]", want: "10 5",
+			s:    Situation{Owned: []Owned{owns(big, 3, 340), owns(big, 2, 340, func(o *Owned) { o.Term, o.Payment = cloud.ThreeYears, cloud.AllUpfront })}},
+			says: "USD 4,380.00 over 3y"},
 		{name: "it was bought again", policy: "rebuy: 30d", s: Situation{Owned: []Owned{owns(big, 3, 340), owns(big, 3, 2)}}, want: "10", says: "3 active already"},
 		{name: "it is not used any more", policy: "rebuy: 30d", s: Situation{Owned: []Owned{owns(big, 3, 340)}}, want: "10", drafts: []recommend.Draft{rds(2, 10, func(d *recommend.Draft) { d.Claim.Usage = true })}},
 		// Filters.
