@@ -49,6 +49,8 @@ type App struct {
 	cadences map[string]time.Duration
 }
 
+var _ api.Service = (*App)(nil)
+
 // ConfigName is the configuration file that is read when none is named.
 const ConfigName = "bursar.yaml"
 

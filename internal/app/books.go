@@ -14,13 +14,8 @@ import (
 	"bursar/internal/store"
 )
 
-// HistoryFilter selects lines. Zero fields select all.
-type HistoryFilter struct {
-	Plan, Account, State string
-}
-
 // History returns lines, newest plan first, with their receipts.
-func (a *App) History(ctx context.Context, f HistoryFilter) ([]api.Line, error) {
+func (a *App) History(ctx context.Context, f api.HistoryFilter) ([]api.Line, error) {
 	if f.State != "" && !slices.Contains(purchase.States, purchase.State(f.State)) {
 		names := make([]string, len(purchase.States))
 		for i, s := range purchase.States {

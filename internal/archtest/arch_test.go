@@ -51,6 +51,7 @@ var rules = []rule{
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
 	{"policy", []string{"recommend", "purchase", "cloud", "money"}, append([]string{"=database/sql", "net", "net/http", "os/exec", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
 	{"engine", []string{"purchase", "driver", "store", "journal", "policy", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
+	{"auth", nothing, append([]string{"bursar/internal/store", "bursar/internal/engine"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"net/http", "=database/sql"}, sdks...)},
 	{"app", []string{"api", "dst", "engine", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "policy", "recommend", "queue", "sim", "store", "cloud", "money"}, nothing},
 	{"drill", []string{"api", "app", "pgtest", "sim"}, nothing},

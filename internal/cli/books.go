@@ -48,7 +48,7 @@ clouds list. It never begins a plan: people do, with apply or schedule plan.`,
 				if sh.format == formatTable {
 					printAudit(sh.out, beyond(inv, audit))
 				}
-				open, err := a.History(cmd.Context(), app.HistoryFilter{})
+				open, err := a.History(cmd.Context(), api.HistoryFilter{})
 				if err != nil {
 					return err
 				}
@@ -177,7 +177,7 @@ func inventoryCSV(w io.Writer, inv api.Inventory) error {
 }
 
 func (sh *shell) history() *cobra.Command {
-	var f app.HistoryFilter
+	var f api.HistoryFilter
 	cmd := &cobra.Command{
 		Use:   "history [LINE]",
 		Short: "Show what happened to lines, or all evidence about one",

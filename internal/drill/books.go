@@ -37,7 +37,7 @@ func (w *world) count(ctx context.Context, desks ...*app.App) (*books, error) {
 	byName := map[string]string{} // names of lines, in lower case
 	byReceipt := map[string]string{}
 	for _, a := range desks {
-		of, err := a.History(ctx, app.HistoryFilter{})
+		of, err := a.History(ctx, api.HistoryFilter{})
 		if err != nil {
 			return nil, err
 		}

@@ -171,7 +171,7 @@ func (w *world) approved(ctx context.Context, a *app.App, lines []string, each i
 
 // lines reads all lines of the ledger.
 func (w *world) lines(ctx context.Context) ([]api.Line, error) {
-	return w.desk.History(ctx, app.HistoryFilter{})
+	return w.desk.History(ctx, api.HistoryFilter{})
 }
 
 // clock is the wall clock of the simulated clouds, which may run faster than ours.
