@@ -158,12 +158,22 @@ func (e *Engine) situation(ctx context.Context, in recommend.Input, pol *policy.
 	if s.Verdicts, err = e.verdicts(ctx); err != nil {
 		return s, nil, err
 	}
+	before, err := e.DB.Plans(ctx)
+	if err != nil {
+		return s, nil, err
+	}
+	waited := map[purchase.LineID]bool{}
+	for _, p := range before {
+		for _, l := range p.Lines {
+			waited[l.ID] = !l.State.Terminal()
+		}
+	}
 	listed := map[purchase.LineID]bool{}
 	if s.Owned, err = e.owned(ctx, in, pol, s.Now, listed); err != nil {
 		return s, nil, err
 	}
-	// Read after the clouds: what was bought in between is in the ledger as planned or
-	// was seen in the listing, or both, and never in neither.
+	// Read again after the clouds: a plan that was made in between counts, and so does a
+	// line that was bought after its lane was listed.
 	plans, err := e.DB.Plans(ctx)
 	if err != nil {
 		return s, nil, err
@@ -198,7 +208,7 @@ func (e *Engine) situation(ctx context.Context, in recommend.Input, pol *policy.
 			if own && l.State == purchase.Purchased {
 				s.Past = append(s.Past, past(p, l))
 			}
-			if !l.State.Terminal() && !listed[l.ID] {
+			if (!l.State.Terminal() || l.State == purchase.Purchased && waited[l.ID]) && !listed[l.ID] {
 				s.Owned = append(s.Owned, planned(p, l))
 			}
 		}
