@@ -44,7 +44,7 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if err != nil {
 		return nil, err
 	}
-	offerings, advised, failed, err := e.lookUp(ctx, in.Drafts)
+	offerings, advised, failed, err := e.lookUp(ctx, in.Drafts, false)
 	if len(failed) > 0 {
 		// Whoever mends one lane wants to know of the others, too.
 		return nil, e.unread(ctx, in.Drafts, failed)
@@ -175,8 +175,9 @@ func newID(now time.Time) string {
 // lookUp finds the one offering that each draft means; advised tells of those drafts, by
 // their place, that are advice only and have none. Equal questions are asked
 // once. failed are the lanes that could not be asked; the error is about the first
-// draft of another lane that cannot be bought.
-func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (
+// draft of another lane that cannot be bought, unless drop is set: then a draft that is
+// not sold is advice only.
+func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft, drop bool) (
 	offerings []cloud.Offering, advised map[int]error, failed map[cloud.Lane]error, err error,
 ) {
 	type answer struct {
@@ -218,6 +219,8 @@ func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (
 			if e := (*driver.Error)(nil); errors.As(a.err, &e) {
 				advised[i] = e.Err // whatever was asked for, the configuration lacks it
 			}
+		case drop && a.err != nil && a.field == unsold:
+			advised[i] = a.err
 		case a.err != nil && err == nil:
 			err = at(d, a.field, a.err)
 		}
@@ -227,6 +230,9 @@ func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (
 	}
 	return offerings, advised, failed, err
 }
+
+// unsold is the field of a draft that is to be mended where no offering is what it says.
+const unsold = "offering"
 
 // withoutAdvice parts drafts into those that are bought and those that are advice only.
 // A plan of nothing else is none, and one that is all or nothing has no place for it.
@@ -297,20 +303,20 @@ func (e *Engine) offering(ctx context.Context, d recommend.Draft) (o cloud.Offer
 	what := fmt.Sprintf("%s, %s %s", strings.TrimSpace(fmt.Sprintf("%s %s %s", d.Service, d.Region, d.Attributes)), d.Term, d.Payment)
 	switch len(found) {
 	case 0:
-		return cloud.Offering{}, "offering", fmt.Errorf("%s is not sold%s", what, e.hint(ctx, svc, d))
+		return cloud.Offering{}, unsold, fmt.Errorf("%s is not sold%s", what, e.hint(ctx, svc, d))
 	case 1:
 	default:
 		ids := make([]string, len(found))
 		for i, o := range found {
 			ids[i] = o.ID
 		}
-		return cloud.Offering{}, "offering", fmt.Errorf("%s matches %d offerings; name one of them: %s", what, len(found), strings.Join(ids, ", "))
+		return cloud.Offering{}, unsold, fmt.Errorf("%s matches %d offerings; name one of them: %s", what, len(found), strings.Join(ids, ", "))
 	}
 	if o := found[0]; o.Term != d.Term || o.Payment != d.Payment || !subset(d.Attributes, o.Attributes) {
-		return cloud.Offering{}, "offering", fmt.Errorf("offering %s is %s, %s %s, not %s", o.ID, o.Attributes, o.Term, o.Payment, what)
+		return cloud.Offering{}, unsold, fmt.Errorf("offering %s is %s, %s %s, not %s", o.ID, o.Attributes, o.Term, o.Payment, what)
 	}
 	if found[0].Hourly.Currency() == "" {
-		return cloud.Offering{}, "offering", fmt.Errorf("the cloud names no currency for %s", what)
+		return cloud.Offering{}, unsold, fmt.Errorf("the cloud names no currency for %s", what)
 	}
 	return found[0], "", nil
 }

@@ -59,7 +59,7 @@ func (e *Engine) ProposeUnder(ctx context.Context, in recommend.Input, o PlanOpt
 	var advised map[int]error
 	if drafts := run.Drafts(); len(drafts) > 0 {
 		var failed map[cloud.Lane]error
-		if offerings, advised, failed, err = e.lookUp(ctx, drafts); len(failed) > 0 {
+		if offerings, advised, failed, err = e.lookUp(ctx, drafts, true); len(failed) > 0 {
 			return nil, e.unread(ctx, drafts, failed)
 		} else if err != nil {
 			return nil, err

@@ -400,7 +400,7 @@ func (r *Run) Size(offerings []cloud.Offering, advised map[int]error) (*Result, 
 	var priced []*candidate
 	for i, c := range r.candidates {
 		if why, is := advised[i]; is {
-			r.reject(c, "offering", recommend.Position{}, "it is advice only: %v", why)
+			r.reject(c, "offering", recommend.Position{}, "%v", why)
 			continue
 		}
 		if len(offerings) == 0 {

@@ -246,7 +246,7 @@ func TestAdviceOnlyIsDroppedAndTold(t *testing.T) {
 	if got := bought(r); got != "2" || len(r.Offerings) != 1 {
 		t.Errorf("bought %q at %d prices", got, len(r.Offerings))
 	}
-	if text := told(r); !strings.Contains(text, "offering | it is advice only: there is no offer") || !strings.Contains(text, "input | commitments of this service cannot be bought yet") {
+	if text := told(r); !strings.Contains(text, "offering | there is no offer") || !strings.Contains(text, "input | commitments of this service cannot be bought yet") {
 		t.Errorf("told:\n%s", text)
 	}
 	if _, err := run.Size(nil, nil); err == nil {
