@@ -49,8 +49,12 @@ type Plan struct {
 	Bound           Price      `json:"bound"` // of the lines that are purchased
 	Lines           []Line     `json:"lines"`
 	Advice          []Dropped  `json:"advice,omitempty"` // what of its input nobody can buy; the digest does not cover it
-	Approvals       Approvals  `json:"approvals"`
-	Decisions       []Decision `json:"decisions,omitempty"`
+	// Policy is the one that the plan was made under, and Explanation why it is what it
+	// is; of one plan that is asked for. The digest does not cover them.
+	Policy      *PlanPolicy   `json:"policy,omitempty"`
+	Explanation []Explanation `json:"explanation,omitempty"`
+	Approvals   Approvals     `json:"approvals"`
+	Decisions   []Decision    `json:"decisions,omitempty"`
 	// Budgets are those that the plan takes from, or would if it were approved now.
 	Budgets []PlanBudget `json:"budgets,omitempty"`
 	// Begun tells who let it be bought; nil while nobody has.
@@ -172,6 +176,9 @@ type PlanRequest struct {
 	MaxMonthly string
 	Purpose    string // of lines that say none
 	Supersedes string // id of the plan that the new version replaces; "" begins a new plan
+	Policy     string // file of the policy by which the plan is made; "" is none
+	// PolicyContent is what the policy's file holds; where it is nil, the file is read.
+	PolicyContent []byte
 }
 
 // PlanCreated is a new plan and what of the input did not get into it.
@@ -182,6 +189,8 @@ type PlanCreated struct {
 	Left    []Dropped `json:"left,omitempty"`    // what is not in the plan
 	// Bought are lines that ask for goods which an earlier version has bought.
 	Bought []Dropped `json:"bought,omitempty"`
+	// Superseded are the plans of the same policy that nobody had approved.
+	Superseded []string `json:"superseded,omitempty"`
 }
 
 // Rounded is a line that lost a part of a unit to coverage: Kept plus Away is

@@ -198,7 +198,7 @@ func (c *Client) CreatePlan(ctx context.Context, r PlanRequest) (PlanCreated, er
 	}
 	return post[PlanCreated](ctx, c, "/plans", NewPlan{
 		File: r.File, Content: append([]byte{}, r.Content...), Name: r.Name, Coverage: r.Coverage, MaxTotal: r.MaxTotal, MaxMonthly: r.MaxMonthly,
-		Purpose: r.Purpose, Supersedes: r.Supersedes,
+		Purpose: r.Purpose, Supersedes: r.Supersedes, Policy: r.Policy, PolicyContent: r.PolicyContent,
 	})
 }
 

@@ -24,6 +24,9 @@ type NewPlan struct {
 	MaxMonthly string `json:"max_monthly,omitempty" doc:"Refuse a plan that costs more each month, such as 900 USD"`
 	Purpose    string `json:"purpose,omitempty" doc:"What the lines are bought for that do not say it"`
 	Supersedes string `json:"supersedes,omitempty" doc:"Plan whose next version this is"`
+	Policy     string `json:"policy,omitempty" doc:"Name of the file of the policy by which the plan is made, for messages"`
+	// PolicyContent is what that file holds.
+	PolicyContent []byte `json:"policy_content,omitempty" doc:"What the policy's file holds, in base64: YAML; no file of the server is read"`
 }
 
 // Nothing is the body of a request that needs none.

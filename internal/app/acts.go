@@ -33,7 +33,7 @@ func (a *App) actor(ctx context.Context, act auth.Act, subject, named string) (s
 	switch {
 	case !ok:
 		named = person(named)
-		return named, plain("the name of the person", named)
+		return named, errors.Join(plain("the name of the person", named), notAPerson(named))
 	case named != "" && purchase.PersonKey(named) != purchase.PersonKey(p.Name):
 		err := &auth.ForbiddenError{Who: p.Name, Act: act, Why: fmt.Sprintf("%s is signed in and cannot act in the name of %s", p.Name, auditlog.Text(named))}
 		return "", errors.Join(err, a.Denied(ctx, p, act, subject, err.Why))

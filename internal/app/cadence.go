@@ -62,25 +62,32 @@ func (s *Schedules) parse() error {
 		if c == nil || !c.named {
 			continue
 		}
-		var why string
-		every, err := time.ParseDuration(c.text)
-		switch {
-		case c.text == "off":
-		case err != nil:
-			why = "is not a duration"
-		case every == 0:
-			why = "would run it without a pause"
-		case every < 0:
-			why = "is negative"
-		case every < soonest:
-			why = fmt.Sprintf("is less than %s", soonest)
+		if err := c.parse("schedules: "+string(task), engine.Cadences[task]); err != nil {
+			return err
 		}
-		if why != "" {
-			return fmt.Errorf("line %d: schedules: %s: %q %s: use a duration such as %s, which is the default, or off",
-				c.line, task, c.text, why, shortly(engine.Cadences[task]))
-		}
-		c.every = every
 	}
+	return nil
+}
+
+// parse reads the text; where stands in messages, with the default.
+func (c *cadence) parse(where string, usual time.Duration) error {
+	var why string
+	every, err := time.ParseDuration(c.text)
+	switch {
+	case c.text == "off":
+	case err != nil:
+		why = "is not a duration"
+	case every == 0:
+		why = "would run it without a pause"
+	case every < 0:
+		why = "is negative"
+	case every < soonest:
+		why = fmt.Sprintf("is less than %s", soonest)
+	}
+	if why != "" {
+		return fmt.Errorf("line %d: %s: %q %s: use a duration such as %s, which is the default, or off", c.line, where, c.text, why, shortly(usual))
+	}
+	c.every = every
 	return nil
 }
 

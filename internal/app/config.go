@@ -91,6 +91,11 @@ import (
 //	      type: webhook             # the message as JSON
 //	      url: env:HOOK_URL
 //	      secret: env:HOOK_SECRET   # optional: signs it
+//	policies:                       # optional: plans that workers make by a policy
+//	  - name: databases             # that of the policy
+//	    file: databases.yaml        # from the directory of this file, see docs/policy.md
+//	    input: advice.json          # likewise: what is advised
+//	    every: 168h                 # optional: how often; default a week
 //	journal: /mnt/other/bursar.journal  # optional: where intents are written; default LEDGER.journal
 //	environment: production         # optional: a copy of the ledger in another one buys nothing
 //	claims: true                    # optional: claim every purchase in the account that pays
@@ -102,6 +107,7 @@ type Config struct {
 	Tags      purchase.Tags `yaml:"tags"`
 	Schedules Schedules     `yaml:"schedules"`
 	Notify    Notify        `yaml:"notify"`
+	Policies  []PolicyFile  `yaml:"policies"`
 	// Journal is the path of the intent journal, from the directory of this file.
 	Journal     string `yaml:"journal"`
 	Environment string `yaml:"environment"`
@@ -230,6 +236,9 @@ func LoadConfig(path string, must bool) (Config, error) {
 	if err := c.validate(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := parsePolicies(path, c.Policies); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
 	return c, nil
 }
 
@@ -246,7 +255,7 @@ func yamlProblem(err error) string {
 	}
 	first := wrong.Errors[0]
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
-		keys := "accounts, approvals, tags, schedules, notify, journal, environment, claims, auth, signing_key"
+		keys := "accounts, approvals, tags, schedules, notify, policies, journal, environment, claims, auth, signing_key"
 		if strings.HasSuffix(m[3], "Account") {
 			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses"
 		}
@@ -261,6 +270,9 @@ func yamlProblem(err error) string {
 		}
 		if strings.HasSuffix(m[3], "Channel") {
 			keys = "type, kinds, url, secret, server, tls, ca, user, password, from, to"
+		}
+		if strings.HasSuffix(m[3], "PolicyFile") {
+			keys = "name, file, input, every"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"

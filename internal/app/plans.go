@@ -40,8 +40,10 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 	}
 	if _, ok := auth.From(ctx); ok && r.Content == nil {
 		return api.PlanCreated{}, api.Errorf(api.Invalid, "input: send it with the request: no file of the server is read")
+	} else if ok && r.Policy != "" && len(r.PolicyContent) == 0 {
+		return api.PlanCreated{}, api.Errorf(api.Invalid, "policy: send it with the request: no file of the server is read")
 	}
-	in, err := a.readInput(r)
+	in, err := readInput(r.File, r.Content)
 	if err != nil {
 		return api.PlanCreated{}, invalid(err)
 	}
@@ -51,6 +53,9 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 			return api.PlanCreated{}, api.Errorf(api.Invalid, "--purpose: %w", err)
 		}
 		in.SetPurpose(purpose)
+	}
+	if r.Policy != "" {
+		return a.createByPolicy(ctx, r, in, caps)
 	}
 	created := api.PlanCreated{Format: string(in.Format)}
 	if r.Coverage != 0 {
@@ -134,24 +139,25 @@ func plain(what, text string) error {
 	return nil
 }
 
-func (a *App) readInput(r api.PlanRequest) (recommend.Input, error) {
-	if r.Content == nil {
+// readInput reads an input from its content or, where that is nil, from its file.
+func readInput(file string, content []byte) (recommend.Input, error) {
+	if content == nil {
 		var err error
-		if r.File, r.Content, err = ReadInput(r.File, os.Stdin); err != nil {
+		if file, content, err = ReadInput("input", file, os.Stdin); err != nil {
 			return recommend.Input{}, err
 		}
 	}
-	return recommend.Read(r.File, bytes.NewReader(r.Content))
+	return recommend.Read(file, bytes.NewReader(content))
 }
 
-// ReadInput reads the file of an input, or stdin for "-", and says how it is called in
+// ReadInput reads the file of an input of some kind, or stdin for "-", and says how it is called in
 // messages.
-func ReadInput(file string, stdin io.Reader) (name string, content []byte, err error) {
+func ReadInput(what, file string, stdin io.Reader) (name string, content []byte, err error) {
 	from := stdin
 	if name = file; file == "-" {
 		name = "stdin"
 	} else {
-		f, err := openFile("input", file)
+		f, err := openFile(what, file)
 		if err != nil {
 			return "", nil, err
 		}
@@ -191,7 +197,7 @@ func (a *App) Plan(ctx context.Context, id string) (api.Plan, error) {
 	if err != nil {
 		return api.Plan{}, err
 	}
-	return v, a.addBudgets(ctx, p, &v)
+	return v, errors.Join(a.addExplanation(ctx, p, &v), a.addBudgets(ctx, p, &v))
 }
 
 // planHint adds the next step to an error about an id.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -33,6 +34,8 @@ func (a *App) RunTask(ctx context.Context, name string) (api.Ran, error) {
 		known = known || t == task
 		names[i] = string(t)
 	}
+	_, one := a.engine.Proposals[task]
+	known = known || one
 	if !known {
 		return api.Ran{}, api.Errorf(api.NotFound, "there is no task %q: use %s", name, strings.Join(names, ", "))
 	}
@@ -83,7 +86,17 @@ func ranView(t engine.Task, began time.Time, took time.Duration, r engine.TaskRe
 
 // schedules reads the tasks with the cadences of the configuration.
 func (a *App) schedules(ctx context.Context) ([]store.Schedule, error) {
-	if err := a.db.SyncSchedules(ctx, a.cadences, a.clouds.now()); err != nil {
+	list, err := a.db.Schedules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cadences := maps.Clone(a.cadences)
+	for _, s := range list {
+		if _, known := cadences[s.Task]; !known {
+			cadences[s.Task] = 0 // of a policy that the configuration names no more
+		}
+	}
+	if err := a.db.SyncSchedules(ctx, cadences, a.clouds.now()); err != nil {
 		return nil, err
 	}
 	return a.db.Schedules(ctx)

@@ -271,7 +271,7 @@ func (w *whatIf) catalog(ctx context.Context, a sizing.Ask) (sizing.Offer, error
 // service has them.
 func (w *whatIf) attributes(p cloud.Provider, s cloud.Service, of cloud.Attributes) cloud.Attributes {
 	all := maps.Clone(of)
-	keys := recommend.Keys(p, s)
+	keys := recommend.AttributeKeys(p, s)
 	for key, value := range w.extra {
 		if slices.Contains(keys, key) && all[key] == "" {
 			all[key] = value

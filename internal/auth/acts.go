@@ -19,6 +19,7 @@ const (
 	PlanReject   Act = "plan.reject"
 	PlanApply    Act = "plan.apply"
 	PlanSchedule Act = "plan.schedule"
+	AdviceJudge  Act = "advice.judge" // dismiss, snooze, restore
 
 	ScheduleCancel Act = "schedule.cancel"
 	LineCancel     Act = "line.cancel"
@@ -64,7 +65,7 @@ const (
 var Acts = map[Act]Permission{
 	ReadAny: Read,
 
-	PlanCreate: Plan, PlanContinue: Plan,
+	PlanCreate: Plan, PlanContinue: Plan, AdviceJudge: Plan,
 	PlanApprove: Approve, PlanReject: Approve,
 	PlanApply: Apply, PlanSchedule: Apply, Reconcile: Apply,
 	LineResolve: Resolve, LineUndo: Resolve, TaskRun: Resolve, Follow: Resolve,

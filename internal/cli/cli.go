@@ -171,7 +171,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		}
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
-	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.whatIf(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(), sh.serve(),
+	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.whatIf(), sh.advice(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(), sh.serve(),
 		sh.schedule(), sh.run(), sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
 		sh.history(), sh.inventory(), sh.audit(), sh.receipt(), sh.check(), sh.notify(), sh.recovery(), sh.doctor(), sh.accounts(), sh.person(), sh.tokens(), sh.signInLink(), sh.ledgers(), sh.migrate(), sh.prove(), sh.drill(), sh.sim(), sh.version())
 	return root

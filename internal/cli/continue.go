@@ -51,6 +51,9 @@ func (sh *shell) showCreated(created api.PlanCreated, coverage int) error {
 	for _, d := range created.Bought {
 		fmt.Fprintf(sh.out, "bought    %s: %s: %s\n", d.Where, d.What, d.Why)
 	}
+	for _, id := range created.Superseded {
+		fmt.Fprintf(sh.out, "replaces  plan %s of the same policy, which nobody had approved\n", id)
+	}
 	printPlan(sh.out, created.Plan)
 	fmt.Fprintf(sh.out, "\nNothing is bought yet. Next: bursar approve %s\n", created.Plan.ID)
 	return nil

@@ -43,7 +43,11 @@ The file is one of
   what Azure recommends, with what it does not say (see docs/plan-file.md),
   what Google's Recommender answered, with the ids of its projects,
   CSV with columns such as account, region, resource type, engine, count, term,
-  payment option; the order is free and further columns are kept as notes.`,
+  payment option; the order is free and further columns are kept as notes.
+
+With --policy the lines are what a policy (see docs/policy.md) makes of the file:
+filtered, sized, less what is owned or planned already, and within its caps. Each
+line says why it is there: bursar plan show PLAN --explain.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if r.File == "" {
@@ -54,8 +58,13 @@ The file is one of
 			}
 			return sh.with(cmd.Context(), func(a api.Service) error {
 				var err error
-				if r.File, r.Content, err = app.ReadInput(r.File, sh.in); err != nil {
+				if r.File, r.Content, err = app.ReadInput("input", r.File, sh.in); err != nil {
 					return err
+				}
+				if r.Policy != "" {
+					if r.Policy, r.PolicyContent, err = app.ReadInput("policy", r.Policy, sh.in); err != nil {
+						return err
+					}
 				}
 				created, err := a.CreatePlan(cmd.Context(), r)
 				if err != nil {
@@ -68,7 +77,8 @@ The file is one of
 	f := cmd.Flags()
 	f.StringVarP(&r.File, "file", "f", "", "input `file`, or - for standard input")
 	f.StringVar(&r.Name, "name", "", "`name` of the plan; default is the file's")
-	f.IntVar(&r.Coverage, "coverage", 0, "buy this `percent` of each count, rounded down")
+	f.StringVar(&r.Policy, "policy", "", "make the plan by the policy in this `file`")
+	f.IntVar(&r.Coverage, "coverage", 0, "buy this `percent` of each count, rounded down; with --policy instead of its coverage")
 	f.StringVar(&r.Purpose, "purpose", "", "`text` saying what the lines are bought for that do not say it, for {purpose} in tags")
 	f.StringVar(&r.MaxTotal, "max-total", "", "refuse a plan that costs more over its term, an `amount` such as \"25000 USD\"")
 	f.StringVar(&r.MaxMonthly, "max-monthly", "", "refuse a plan that costs more each month, an `amount` such as \"900 USD\"")
@@ -78,7 +88,8 @@ The file is one of
 }
 
 func (sh *shell) planShow() *cobra.Command {
-	return &cobra.Command{
+	var explain bool
+	cmd := &cobra.Command{
 		Use:   "show PLAN",
 		Short: "Show a plan: lines, prices, digest, decisions",
 		Args:  oneID("PLAN"),
@@ -88,10 +99,19 @@ func (sh *shell) planShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return sh.showPlan(p)
+				if explain && sh.format == formatCSV {
+					return explanationCSV(sh.out, p)
+				}
+				if err := sh.showPlan(p); err != nil || !explain || sh.format != formatTable {
+					return err // JSON has it always
+				}
+				printExplanation(sh.out, p)
+				return nil
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&explain, "explain", false, "say why each line is in it and why the rest of its input is not")
+	return cmd
 }
 
 func (sh *shell) showPlan(p api.Plan) error {
@@ -189,6 +209,13 @@ func printPlan(w io.Writer, p api.Plan) {
 	}
 	if p.AllOrNothing {
 		fmt.Fprintln(w, "all or nothing: every line is bought, or none")
+	}
+	if p.Policy != nil {
+		tranche := ""
+		if p.Policy.Tranche > 0 {
+			tranche = fmt.Sprintf(", tranche %d", p.Policy.Tranche)
+		}
+		fmt.Fprintf(w, "policy     %s (%s)%s; bursar plan show %s --explain says why\n", p.Policy.Name, p.Policy.File, tranche, p.ID)
 	}
 	printTags(w, p.Lines)
 	printBudgets(w, p.Budgets)

@@ -25,11 +25,12 @@ themselves; without a worker, cron or a Kubernetes CronJob may.
   inventory  compare all that the clouds list with the ledger
   expire     end what was not sent before its approval was over
   outbox     tell people what has happened and what is about to: see bursar notify
+  propose    make the plans of the configuration's policies; propose:NAME that of one
 
 Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("name one task: plans, resolve, audit, inventory, expire or outbox")
+				return fmt.Errorf("name one task: plans, resolve, audit, inventory, expire, outbox or propose")
 			}
 			return nil
 		},
@@ -56,6 +57,9 @@ func ranVerdict(r api.Ran) error {
 	case "done":
 		return nil
 	case "decision":
+		if strings.HasPrefix(r.Task, "propose") {
+			return &exit{ExitDecision, "a plan waits for approval: see bursar plan list"}
+		}
 		return &exit{ExitDecision, r.Task + " leaves something for a person: see bursar history, bursar audit and bursar inventory"}
 	case "in_doubt":
 		return &exit{ExitInDoubt, count(r.Counts["in_doubt"], "line is", "lines are") + " in doubt: it is not known yet whether they were bought"}

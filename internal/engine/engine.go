@@ -42,6 +42,8 @@ type Engine struct {
 	// DefaultWorkers.
 	Workers int
 	Log     *slog.Logger
+	// Proposals make the plans of policies, by task.
+	Proposals map[Task]Proposal
 	// Guard compares the ledger with what is outside of it; nil compares nothing.
 	Guard *Guard
 	// Outbox does TaskOutbox: the engine knows what is to be told, not how; nil tells

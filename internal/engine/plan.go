@@ -40,6 +40,37 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if len(in.Drafts) == 0 {
 		return nil, errors.New("there is nothing to plan: the input has no lines")
 	}
+	p, err := e.begin(ctx, in, o)
+	if err != nil {
+		return nil, err
+	}
+	offerings, advised, failed, err := e.lookUp(ctx, in.Drafts, false)
+	if len(failed) > 0 {
+		// Whoever mends one lane wants to know of the others, too.
+		return nil, e.unread(ctx, in.Drafts, failed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	drafts, advice, err := withoutAdvice(in.Drafts, advised, p.AllOrNothing)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.fill(p, drafts, offerings, o, nil); err != nil {
+		return nil, err
+	}
+	base, err := e.base(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.DB.SaveAdvisedPlan(ctx, p, advice, base...); err != nil {
+		return nil, err
+	}
+	return e.DB.Plan(ctx, string(p.ID))
+}
+
+// begin makes a plan without lines.
+func (e *Engine) begin(ctx context.Context, in recommend.Input, o PlanOptions) (*purchase.Plan, error) {
 	now := e.Now()
 	p := &purchase.Plan{
 		ID: purchase.PlanID(newID(now)), Version: 1, Name: o.Name, Requester: o.Requester, CreatedAt: now,
@@ -56,37 +87,33 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if in.AllOrNothing != nil {
 		p.AllOrNothing = *in.AllOrNothing
 	}
-	offerings, advised, failed, err := e.lookUp(ctx, in.Drafts)
-	if len(failed) > 0 {
-		// Whoever mends one lane wants to know of the others, too.
-		return nil, e.unread(ctx, in.Drafts, failed)
-	}
-	if err != nil {
-		return nil, err
-	}
-	drafts, advice, err := withoutAdvice(in.Drafts, advised, p.AllOrNothing)
-	if err != nil {
-		return nil, err
-	}
+	return p, nil
+}
+
+// fill gives a plan its lines, freezes it and decides who may approve it: under, where
+// it is not nil, makes the rule stricter once the total is known.
+func (e *Engine) fill(p *purchase.Plan, drafts []recommend.Draft, offerings []cloud.Offering, o PlanOptions,
+	under func(ApprovalRules) (ApprovalRules, error),
+) error {
 	p.Lines = make([]purchase.Line, len(drafts))
 	for i, d := range drafts {
 		lane := laneOfDraft(d)
 		svc, err := e.Clouds.Service(lane)
 		if err != nil {
-			return nil, at(d, "account", err)
+			return at(d, "account", err)
 		}
 		if want, got := d.Currency, offerings[i].Hourly.Currency(); want != "" && want != got {
-			return nil, at(d, "currency", fmt.Errorf("the cloud bills this offering in %s, not in %s", got, want))
+			return at(d, "currency", fmt.Errorf("the cloud bills this offering in %s, not in %s", got, want))
 		}
 		if err := countable(svc, offerings[i], d); err != nil {
-			return nil, err
+			return err
 		}
 		tags, err := fillTags(p, d, o.Tags)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		p.Lines[i] = purchase.Line{
-			ID: purchase.LineID(newID(now)), Class: svc.Info().Class, State: purchase.Draft, Generation: 1,
+			ID: purchase.LineID(newID(p.CreatedAt)), Class: svc.Info().Class, State: purchase.Draft, Generation: 1,
 			Spec: purchase.Spec{
 				Account: d.Account, Offering: offerings[i], Quantity: d.Quantity, Note: d.Note, Purpose: d.Purpose, Tags: tags,
 				Simulated: e.Clouds.Simulated(lane),
@@ -94,25 +121,23 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 		}
 	}
 	if err := p.Freeze(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := o.Caps.Check(p.Total); err != nil {
-		return nil, err
+		return err
 	}
-	if p.Approvals, err = o.Approvals.freeze(p); err != nil {
-		return nil, err
+	rules := o.Approvals
+	if under != nil {
+		var err error
+		if rules, err = under(rules); err != nil {
+			return err
+		}
 	}
-	if err := nameApprovers(p, drafts); err != nil {
-		return nil, err
+	var err error
+	if p.Approvals, err = rules.freeze(p); err != nil {
+		return err
 	}
-	base, err := e.base(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.DB.SaveAdvisedPlan(ctx, p, advice, base...); err != nil {
-		return nil, err
-	}
-	return e.DB.Plan(ctx, string(p.ID))
+	return nameApprovers(p, drafts)
 }
 
 // countable checks that a draft counts what the offering is sold by, in an amount
@@ -150,8 +175,9 @@ func newID(now time.Time) string {
 // lookUp finds the one offering that each draft means; advised tells of those drafts, by
 // their place, that are advice only and have none. Equal questions are asked
 // once. failed are the lanes that could not be asked; the error is about the first
-// draft of another lane that cannot be bought.
-func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (
+// draft of another lane that cannot be bought, unless drop is set: then a draft that is
+// not sold is advice only.
+func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft, drop bool) (
 	offerings []cloud.Offering, advised map[int]error, failed map[cloud.Lane]error, err error,
 ) {
 	type answer struct {
@@ -193,6 +219,8 @@ func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (
 			if e := (*driver.Error)(nil); errors.As(a.err, &e) {
 				advised[i] = e.Err // whatever was asked for, the configuration lacks it
 			}
+		case drop && a.err != nil && a.field == unsold:
+			advised[i] = a.err
 		case a.err != nil && err == nil:
 			err = at(d, a.field, a.err)
 		}
@@ -202,6 +230,9 @@ func (e *Engine) lookUp(ctx context.Context, drafts []recommend.Draft) (
 	}
 	return offerings, advised, failed, err
 }
+
+// unsold is the field of a draft that is to be mended where no offering is what it says.
+const unsold = "offering"
 
 // withoutAdvice parts drafts into those that are bought and those that are advice only.
 // A plan of nothing else is none, and one that is all or nothing has no place for it.
@@ -272,20 +303,20 @@ func (e *Engine) offering(ctx context.Context, d recommend.Draft) (o cloud.Offer
 	what := fmt.Sprintf("%s, %s %s", strings.TrimSpace(fmt.Sprintf("%s %s %s", d.Service, d.Region, d.Attributes)), d.Term, d.Payment)
 	switch len(found) {
 	case 0:
-		return cloud.Offering{}, "offering", fmt.Errorf("%s is not sold%s", what, e.hint(ctx, svc, d))
+		return cloud.Offering{}, unsold, fmt.Errorf("%s is not sold%s", what, e.hint(ctx, svc, d))
 	case 1:
 	default:
 		ids := make([]string, len(found))
 		for i, o := range found {
 			ids[i] = o.ID
 		}
-		return cloud.Offering{}, "offering", fmt.Errorf("%s matches %d offerings; name one of them: %s", what, len(found), strings.Join(ids, ", "))
+		return cloud.Offering{}, unsold, fmt.Errorf("%s matches %d offerings; name one of them: %s", what, len(found), strings.Join(ids, ", "))
 	}
 	if o := found[0]; o.Term != d.Term || o.Payment != d.Payment || !subset(d.Attributes, o.Attributes) {
-		return cloud.Offering{}, "offering", fmt.Errorf("offering %s is %s, %s %s, not %s", o.ID, o.Attributes, o.Term, o.Payment, what)
+		return cloud.Offering{}, unsold, fmt.Errorf("offering %s is %s, %s %s, not %s", o.ID, o.Attributes, o.Term, o.Payment, what)
 	}
 	if found[0].Hourly.Currency() == "" {
-		return cloud.Offering{}, "offering", fmt.Errorf("the cloud names no currency for %s", what)
+		return cloud.Offering{}, unsold, fmt.Errorf("the cloud names no currency for %s", what)
 	}
 	return found[0], "", nil
 }

@@ -26,11 +26,39 @@ const (
 	TaskInventory Task = "inventory" // compare all that the clouds list with the ledger
 	TaskExpire    Task = "expire"    // end what was not sent before its approval was over
 	TaskOutbox    Task = "outbox"    // tell people what has happened and what is about to
+	// TaskPropose makes the plans of all policies that the configuration names; with a
+	// colon and a name behind it, that of one.
+	TaskPropose Task = "propose"
 )
 
+// Proposal makes the plan of one policy and counts what came of it.
+type Proposal func(ctx context.Context, r *TaskResult) error
+
+// ProposeTask is the task of one policy.
+func ProposeTask(name string) Task { return TaskPropose + ":" + Task(name) }
+
+// propose makes the plans of policies, each whatever becomes of the others.
+func (e *Engine) propose(ctx context.Context, t Task, r *TaskResult) error {
+	var errs []error
+	found := t == TaskPropose
+	for _, task := range slices.Sorted(maps.Keys(e.Proposals)) {
+		if t != TaskPropose && t != task {
+			continue
+		}
+		found = true
+		if err := e.Proposals[task](ctx, r); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if !found {
+		return fmt.Errorf("the configuration names no policy for %q", t)
+	}
+	return errors.Join(errs...)
+}
+
 // Tasks are all tasks. Workers do the first one all the time; the others have a
-// schedule.
-var Tasks = []Task{TaskPlans, TaskResolve, TaskAudit, TaskInventory, TaskExpire, TaskOutbox}
+// schedule, the last one that of each of its policies.
+var Tasks = []Task{TaskPlans, TaskResolve, TaskAudit, TaskInventory, TaskExpire, TaskOutbox, TaskPropose}
 
 // Cadences are how often the tasks with a schedule are run if nobody says.
 var Cadences = map[Task]time.Duration{
@@ -77,7 +105,11 @@ func (e *Engine) RunTask(ctx context.Context, t Task) (TaskResult, error) {
 			err = e.Outbox(ctx, &r)
 		}
 	default:
-		err = fmt.Errorf("there is no task %q", t)
+		if !strings.HasPrefix(string(t), string(TaskPropose)) {
+			err = fmt.Errorf("there is no task %q", t)
+			break
+		}
+		err = e.propose(ctx, t, &r)
 	}
 	if err == nil {
 		err = ctx.Err()

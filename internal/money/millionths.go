@@ -39,6 +39,17 @@ func (a Amount) RatioUp(num, den int64) (Amount, error) {
 	if !exact {
 		n.Add(n, big.NewInt(1))
 	}
+	return a.millionths(n, num, den)
+}
+
+// RatioDown is RatioUp, rounded down.
+func (a Amount) RatioDown(num, den int64) (Amount, error) {
+	n, _ := a.ratio(num, den)
+	return a.millionths(n, num, den)
+}
+
+// millionths is n of them, which a × num / den is.
+func (a Amount) millionths(n *big.Int, num, den int64) (Amount, error) {
 	if !n.IsInt64() {
 		return Amount{}, fmt.Errorf("%s x %d / %d: %w", a, num, den, ErrOverflow)
 	}

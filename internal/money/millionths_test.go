@@ -49,4 +49,9 @@ func TestRatioUpRoundsUpOnce(t *testing.T) {
 	if _, err := MustParse("9000000000000", "USD").RatioUp(2, 1); !errors.Is(err, ErrOverflow) {
 		t.Errorf("beyond 64 bits: %v", err)
 	}
+	for _, c := range []struct{ text, want string }{{"1", "0.333333"}, {"3", "1"}, {"-1", "-0.333334"}} {
+		if got, err := MustParse(c.text, "USD").RatioDown(1, 3); err != nil || !got.Equal(MustParse(c.want, "USD")) {
+			t.Errorf("a third of %s, rounded down: %s, %v, want %s", c.text, got, err, c.want)
+		}
+	}
 }

@@ -52,6 +52,7 @@ type azureGoods struct {
 	quantity      string
 	flexibleGroup string // of sizes over which it was counted
 	note          string
+	claim         Claim
 }
 
 var (
@@ -267,7 +268,10 @@ func (r *azureReader) conditions(item *value, g azureGoods, d *Draft) (why strin
 	if d.Account == "" {
 		return lacks("which subscription pays", "subscription", `"GUID"`), nil
 	}
-	d.Note = g.note
+	d.Note, d.Claim = g.note, g.claim
+	if d.Claim.Of > 0 {
+		d.Claim.Of = d.Quantity
+	}
 	return "", nil
 }
 

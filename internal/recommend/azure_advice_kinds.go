@@ -40,6 +40,7 @@ func (r *azureReader) reserved(item, p *value, d *Draft) (why string, err error)
 		saves = ""
 	}
 	g.note = azureNote("Azure reservation recommendations", window) + claim(saves, currency, "")
+	g.claim = Claim{Source: "Azure reservation recommendations", Window: days(window)} // over what time is saved it does not say
 	return r.reservation(item, g, d)
 }
 
@@ -87,6 +88,8 @@ func (r *azureReader) benefit(item, p *value, d *Draft) (why string, err error) 
 		over = " in " + hours + " hours"
 	}
 	g.note += claim(saves, d.Currency, over)
+	g.claim = Claim{Source: "Azure savings plan recommendations", Window: days(window)}
+	g.claim.savings(saves, d.Currency, int64(days(hours))*3600, d.Quantity)
 	if _, decimals, _ := strings.Cut(amount, "."); len(strings.TrimRight(decimals, "0")) > planDecimals {
 		g.note += "; " + looseText(amount, 20) + " per hour advised, rounded down to " + d.amount(d.Quantity)
 	}
@@ -155,6 +158,8 @@ func (r *azureReader) advisor(item, p *value, d *Draft) (why string, err error) 
 		currency = ""
 	}
 	g.note = azureNote("Azure Advisor", window) + claim(saves, currency, " a year")
+	g.claim = Claim{Source: "Azure Advisor", Window: days(window)}
+	g.claim.savings(saves, currency, secondsPerYear, 1)
 	return r.reservation(item, g, d)
 }
 

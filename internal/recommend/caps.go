@@ -65,22 +65,31 @@ var capText = regexp.MustCompile(`^([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]+)?$`)
 // are accepted only where they group thousands, so that a decimal comma is never
 // taken for one. The amount must be more than zero: an absent flag is no cap.
 func ParseAmount(flag, text string) (money.Amount, error) {
+	a, err := Money(text)
+	if err != nil {
+		return a, fmt.Errorf("%s: %w", flag, err)
+	}
+	return a, nil
+}
+
+// Money is ParseAmount for a value that is not of a flag: the error is about it alone.
+func Money(text string) (money.Amount, error) {
 	parts := strings.Fields(text)
 	if len(parts) == 1 && capText.MatchString(parts[0]) {
-		return money.Amount{}, fmt.Errorf("%s: %s has no currency: write for example %s USD", flag, show(text), parts[0])
+		return money.Amount{}, fmt.Errorf("%s has no currency: write for example %s USD", show(text), parts[0])
 	}
 	if len(parts) == 2 && isoCurrency.MatchString(parts[0]) {
 		parts[0], parts[1] = parts[1], parts[0]
 	}
 	if len(parts) != 2 || !isoCurrency.MatchString(parts[1]) || !capText.MatchString(parts[0]) {
-		return money.Amount{}, fmt.Errorf("%s: %s is not an amount such as 25000 USD or USD 25,000.00", flag, show(text))
+		return money.Amount{}, fmt.Errorf("%s is not an amount such as 25000 USD or USD 25,000.00", show(text))
 	}
 	a, err := money.Parse(strings.ReplaceAll(parts[0], ",", ""), parts[1])
 	if err != nil {
-		return money.Amount{}, fmt.Errorf("%s: %w", flag, err)
+		return money.Amount{}, err
 	}
 	if a.Sign() <= 0 {
-		return money.Amount{}, fmt.Errorf("%s: %s is not more than zero", flag, show(text))
+		return money.Amount{}, fmt.Errorf("%s is not more than zero", show(text))
 	}
 	return a, nil
 }

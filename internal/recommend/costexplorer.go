@@ -223,7 +223,7 @@ func (r *adviceReader) reservation(d, i *value, s service, a advice) error {
 	if out.Quantity, err = quantity(count.text); err != nil {
 		return r.errorf(count.line, count.path, "%v", err)
 	}
-	out.Note = a.note(d, i, s, out.Currency)
+	out.Note, out.Claim = a.note(d, i, s, out.Currency), a.claim(d, out)
 	r.in.Drafts = append(r.in.Drafts, out)
 	return nil
 }

@@ -54,6 +54,15 @@ func (a advice) note(d, details *value, s service, currency string) string {
 	return strings.Join(parts, "; ")
 }
 
+// claim is what AWS says of the draft that a detail became.
+func (a advice) claim(d *value, out Draft) Claim {
+	c := Claim{Source: "Cost Explorer", Window: days(a.window)}
+	if m := d.member("EstimatedMonthlySavingsAmount"); m != nil {
+		c.savings(m.text, out.Currency, secondsPerMonth, out.Quantity)
+	}
+	return c
+}
+
 // roughly rounds a decimal for reading. AWS writes more digits than an amount
 // holds.
 func roughly(text, currency string) (string, bool) {

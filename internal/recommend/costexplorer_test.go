@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bursar/internal/cloud"
+	"bursar/internal/money"
 )
 
 // detail is a good detail on the lines 3 to 6 of advice, with replacements in
@@ -39,7 +40,8 @@ func TestCostExplorerFirstDetail(t *testing.T) {
 		Provider: "aws", Service: "rds", Account: "111122223333", Region: "us-east-1",
 		Attributes: cloud.Attributes{"engine": "postgresql", "class": "db.r6g.large", "multi_az": "false"},
 		Term:       cloud.OneYear, Payment: cloud.NoUpfront, Quantity: 3, Currency: "USD",
-		Note: "Cost Explorer, 30 days of usage; expected savings USD 142.90 a month",
+		Note:  "Cost Explorer, 30 days of usage; expected savings USD 142.90 a month",
+		Claim: Claim{Source: "Cost Explorer", Window: 30, Savings: money.MustParse("142.8975", "USD"), Of: 3},
 	}
 	if diff := cmp.Diff(want, in.Drafts[0]); diff != "" {
 		t.Errorf("draft (-want +got):\n%s", diff)
@@ -47,6 +49,7 @@ func TestCostExplorerFirstDetail(t *testing.T) {
 }
 
 func TestCostExplorerValues(t *testing.T) {
+	silent := Claim{Source: "Cost Explorer", Window: 60} // about savings
 	for _, c := range []struct {
 		name    string
 		replace []string
@@ -67,8 +70,10 @@ func TestCostExplorerValues(t *testing.T) {
 			func(d *Draft) { d.Attributes["engine"] = "oracle-ee(byol)" }},
 		{"sql server", []string{"MySQL", "SQL Server", `"DatabaseEdition": ""`, `"DatabaseEdition": "Web"`, "No license required", "License included"},
 			func(d *Draft) { d.Attributes["engine"] = "sqlserver-web(li)" }},
-		{"no currency", []string{`"CurrencyCode": "USD", `, ""}, func(d *Draft) { d.Currency, d.Note = "", "Cost Explorer, 60 days of usage, the whole organization" }},
-		{"odd savings", []string{"12.3456789012345678901234567890", "NaN"}, func(d *Draft) { d.Note = "Cost Explorer, 60 days of usage, the whole organization" }},
+		{"no currency", []string{`"CurrencyCode": "USD", `, ""}, func(d *Draft) {
+			d.Currency, d.Note, d.Claim = "", "Cost Explorer, 60 days of usage, the whole organization", silent
+		}},
+		{"odd savings", []string{"12.3456789012345678901234567890", "NaN"}, func(d *Draft) { d.Note, d.Claim = "Cost Explorer, 60 days of usage, the whole organization", silent }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := accepted(t, "ce.json", adviceOf(detail(c.replace...)))
@@ -77,7 +82,8 @@ func TestCostExplorerValues(t *testing.T) {
 				Provider: "aws", Service: "rds", Account: "111122223333", Region: "us-east-1",
 				Attributes: cloud.Attributes{"engine": "mysql", "class": "db.r6g.large", "multi_az": "false"},
 				Term:       cloud.OneYear, Payment: cloud.PartialUpfront, Quantity: 3, Currency: "USD",
-				Note: "Cost Explorer, 60 days of usage, the whole organization; expected savings USD 12.35 a month",
+				Note:  "Cost Explorer, 60 days of usage, the whole organization; expected savings USD 12.35 a month",
+				Claim: Claim{Source: "Cost Explorer", Window: 60, Savings: money.MustParse("12.345678", "USD"), Of: 3},
 			}
 			c.want(&want)
 			if diff := cmp.Diff(Input{Format: CostExplorer, Name: "ce", Drafts: []Draft{want}}, in); diff != "" {

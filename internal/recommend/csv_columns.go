@@ -50,6 +50,7 @@ var columns = []column{
 	{name: "purchase id", aliases: []string{"purchaseid", "commitmentid", "reservationid"}},
 	{name: "currency", aliases: []string{"currencycode", "billingcurrency"}},
 	{name: "offering id", aliases: []string{"offering", "reservedinstanceofferingid"}},
+	{name: "engine version", aliases: []string{"databaseengineversion"}, note: true},
 	{name: "database edition", aliases: []string{"edition"}},
 	{name: "license model", aliases: []string{"license"}},
 	{name: "purpose"},

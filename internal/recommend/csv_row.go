@@ -81,6 +81,13 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 		}
 	}
 	d.Note = r.note(cells, s)
+	d.Claim = Claim{Version: looseText(r.cell(cells, "engine version"), 40)}
+	if i, ok := r.header.index["estimated savings"]; ok && strings.Contains(fold(r.header.names[i]), "month") {
+		text := strings.TrimFunc(cells[i], func(c rune) bool { return c < '0' || c > '9' })
+		if capText.MatchString(text) && !strings.ContainsAny(cells[i], "-(") {
+			d.Claim.savings(strings.ReplaceAll(text, ",", ""), d.Currency, secondsPerMonth, d.Quantity)
+		}
+	}
 	return d, "", nil
 }
 

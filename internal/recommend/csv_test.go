@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bursar/internal/cloud"
+	"bursar/internal/money"
 )
 
 const goodHeader = "account,region,service,engine,resource type,multi az,count,term,payment option"
@@ -52,6 +53,12 @@ func TestCSVSpellings(t *testing.T) {
 		{"currency sign", goodHeader + ",total\n" + goodRow + `,"$1,234.50"`, 2, func(d *Draft) { d.Currency, d.Note = "USD", "total=$1,234.50" }},
 		{"currency code", goodHeader + ",total\n" + goodRow + ",12.00 EUR", 2, func(d *Draft) { d.Currency, d.Note = "EUR", "total=12.00 EUR" }},
 		{"currency in header", goodHeader + ",Total (GBP)\n" + goodRow + ",12.00", 2, func(d *Draft) { d.Currency, d.Note = "GBP", "total (gbp)=12.00" }},
+		{"savings a month", goodHeader + ",monthly savings\n" + goodRow + ",\"$1,234.50\"", 2, func(d *Draft) {
+			d.Currency, d.Note, d.Claim = "USD", "monthly savings=$1,234.50", Claim{Savings: money.MustParse("1234.5", "USD"), Of: 3}
+		}},
+		{"savings of some time", goodHeader + ",savings\n" + goodRow + ",$12", 2, func(d *Draft) { d.Currency, d.Note = "USD", "savings=$12" }},
+		{"savings that are none", goodHeader + ",monthly savings\n" + goodRow + ",-$12", 2, func(d *Draft) { d.Currency, d.Note = "USD", "monthly savings=-$12" }},
+		{"version", goodHeader + ",Engine Version\n" + goodRow + ",8.0.36", 2, func(d *Draft) { d.Note, d.Claim.Version = "engine version=8.0.36", "8.0.36" }},
 		{"no currency", goodHeader + ",total\n" + goodRow + ",TBD", 2, func(d *Draft) { d.Note = "total=TBD" }},
 		{"offering", goodHeader + ",offering id\n" + goodRow + ",abc-1", 2, func(d *Draft) { d.OfferingID = "abc-1" }},
 		{"provider", goodHeader + ",provider\n" + goodRow + ",Amazon Web Services", 2, nil},

@@ -9,8 +9,8 @@ import (
 
 var share = regexp.MustCompile(`^([0-9]{1,2})(?:\.([0-9]{1,2}))?%?$`)
 
-// Keys lists the attributes of a line of a service, and none of an unknown one.
-func Keys(p cloud.Provider, name cloud.Service) []string {
+// AttributeKeys lists the attributes of a line of a service, and none of an unknown one.
+func AttributeKeys(p cloud.Provider, name cloud.Service) []string {
 	for _, s := range services {
 		if s.provider == p && s.name == name {
 			return s.keys()

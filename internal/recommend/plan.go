@@ -29,11 +29,14 @@ var (
 	}
 )
 
-// planReader reads a plan file.
-type planReader struct{ reader }
+// planReader reads a YAML file of ours: a plan, or what else one holds.
+type planReader struct {
+	reader
+	what string // the file holds one of: "plan"
+}
 
 func readPlan(file, text string) (Input, error) {
-	p := planReader{reader{file}}
+	p := planReader{reader{file}, "plan"}
 	if len(text) > MaxPlanSize {
 		return Input{}, p.errorf(0, "", "is larger than %d MiB, the most that a plan file may have", MaxPlanSize>>20)
 	}

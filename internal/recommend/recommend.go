@@ -97,6 +97,7 @@ type Draft struct {
 	Currency   string // expected currency; "" when the file names none
 	Note       string // one line of text without control characters
 	Purpose    string // likewise; what it is bought for
+	Claim      Claim  // what advice says of it
 }
 
 // Left is something in a file that did not become a draft.

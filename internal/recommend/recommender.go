@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bursar/internal/cloud"
+	"bursar/internal/money"
 )
 
 // Advice of Google's Recommender API v1: the answer of
@@ -148,6 +149,11 @@ func (r *adviceReader) machines(item *value, m []string, ids *value) (drafts []D
 	if len(drafts) == 0 {
 		why = "it advises nothing"
 	}
+	if len(drafts) > 1 { // what is saved is of all of them together
+		for i := range drafts {
+			drafts[i].Claim.Savings, drafts[i].Claim.Of = money.Amount{}, 0
+		}
+	}
 	return drafts, why, nil
 }
 
@@ -207,6 +213,7 @@ func (r *adviceReader) commitment(op *value, d *Draft) (why string, err error) {
 // impact notes what Google expects to be saved.
 func (r *adviceReader) impact(item *value, d *Draft) {
 	d.Note = "Google's Recommender"
+	d.Claim = Claim{Source: d.Note}
 	if algorithm := item.member("content").member("overview").member("algorithm"); algorithm != nil && algorithm.text != "" {
 		d.Note += ", " + looseText(algorithm.text, 40)
 	}
@@ -230,6 +237,7 @@ func (r *adviceReader) impact(item *value, d *Draft) {
 		return
 	}
 	seconds, _ := strconv.ParseInt(m[1], 10, 64)
+	d.Claim.savings(fmt.Sprintf("%s.%09d", whole, part), d.Currency, seconds, d.Quantity)
 	if saved, ok := roughly(fmt.Sprintf("%s.%09d", whole, part), d.Currency); ok {
 		d.Note += fmt.Sprintf("; expected savings %s in %d days", saved, seconds/86400)
 	}

@@ -19,6 +19,8 @@ const (
 	// year and over three: that half of a plan which is partial-upfront is paid at
 	// once, and AWS takes whole amounts only.
 	wholeHalves = 5_000
+	// savingsPlansHalf is the payment option whose commitments are multiples of it.
+	savingsPlansHalf = cloud.PartialUpfront
 
 	// everywhere is the region of what is sold for all regions at once.
 	everywhere cloud.Region = "global"
@@ -98,7 +100,7 @@ func advisedCommitment(text string, p cloud.Payment) (n int64, err error) {
 		return 0, problemf("%s is not an amount per hour", show(text))
 	}
 	n = hundredThousandths(m)
-	if p == cloud.PartialUpfront {
+	if p == savingsPlansHalf {
 		n -= n % wholeHalves
 	}
 	if n > mostCommitment {
@@ -200,7 +202,7 @@ func (r *adviceReader) plan(d *value, planType string, a advice) error {
 		r.leave(d, out.Attributes.String(), why)
 		return nil
 	}
-	out.Note = a.note(d, d, s, out.Currency)
+	out.Note, out.Claim = a.note(d, d, s, out.Currency), a.claim(d, out)
 	if got := out.amount(out.Quantity); got != advised {
 		out.Note += "; " + advised + " per hour advised, rounded down to " + got
 	}

@@ -30,9 +30,7 @@ func (in Input) Scale(coverage int) (Input, []Rounded, error) {
 	out.Left = slices.Clone(in.Left)
 	var rounded []Rounded
 	for _, d := range in.Drafts {
-		// Whole hundreds apart from the rest: no product can overflow.
-		part := d.Quantity % 100 * int64(coverage)
-		kept, away := d.Quantity/100*int64(coverage)+part/100, part%100
+		kept, away := Part(d.Quantity, coverage)
 		if away > 0 {
 			rounded = append(rounded, Rounded{At: d.At, Was: d.amount(d.Quantity), Exact: d.share(kept, away), Kept: d.amount(kept), Away: d.share(0, away)})
 		}

@@ -254,3 +254,12 @@ func findService(p cloud.Provider, text string, match func(service) bool) (servi
 	}
 	return service{}, problemf("%s is not a known service of %s: use %s", show(text), p, oneOf(names))
 }
+
+// Services are the names of all services that are bought.
+func Services() []cloud.Service {
+	names := make([]cloud.Service, len(services))
+	for i, s := range services {
+		names[i] = s.name
+	}
+	return names
+}

@@ -18,7 +18,7 @@ func (p planReader) tree(text string) (*yaml.Node, error) {
 	err := dec.Decode(&doc)
 	switch {
 	case errors.Is(err, io.EOF), err == nil && len(doc.Content) == 0:
-		return nil, p.errorf(0, "", "holds no plan: it has comments alone")
+		return nil, p.errorf(0, "", "holds no %s: it has comments alone", p.what)
 	case err != nil:
 		return nil, p.yamlError(text, err)
 	}
@@ -27,7 +27,7 @@ func (p planReader) tree(text string) (*yaml.Node, error) {
 	}
 	switch err := dec.Decode(&more); {
 	case err == nil:
-		return nil, p.errorf(more.Line, "", "begins a second document: one file holds one plan")
+		return nil, p.errorf(more.Line, "", "begins a second document: one file holds one %s", p.what)
 	case !errors.Is(err, io.EOF):
 		return nil, p.yamlError(text, err)
 	}
@@ -39,7 +39,7 @@ func (p planReader) noAnchors(n *yaml.Node) error {
 		return p.errorf(n.Line, "", "uses the alias *%s: write the value out", n.Value)
 	}
 	if n.Anchor != "" {
-		return p.errorf(n.Line, "", "uses the anchor &%s: a plan file has none", n.Anchor)
+		return p.errorf(n.Line, "", "uses the anchor &%s: a %s file has none", n.Anchor, p.what)
 	}
 	for _, c := range n.Content {
 		if err := p.noAnchors(c); err != nil {

@@ -186,6 +186,7 @@ func (s *Server) plans(a huma.API) {
 		b := in.Body
 		return answered(s.Service.CreatePlan(ctx, api.PlanRequest{
 			File: b.File, Content: append([]byte{}, b.Content...), Name: b.Name, Coverage: b.Coverage, MaxTotal: b.MaxTotal, MaxMonthly: b.MaxMonthly, Purpose: b.Purpose, Supersedes: b.Supersedes,
+			Policy: b.Policy, PolicyContent: append([]byte{}, b.PolicyContent...),
 		}))
 	})
 	type one struct {

@@ -22,48 +22,50 @@ func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan, base ...LaneListin
 // SaveAdvisedPlan stores a frozen plan as proposed, with its lines as drafts, with
 // what its lanes held when it was made, and with what of its input is advice only.
 func (db *DB) SaveAdvisedPlan(ctx context.Context, p *purchase.Plan, advice []Advice, base ...LaneListing) error {
-	err := db.write(ctx, func(q *rows.Queries) error {
-		approvers, err := approversText(p.Approvals.Approvers)
-		if err != nil {
-			return err
-		}
-		err = q.InsertPlan(ctx, rows.InsertPlanParams{
-			ID: string(p.ID), Lineage: string(p.Lineage), Version: int64(p.Version), Name: p.Name,
-			Requester: p.Requester, RequesterKey: purchase.PersonKey(p.Requester), CreatedAt: micros(p.CreatedAt), ToleranceBp: int64(p.Tolerance),
-			AllOrNothing: flag(p.AllOrNothing),
-			Currency:     p.Total.Total.Currency(), Upfront: p.Total.Upfront.Canonical(),
-			Hourly: p.Total.Hourly.Canonical(), Total: p.Total.Total.Canonical(), Digest: p.Digest,
-			ApprovalsNeeded: int64(p.Approvals.Needed), SelfApproval: flag(p.Approvals.Self), Approvers: approvers,
-		})
-		if err != nil {
-			return err
-		}
-		for _, l := range p.Lines {
-			spec, err := json.Marshal(specDoc(l.Spec))
-			if err != nil {
-				return err
-			}
-			err = q.InsertLine(ctx, rows.InsertLineParams{
-				ID: string(l.ID), PlanID: string(p.ID), Number: int64(l.Number),
-				Provider: string(l.Spec.Offering.Provider), Service: string(l.Spec.Offering.Service),
-				Account: string(l.Spec.Account), Region: string(l.Spec.Offering.Region),
-				Class: string(l.Class), Spec: string(spec), Currency: l.Spec.Price.Total.Currency(), Total: l.Spec.Price.Total.Canonical(), UpdatedAt: micros(p.CreatedAt),
-			})
-			if err != nil {
-				return fmt.Errorf("line %d: %w", l.Number, err)
-			}
-		}
-		for _, l := range base {
-			if err := insertBase(ctx, q, p.ID, l); err != nil {
-				return err
-			}
-		}
-		return insertAdvice(ctx, q, p.ID, advice)
-	})
+	err := db.write(ctx, func(q *rows.Queries) error { return savePlan(ctx, q, p, advice, base) })
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
 	}
 	return nil
+}
+
+func savePlan(ctx context.Context, q *rows.Queries, p *purchase.Plan, advice []Advice, base []LaneListing) error {
+	approvers, err := approversText(p.Approvals.Approvers)
+	if err != nil {
+		return err
+	}
+	err = q.InsertPlan(ctx, rows.InsertPlanParams{
+		ID: string(p.ID), Lineage: string(p.Lineage), Version: int64(p.Version), Name: p.Name,
+		Requester: p.Requester, RequesterKey: purchase.PersonKey(p.Requester), CreatedAt: micros(p.CreatedAt), ToleranceBp: int64(p.Tolerance),
+		AllOrNothing: flag(p.AllOrNothing),
+		Currency:     p.Total.Total.Currency(), Upfront: p.Total.Upfront.Canonical(),
+		Hourly: p.Total.Hourly.Canonical(), Total: p.Total.Total.Canonical(), Digest: p.Digest,
+		ApprovalsNeeded: int64(p.Approvals.Needed), SelfApproval: flag(p.Approvals.Self), Approvers: approvers,
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range p.Lines {
+		spec, err := json.Marshal(specDoc(l.Spec))
+		if err != nil {
+			return err
+		}
+		err = q.InsertLine(ctx, rows.InsertLineParams{
+			ID: string(l.ID), PlanID: string(p.ID), Number: int64(l.Number),
+			Provider: string(l.Spec.Offering.Provider), Service: string(l.Spec.Offering.Service),
+			Account: string(l.Spec.Account), Region: string(l.Spec.Offering.Region),
+			Class: string(l.Class), Spec: string(spec), Currency: l.Spec.Price.Total.Currency(), Total: l.Spec.Price.Total.Canonical(), UpdatedAt: micros(p.CreatedAt),
+		})
+		if err != nil {
+			return fmt.Errorf("line %d: %w", l.Number, err)
+		}
+	}
+	for _, l := range base {
+		if err := insertBase(ctx, q, p.ID, l); err != nil {
+			return err
+		}
+	}
+	return insertAdvice(ctx, q, p.ID, advice)
 }
 
 // Plan reads a plan with its lines. id may be shortened to a unique prefix, in

@@ -8,6 +8,17 @@ import (
 	"database/sql"
 )
 
+type AdviceVerdict struct {
+	ID      string
+	Key     string
+	About   string
+	Verdict string
+	Until   int64
+	Reason  string
+	Person  string
+	At      int64
+}
+
 type Answer struct {
 	Principal  string
 	Key        string
@@ -374,6 +385,17 @@ type PlanAdvice struct {
 	Why    string
 }
 
+type PlanExplanation struct {
+	PlanID string
+	Number int64
+	Line   int64
+	Key    string
+	About  string
+	Place  string
+	What   string
+	Steps  string
+}
+
 type PlanLane struct {
 	PlanID   string
 	Provider string
@@ -382,6 +404,14 @@ type PlanLane struct {
 	Service  string
 	Ids      string
 	ListedAt int64
+}
+
+type PlanPolicy struct {
+	Lineage string
+	Policy  string
+	File    string
+	Sha256  string
+	Tranche int64
 }
 
 type PlanSchedule struct {

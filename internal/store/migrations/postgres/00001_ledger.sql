@@ -347,6 +347,107 @@ END $$;
 CREATE TRIGGER line_copied BEFORE UPDATE ON line FOR EACH ROW
   EXECUTE FUNCTION line_copied();
 
+-- What was planned under which policy, a file that people keep; a later version of a
+-- plan is under the policy of the first.
+CREATE TABLE plan_policy (
+  lineage TEXT COLLATE "C" PRIMARY KEY,
+  policy  TEXT COLLATE "C" NOT NULL CHECK (policy <> ''),
+  file    TEXT COLLATE "C" NOT NULL,
+  sha256  TEXT COLLATE "C" NOT NULL CHECK (length(sha256) = 64), -- of the file
+  tranche BIGINT NOT NULL CHECK (tranche >= 0)      -- of its ladder; 0 without one
+);
+CREATE INDEX plan_policy_name ON plan_policy (policy);
+
+-- Why each line is in the plan, and why the rest of the advice is not, under number 0.
+-- The digest does not cover it: nothing is bought by it.
+CREATE TABLE plan_explanation (
+  plan_id TEXT COLLATE "C" NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  number  BIGINT NOT NULL CHECK (number >= 1),
+  line    BIGINT NOT NULL CHECK (line >= 0),
+  key     TEXT COLLATE "C" NOT NULL, -- what the advice is about
+  about   TEXT COLLATE "C" NOT NULL,
+  place   TEXT COLLATE "C" NOT NULL,
+  what    TEXT COLLATE "C" NOT NULL,
+  steps   TEXT COLLATE "C" NOT NULL CHECK (steps <> ''),
+  PRIMARY KEY (plan_id, number)
+);
+
+-- What people said about advice. The newest row on a key counts.
+CREATE TABLE advice_verdict (
+  id      TEXT COLLATE "C" PRIMARY KEY,
+  key     TEXT COLLATE "C" NOT NULL CHECK (key <> ''),
+  about   TEXT COLLATE "C" NOT NULL,
+  verdict TEXT COLLATE "C" NOT NULL CHECK (verdict IN ('dismissed', 'snoozed', 'restored')),
+  until   BIGINT NOT NULL,
+  reason  TEXT COLLATE "C" NOT NULL CHECK (reason <> ''),
+  person  TEXT COLLATE "C" NOT NULL CHECK (person <> ''),
+  at      BIGINT NOT NULL,
+  CHECK ((verdict = 'snoozed') = (until > at))
+);
+
+CREATE TRIGGER plan_policy_no_delete BEFORE DELETE OR TRUNCATE ON plan_policy
+  EXECUTE FUNCTION refuse('rows of plan_policy are never deleted');
+CREATE TRIGGER plan_policy_append_only BEFORE UPDATE ON plan_policy FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of plan_policy are never changed');
+CREATE TRIGGER plan_explanation_no_delete BEFORE DELETE OR TRUNCATE ON plan_explanation
+  EXECUTE FUNCTION refuse('rows of plan_explanation are never deleted');
+CREATE TRIGGER plan_explanation_append_only BEFORE UPDATE ON plan_explanation FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of plan_explanation are never changed');
+CREATE TRIGGER advice_verdict_no_delete BEFORE DELETE OR TRUNCATE ON advice_verdict
+  EXECUTE FUNCTION refuse('rows of advice_verdict are never deleted');
+CREATE TRIGGER advice_verdict_append_only BEFORE UPDATE ON advice_verdict FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of advice_verdict are never changed');
+-- +goose StatementBegin
+CREATE FUNCTION plan_policy_with_its_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.lineage AND p.version = 1 AND p.state = 'proposed') THEN
+    RAISE EXCEPTION USING MESSAGE = 'a policy is stored with a new plan, never later', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_policy_with_its_plan BEFORE INSERT ON plan_policy FOR EACH ROW
+  EXECUTE FUNCTION plan_policy_with_its_plan();
+-- +goose StatementBegin
+CREATE FUNCTION plan_explanation_with_its_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'proposed') THEN
+    RAISE EXCEPTION USING MESSAGE = 'an explanation is stored with a new plan, never later', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_explanation_with_its_plan BEFORE INSERT ON plan_explanation FOR EACH ROW
+  EXECUTE FUNCTION plan_explanation_with_its_plan();
+-- +goose StatementBegin
+CREATE FUNCTION policy_one_open_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM plan p JOIN plan_policy o ON o.lineage = p.lineage
+    WHERE o.policy = NEW.policy AND o.lineage <> NEW.lineage AND (p.state = 'proposed' OR EXISTS (
+      SELECT 1 FROM line l WHERE l.plan_id = p.id AND l.state NOT IN ('purchased', 'failed', 'canceled', 'expired', 'superseded')))) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a policy has one open plan', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER policy_one_open_plan BEFORE INSERT ON plan_policy FOR EACH ROW
+  EXECUTE FUNCTION policy_one_open_plan();
+-- +goose StatementBegin
+CREATE FUNCTION policy_one_open_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM plan p JOIN plan_policy o ON o.lineage = p.lineage
+    WHERE o.policy = (SELECT m.policy FROM plan_policy m WHERE m.lineage = NEW.lineage) AND o.lineage <> NEW.lineage AND (p.state = 'proposed' OR EXISTS (
+      SELECT 1 FROM line l WHERE l.plan_id = p.id AND l.state NOT IN ('purchased', 'failed', 'canceled', 'expired', 'superseded')))) THEN
+    RAISE EXCEPTION USING MESSAGE = 'a policy has one open plan', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER policy_one_open_version BEFORE INSERT ON plan FOR EACH ROW
+  EXECUTE FUNCTION policy_one_open_version();
+
 -- 4. What was sent, what the cloud said, what was bought.
 
 CREATE TABLE attempt (
@@ -961,7 +1062,7 @@ CREATE TABLE begun (
 -- Whoever takes a tick moves next_at on and holds the row until held_until, which it
 -- puts off while it runs: what a process that died has held is taken by another one.
 CREATE TABLE schedule (
-  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox')),
+  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox') OR task LIKE 'propose:%'),
   every      BIGINT NOT NULL CHECK (every >= 0),
   next_at    BIGINT NOT NULL,
   holder     TEXT COLLATE "C" NOT NULL DEFAULT '',

@@ -331,6 +331,95 @@ CREATE TRIGGER line_copied BEFORE UPDATE ON line
 BEGIN SELECT RAISE(ABORT, 'this ledger was copied, and the copy goes on'); END;
 -- +goose StatementEnd
 
+-- What was planned under which policy, a file that people keep; a later version of a
+-- plan is under the policy of the first.
+CREATE TABLE plan_policy (
+  lineage TEXT PRIMARY KEY,
+  policy  TEXT NOT NULL CHECK (policy <> ''),
+  file    TEXT NOT NULL,
+  sha256  TEXT NOT NULL CHECK (length(sha256) = 64), -- of the file
+  tranche INTEGER NOT NULL CHECK (tranche >= 0)      -- of its ladder; 0 without one
+) STRICT;
+CREATE INDEX plan_policy_name ON plan_policy (policy);
+
+-- Why each line is in the plan, and why the rest of the advice is not, under number 0.
+-- The digest does not cover it: nothing is bought by it.
+CREATE TABLE plan_explanation (
+  plan_id TEXT NOT NULL REFERENCES plan (id) ON DELETE RESTRICT,
+  number  INTEGER NOT NULL CHECK (number >= 1),
+  line    INTEGER NOT NULL CHECK (line >= 0),
+  key     TEXT NOT NULL, -- what the advice is about
+  about   TEXT NOT NULL,
+  place   TEXT NOT NULL,
+  what    TEXT NOT NULL,
+  steps   TEXT NOT NULL CHECK (steps <> ''),
+  PRIMARY KEY (plan_id, number)
+) STRICT;
+
+-- What people said about advice. The newest row on a key counts.
+CREATE TABLE advice_verdict (
+  id      TEXT PRIMARY KEY,
+  key     TEXT NOT NULL CHECK (key <> ''),
+  about   TEXT NOT NULL,
+  verdict TEXT NOT NULL CHECK (verdict IN ('dismissed', 'snoozed', 'restored')),
+  until   INTEGER NOT NULL,
+  reason  TEXT NOT NULL CHECK (reason <> ''),
+  person  TEXT NOT NULL CHECK (person <> ''),
+  at      INTEGER NOT NULL,
+  CHECK ((verdict = 'snoozed') = (until > at))
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER plan_policy_no_delete BEFORE DELETE ON plan_policy
+BEGIN SELECT RAISE(ABORT, 'rows of plan_policy are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_policy_append_only BEFORE UPDATE ON plan_policy
+BEGIN SELECT RAISE(ABORT, 'rows of plan_policy are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_explanation_no_delete BEFORE DELETE ON plan_explanation
+BEGIN SELECT RAISE(ABORT, 'rows of plan_explanation are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_explanation_append_only BEFORE UPDATE ON plan_explanation
+BEGIN SELECT RAISE(ABORT, 'rows of plan_explanation are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER advice_verdict_no_delete BEFORE DELETE ON advice_verdict
+BEGIN SELECT RAISE(ABORT, 'rows of advice_verdict are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER advice_verdict_append_only BEFORE UPDATE ON advice_verdict
+BEGIN SELECT RAISE(ABORT, 'rows of advice_verdict are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_policy_with_its_plan BEFORE INSERT ON plan_policy
+  WHEN NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.lineage AND p.version = 1 AND p.state = 'proposed')
+BEGIN SELECT RAISE(ABORT, 'a policy is stored with a new plan, never later'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_explanation_with_its_plan BEFORE INSERT ON plan_explanation
+  WHEN NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'proposed')
+BEGIN SELECT RAISE(ABORT, 'an explanation is stored with a new plan, never later'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER policy_one_open_plan BEFORE INSERT ON plan_policy
+  WHEN EXISTS (
+    SELECT 1 FROM plan p JOIN plan_policy o ON o.lineage = p.lineage
+    WHERE o.policy = NEW.policy AND o.lineage <> NEW.lineage AND (p.state = 'proposed' OR EXISTS (
+      SELECT 1 FROM line l WHERE l.plan_id = p.id AND l.state NOT IN ('purchased', 'failed', 'canceled', 'expired', 'superseded'))))
+BEGIN SELECT RAISE(ABORT, 'a policy has one open plan'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER policy_one_open_version BEFORE INSERT ON plan
+  WHEN EXISTS (
+    SELECT 1 FROM plan p JOIN plan_policy o ON o.lineage = p.lineage
+    WHERE o.policy = (SELECT m.policy FROM plan_policy m WHERE m.lineage = NEW.lineage) AND o.lineage <> NEW.lineage AND (p.state = 'proposed' OR EXISTS (
+      SELECT 1 FROM line l WHERE l.plan_id = p.id AND l.state NOT IN ('purchased', 'failed', 'canceled', 'expired', 'superseded'))))
+BEGIN SELECT RAISE(ABORT, 'a policy has one open plan'); END;
+-- +goose StatementEnd
+
 -- 4. What was sent, what the cloud said, what was bought.
 
 CREATE TABLE attempt (
@@ -956,7 +1045,7 @@ BEGIN SELECT RAISE(ABORT, 'a new line is not begun'); END;
 -- Whoever takes a tick moves next_at on and holds the row until held_until, which it
 -- puts off while it runs: what a process that died has held is taken by another one.
 CREATE TABLE schedule (
-  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox')),
+  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox') OR task LIKE 'propose:%'),
   every      INTEGER NOT NULL CHECK (every >= 0),
   next_at    INTEGER NOT NULL,
   holder     TEXT NOT NULL DEFAULT '',
