@@ -132,7 +132,7 @@ func (w *acting) acts() []act {
 	line := w.approved.Lines[0].ID
 	return []act{
 		{auth.PlanCreate, func(ctx context.Context, by string) error {
-			_, err := w.CreatePlan(ctx, api.PlanRequest{File: "plan.json", Content: []byte(onePlan), Requester: by})
+			_, err := w.CreatePlan(ctx, api.PlanRequest{File: "p.yaml", Content: []byte(onePlan), Requester: by})
 			return err
 		}},
 		{auth.PlanReject, func(ctx context.Context, by string) error {
