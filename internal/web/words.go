@@ -31,7 +31,7 @@ func tone(state string) string {
 	switch state {
 	case "armed", "in_doubt", "recovery", "awaited", "unproven", "requested", "sent", "waiting":
 		return "doubt"
-	case "needs_review", "needs_reapproval", "attention", "failed", "missing", "differs", "unexplained", "payment_failed", "heuristic_mixed", "error", "refused", "others", "denied":
+	case "needs_review", "needs_reapproval", "attention", "failed", "denied", "missing", "differs", "unexplained", "payment_failed", "heuristic_mixed", "error", "refused", "others":
 		return "alarm"
 	case "purchased", "complete", "approved", "matched", "ok", "done", "active", "returned", "ours", "begun":
 		return "good"
