@@ -132,9 +132,7 @@ func (w *acting) acts() []act {
 	line := w.approved.Lines[0].ID
 	return []act{
 		{auth.PlanCreate, func(ctx context.Context, by string) error {
-			a := *w.App
-			a.stdin = strings.NewReader(onePlan)
-			_, err := a.CreatePlan(ctx, api.PlanRequest{File: "-", Requester: by})
+			_, err := w.CreatePlan(ctx, api.PlanRequest{File: "p.yaml", Content: []byte(onePlan), Requester: by})
 			return err
 		}},
 		{auth.PlanReject, func(ctx context.Context, by string) error {

@@ -26,7 +26,6 @@ type ServeOptions struct {
 	Work   WorkOptions
 	// Serving is told the addresses once requests are answered.
 	Serving func(Serving)
-	Version string
 }
 
 // Serving is a server that answers.
@@ -46,7 +45,7 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 		return err
 	}
 	defer l.Close() //nolint:errcheck // the server closes it
-	s, who, err := a.Server(o.Version)
+	s, who, err := a.Server()
 	if err != nil {
 		return err
 	}
@@ -104,7 +103,7 @@ func unwrapped(err error) error {
 }
 
 // Server is this app over HTTP, and who finds out who asks it.
-func (a *App) Server(version string) (*server.Server, *auth.Authenticator, error) {
+func (a *App) Server() (*server.Server, *auth.Authenticator, error) {
 	who, err := a.Authenticator(func(w http.ResponseWriter, r *http.Request, status int, sentence string) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			server.Refuse(w, r, status, sentence)
@@ -118,7 +117,7 @@ func (a *App) Server(version string) (*server.Server, *auth.Authenticator, error
 	s, err := server.New(server.Options{
 		Service: a, Auth: who.Middleware, Denied: a.Denied, Answers: answers{a.db}, Ready: a.Ready, Metrics: a.Metrics,
 		Pages: web.New(web.Options{Service: a, SignIn: who, Log: a.engine.Log}),
-		Log:   a.engine.Log, Now: func() time.Time { return time.Now().UTC() }, Version: version,
+		Log:   a.engine.Log, Now: func() time.Time { return time.Now().UTC() },
 	})
 	return s, who, err
 }

@@ -32,7 +32,7 @@ func BenchmarkFirstPage(b *testing.B) {
 		b.Fatal(err)
 	}
 	multiply(b, r.Ledger, created.Plan.ID, plans, each)
-	s, _, err := a.Server("bench")
+	s, _, err := a.Server()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func BenchmarkFirstPage(b *testing.B) {
 			for b.Loop() {
 				w := httptest.NewRecorder()
 				q := httptest.NewRequest(http.MethodGet, path, nil)
-				q.Header.Set("Authorization", "Bearer "+made.Token)
+				q.Header.Set("Authorization", "Bearer "+made.Value)
 				h.ServeHTTP(w, q)
 				if raw, _ := io.ReadAll(w.Body); w.Code != http.StatusOK {
 					b.Fatalf("%d %s", w.Code, raw)

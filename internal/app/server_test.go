@@ -30,7 +30,7 @@ type served struct {
 
 func serve(t *testing.T, a *App) *served {
 	t.Helper()
-	s, _, err := a.Server("test")
+	s, _, err := a.Server()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func (s *served) token(name string, agent bool, accounts []string, roles ...auth
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return made.Token
+	return made.Value
 }
 
 // answer is what came back.

@@ -54,7 +54,7 @@ var rules = []rule{
 	{"auth", []string{"auditlog"}, append([]string{"bursar/internal/store", "bursar/internal/engine"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"=database/sql"}, sdks...)},
 	{"web", []string{"api", "auth", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},
-	{"server", []string{"api", "auth", "money"}, append([]string{"bursar/internal/store", "bursar/internal/engine", "bursar/internal/app", "=database/sql"}, sdks...)},
+	{"server", []string{"api", "auth", "money"}, append([]string{"bursar/internal/store", "bursar/internal/engine", "bursar/internal/app"}, sdks...)},
 	{"app", []string{"api", "auditlog", "auth", "server", "web", "dst", "engine", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend", "queue", "sim", "store", "cloud", "money"}, nothing},
 	{"drill", []string{"api", "app", "pgtest", "sim"}, nothing},
 	{"cli", []string{"api", "app", "drill", "money"}, nothing},

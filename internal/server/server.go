@@ -39,7 +39,6 @@ type Options struct {
 	Pages   http.Handler // of every path that is not the server's own; nil for none
 	Log     *slog.Logger
 	Now     func() time.Time
-	Version string
 }
 
 // Limits of requests, in bytes.

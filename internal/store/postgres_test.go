@@ -174,7 +174,7 @@ func TestTheSelfCheckSeesMissingGuardsInPostgres(t *testing.T) {
 		t.Errorf("a dangling row: %q", got)
 	}
 	for _, table := range tablesOf(t, e.db) {
-		if err := e.exec("TRUNCATE " + table + " CASCADE"); table != "transition" && !e.refusal(err) {
+		if err := e.exec("TRUNCATE " + table + " CASCADE"); table != "transition" && table != "answer" && !e.refusal(err) {
 			t.Errorf("%s can be emptied: %v", table, err)
 		}
 	}

@@ -64,7 +64,7 @@ func newWorld(t *testing.T, config string) *world {
 			t.Fatal(err)
 		}
 	}
-	bursar, _, err := a.Server("test")
+	bursar, _, err := a.Server()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -224,9 +224,10 @@ CREATE INDEX line_lane ON line (provider, account, region, service, state);
 -- What people page through: the lines of the newest plan first, in its order; counts
 -- by plan and sums over all are read from the index alone.
 CREATE INDEX line_page ON line (plan_id DESC, number, state, account);
-CREATE INDEX line_page_in_state ON line (state, plan_id DESC, number);
+-- By an expression: what workers pick from is not to be looked for in it.
+CREATE INDEX line_page_in_state ON line ((state || ''), plan_id DESC, number);
 CREATE INDEX line_page_of_account ON line (account, plan_id DESC, number);
-CREATE INDEX line_sums ON line (state, account, currency, total);
+CREATE INDEX line_sums ON line (account, state, currency, total);
 CREATE INDEX plan_page_in_state ON plan (state, id DESC);
 
 -- The table of transitions; the trigger on line refuses every other move.
