@@ -98,6 +98,15 @@ func (s *site) exportHistory(w http.ResponseWriter, r *http.Request, v view) err
 		if err != nil {
 			return err
 		}
+		lines, err := s.Service.History(r.Context(), f.HistoryFilter)
+		if err != nil {
+			return err
+		}
+		found := map[string]bool{}
+		for _, l := range lines {
+			found[l.ID] = f.finds(l)
+		}
+		rows = slices.DeleteFunc(rows, func(x api.FocusRow) bool { return !found[x.Line] })
 		name = "bursar-contract-commitment.csv"
 		if err := api.FocusCSV(&b, rows); err != nil {
 			return err
