@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/api"
 	"bursar/internal/auditlog"
 	"bursar/internal/auth"
 	"bursar/internal/purchase"
@@ -193,5 +192,3 @@ func (a *App) lineID(ctx context.Context, id string) (purchase.LineID, error) {
 func seen[T any](ctx context.Context, list []T, account func(T) string) []T {
 	return slices.DeleteFunc(list, func(v T) bool { return !sees(ctx, account(v)) })
 }
-
-func lineAccount(l api.Line) string { return l.Account }

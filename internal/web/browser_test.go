@@ -231,7 +231,7 @@ func (b *browser) snaps(name string) {
 // shown are the pages that the documentation shows dark or on a small screen, too.
 var shown = map[string]bool{"home-dark": true, "home-small": true, "plan-small": true, "case-dark": true, "expiry-small": true}
 
-// paletted is a picture of a page with the 256 colors that it has most of.
+// paletted is a picture of a page with the 64 colors that it has most of.
 func paletted(img image.Image) image.Image {
 	counts := map[color.RGBA]int{}
 	r := img.Bounds()
@@ -246,7 +246,7 @@ func paletted(img image.Image) image.Image {
 	}
 	slices.SortFunc(colors, func(a, b color.RGBA) int { return counts[b] - counts[a] })
 	var palette color.Palette
-	for _, c := range colors[:min(256, len(colors))] {
+	for _, c := range colors[:min(64, len(colors))] {
 		palette = append(palette, c)
 	}
 	nearest := map[color.RGBA]uint8{}

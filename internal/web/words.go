@@ -91,14 +91,6 @@ func count(n int, one, many string) string {
 	return strconv.Itoa(n) + " " + many
 }
 
-// short is the beginning of a digest, as much as a person compares.
-func short(digest string) string {
-	if len(digest) > 19 {
-		return digest[:19]
-	}
-	return digest
-}
-
 // tail is the end of an id, by which people tell rows of one page apart.
 func tail(id string) string {
 	if len(id) > 6 {
