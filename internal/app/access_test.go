@@ -15,6 +15,7 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/auth"
+	"bursar/internal/policy"
 )
 
 var mixed = []string{"111122223333", "444455556666"}
@@ -133,6 +134,18 @@ func (w *acting) acts() []act {
 	return []act{
 		{auth.PlanCreate, func(ctx context.Context, by string) error {
 			_, err := w.CreatePlan(ctx, api.PlanRequest{File: "p.yaml", Content: []byte(onePlan), Requester: by})
+			return err
+		}},
+		{auth.AdviceJudge, func(ctx context.Context, by string) error {
+			in, err := readInput("p.yaml", []byte(onePlan))
+			if err != nil {
+				return err
+			}
+			file := filepath.Join(w.t.TempDir(), "p.yaml")
+			if err := os.WriteFile(file, []byte(onePlan), 0o600); err != nil {
+				return err
+			}
+			_, err = w.DismissAdvice(ctx, api.AdviceRequest{Key: policy.Key(in.Drafts[0]), File: file, Reason: "not now", By: by})
 			return err
 		}},
 		{auth.PlanReject, func(ctx context.Context, by string) error {

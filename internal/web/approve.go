@@ -79,7 +79,7 @@ func (s *site) decide(w http.ResponseWriter, r *http.Request, v view) error {
 	}
 	refuse := func(err error) error {
 		b.problem = sentence(err)
-		return s.show(w, r, http.StatusUnprocessableEntity, approvePage(v.titled("plans", "Approve "+d.Name), b))
+		return s.show(w, r, status(err), approvePage(v.titled("plans", "Approve "+d.Name), b))
 	}
 	decision := api.Decision{Plan: d.ID, Digest: r.FormValue("digest"), By: v.who.Name, Comment: b.comment}
 	var valid time.Duration

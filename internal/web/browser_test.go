@@ -183,7 +183,7 @@ func (b *browser) fill(name, text string) {
 
 // snap keeps what the window shows as a picture of the documentation, when that is
 // asked for, and otherwise sees to it that nothing is wider than the window.
-func (b *browser) snap(name string, width, height int64, dark bool) {
+func (b *browser) snap(plain, name string, width, height int64, dark bool) {
 	b.Helper()
 	scheme := "light"
 	if dark {
@@ -203,7 +203,7 @@ func (b *browser) snap(name string, width, height int64, dark bool) {
 	if wide := ask(b, chromedp.Evaluate[float64](`document.documentElement.scrollWidth - document.documentElement.clientWidth`)); wide > 0 {
 		b.Errorf("%s is %v px wider than its window of %d px", name, wide, width)
 	}
-	if !*update {
+	if !*update || name != plain && !shown[name] {
 		return
 	}
 	shot := ask(b, chromedp.CaptureScreenshot())
@@ -223,13 +223,15 @@ func (b *browser) snap(name string, width, height int64, dark bool) {
 // snaps keeps a page in the sizes and colors in which people see it.
 func (b *browser) snaps(name string) {
 	b.Helper()
-	b.snap(name, 1280, 800, false)
-	b.snap(name+"-dark", 1280, 800, true)
-	b.snap(name+"-small", 375, 800, false)
-	b.snap(name, 1280, 800, false)
+	b.snap(name, name+"-dark", 1280, 800, true)
+	b.snap(name, name+"-small", 375, 800, false)
+	b.snap(name, name, 1280, 800, false)
 }
 
-// paletted is a picture of a page with the 256 colors that it has most of.
+// shown are the pages that the documentation shows dark or on a small screen, too.
+var shown = map[string]bool{"home-dark": true, "home-small": true, "plan-small": true, "case-dark": true, "expiry-small": true}
+
+// paletted is a picture of a page with the 64 colors that it has most of.
 func paletted(img image.Image) image.Image {
 	counts := map[color.RGBA]int{}
 	r := img.Bounds()
@@ -244,7 +246,7 @@ func paletted(img image.Image) image.Image {
 	}
 	slices.SortFunc(colors, func(a, b color.RGBA) int { return counts[b] - counts[a] })
 	var palette color.Palette
-	for _, c := range colors[:min(256, len(colors))] {
+	for _, c := range colors[:min(64, len(colors))] {
 		palette = append(palette, c)
 	}
 	nearest := map[color.RGBA]uint8{}

@@ -126,7 +126,7 @@ func (s *site) decideDoubt(w http.ResponseWriter, r *http.Request, v view) error
 	d := api.Resolution{Line: c.ID, Choice: r.FormValue("choice"), By: v.who.Name, Comment: r.FormValue("comment")}
 	refuse := func(err error) error {
 		c.problem = sentence(err)
-		return s.show(w, r, http.StatusUnprocessableEntity, casePage(v.titled("doubt", c.Wanted()), c))
+		return s.show(w, r, status(err), casePage(v.titled("doubt", c.Wanted()), c))
 	}
 	i := slices.IndexFunc(c.Choices, func(o api.Choice) bool { return o.Choice == d.Choice })
 	switch {

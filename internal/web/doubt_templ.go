@@ -291,7 +291,7 @@ func doubtDeskPage(v view, list []doubt) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<h1>Doubt desk</h1><p class=\"lead\">A purchase whose outcome is not known is never sent again and never called failed. It is looked up until evidence settles it; where evidence cannot, people decide.</p><div id=\"live\" hx-get=\"/doubt\" hx-trigger=\"every 10s\" hx-select=\"#live\" hx-swap=\"outerHTML\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<h1>Doubt desk</h1><p class=\"lead\">A purchase whose outcome is not known is never asked for under another identity, and no timer calls it failed. It is looked up until evidence settles it; where evidence cannot, people decide.</p><div id=\"live\" hx-get=\"/doubt\" hx-trigger=\"every 10s\" hx-select=\"#live\" hx-swap=\"outerHTML\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1550,7 +1550,7 @@ func decisionForm(c court) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 130, "\"><fieldset><legend>There are these decisions, and no other. A line in doubt is never sent again.</legend> ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 130, "\"><fieldset><legend>There are these decisions, and no other.</legend> ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

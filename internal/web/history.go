@@ -18,6 +18,7 @@ func (s *site) historyPages() {
 	s.get("/history", auth.Read, s.history)
 	s.get("/history/export", auth.Read, s.exportHistory)
 	s.get("/history/{line}", auth.Read, s.historyOfLine)
+	s.get("/history/{line}/receipt", auth.Read, s.receipt)
 }
 
 // most is how many rows one page of the history has.
@@ -97,6 +98,15 @@ func (s *site) exportHistory(w http.ResponseWriter, r *http.Request, v view) err
 		if err != nil {
 			return err
 		}
+		lines, err := s.Service.History(r.Context(), f.HistoryFilter)
+		if err != nil {
+			return err
+		}
+		found := map[string]bool{}
+		for _, l := range lines {
+			found[l.ID] = f.finds(l)
+		}
+		rows = slices.DeleteFunc(rows, func(x api.FocusRow) bool { return !found[x.Line] })
 		name = "bursar-contract-commitment.csv"
 		if err := api.FocusCSV(&b, rows); err != nil {
 			return err
@@ -121,10 +131,7 @@ func (s *site) exportHistory(w http.ResponseWriter, r *http.Request, v view) err
 	default:
 		return fmt.Errorf("format %q: use csv, json or focus", format)
 	}
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	w.Header().Set("Cache-Control", "no-store")
-	send(w, r, http.StatusOK, b.Bytes())
+	download(w, r, kind, name, b.Bytes())
 	return nil
 }
 
@@ -195,6 +202,16 @@ func story(h api.LineHistory) []moment {
 	}
 	slices.SortStableFunc(list, func(a, b moment) int { return cmp.Or(a.at.Compare(b.at)) })
 	return list
+}
+
+// receipt sends the signed receipt of a purchase.
+func (s *site) receipt(w http.ResponseWriter, r *http.Request, _ view) error {
+	content, err := s.Service.Receipt(r.Context(), r.PathValue("line"))
+	if err != nil {
+		return err
+	}
+	download(w, r, "application/json", "bursar-receipt-"+r.PathValue("line")+".json", content)
+	return nil
 }
 
 func (s *site) historyOfLine(w http.ResponseWriter, r *http.Request, v view) error {

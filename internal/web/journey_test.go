@@ -271,13 +271,19 @@ func TestJourney(t *testing.T) {
 	b.press("Ask the doctor")
 	b.sees("The doctor looked")
 	b.snaps("accounts")
-	b.open("/audit")
-	b.press("Check now")
-	b.sees("all hold")
-	b.snaps("audit")
 	b.open("/plans")
 	b.sees("complete")
 	b.snaps("plans")
+	b.open("/audit")
+	b.lacks("Who did what") // of everybody, which an admin reads
+	b.signOut()
+	w.signIn(b, "root")
+	b.open("/audit")
+	b.press("Check now")
+	b.sees("all hold", "Who did what", "plan.approve")
+	b.press("Verify the chain")
+	b.sees("the chain holds")
+	b.snaps("audit")
 }
 
 func (b *browser) count(selector string) int {

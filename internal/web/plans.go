@@ -78,7 +78,7 @@ func (s *site) createPlan(w http.ResponseWriter, r *http.Request, v view) error 
 	f := newPlanForm{}
 	refuse := func(err error) error {
 		f.problem = sentence(err)
-		return s.show(w, r, http.StatusUnprocessableEntity, newPlanPage(v.titled("plans", "New plan"), f))
+		return s.show(w, r, status(err), newPlanPage(v.titled("plans", "New plan"), f))
 	}
 	if err := r.ParseMultipartForm(1 << 20); err != nil {
 		return refuse(errors.New("the file is missing, or larger than 32 MB"))

@@ -48,7 +48,7 @@ func (s *site) undo(w http.ResponseWriter, r *http.Request, v view) error {
 		_, err = s.Service.Undo(r.Context(), q)
 	}
 	if err != nil {
-		return s.show(w, r, http.StatusUnprocessableEntity, undoPage(v.titled("history", "Undo "+o.Line.Wanted()), o, sentence(err)))
+		return s.show(w, r, status(err), undoPage(v.titled("history", "Undo "+o.Line.Wanted()), o, sentence(err)))
 	}
 	return done(w, r, "/history/"+o.Line.ID+"/undo")
 }

@@ -36,6 +36,7 @@ type site struct {
 	inventory memo[api.Inventory]
 	doctor    memo[api.Doctor]
 	checks    memo[[]api.Finding]
+	chain     memo[api.AuditHead]
 }
 
 // New returns the pages. The principal that acts is expected in the context of each

@@ -313,7 +313,7 @@ func TestApproval(t *testing.T) {
 		who, field, value string
 		status            int
 	}{
-		{"ada", "", "", http.StatusUnprocessableEntity},
+		{"ada", "", "", http.StatusForbidden},
 		{"grace", "digest", strings.Replace(p.Digest, ":", ":0", 1)[:len(p.Digest)], http.StatusUnprocessableEntity},
 		{"grace", "total", "1", http.StatusUnprocessableEntity},
 		{"grace", "days", "31", http.StatusUnprocessableEntity},

@@ -31,7 +31,7 @@ func tone(state string) string {
 	switch state {
 	case "armed", "in_doubt", "recovery", "awaited", "unproven", "requested", "sent", "waiting":
 		return "doubt"
-	case "needs_review", "needs_reapproval", "attention", "failed", "missing", "differs", "unexplained", "payment_failed", "heuristic_mixed", "error", "refused", "others", "denied":
+	case "needs_review", "needs_reapproval", "attention", "failed", "denied", "missing", "differs", "unexplained", "payment_failed", "heuristic_mixed", "error", "refused", "others":
 		return "alarm"
 	case "purchased", "complete", "approved", "matched", "ok", "done", "active", "returned", "ours", "begun":
 		return "good"
@@ -89,14 +89,6 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + many
-}
-
-// short is the beginning of a digest, as much as a person compares.
-func short(digest string) string {
-	if len(digest) > 19 {
-		return digest[:19]
-	}
-	return digest
 }
 
 // tail is the end of an id, by which people tell rows of one page apart.
