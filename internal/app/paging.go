@@ -109,9 +109,7 @@ func (a *App) summary(ctx context.Context, p *purchase.Plan, sums []store.LineSu
 	for _, s := range sums {
 		v.Lines += s.Lines
 		v.States[string(s.State)] += s.Lines
-		for range s.Lines {
-			p.Lines = append(p.Lines, purchase.Line{State: s.State})
-		}
+		p.Lines = append(p.Lines, purchase.Line{State: s.State}) // the progress is that of one of each
 	}
 	v.Progress = string(p.Progress())
 	decisions, err := a.db.Decisions(ctx, p.ID)

@@ -104,7 +104,7 @@ func multiply(b *testing.B, ledger, plan string, plans, each int) {
 		CASE WHEN n % 20 = 0 THEN 'proposed' ELSE 'approved' END, approvals_needed, self_approval, approvers, 1
 		FROM plan, `+series(plans)+` s WHERE plan.id = $1`, plan)
 	exec(`INSERT INTO line (id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, reason, must_leave_by, look_at, updated_at)
-		SELECT substr(l.id, 1, 17) || printf('%09d', p.rowid * 100000 + s.n), p.id, s.n, provider, service, account, region, class, spec, l.currency, CAST(l.total + s.n % 40 AS TEXT) || '.25',
+		SELECT substr(l.id, 1, 17) || printf('%09d', p.rowid * 100000 + s.n), p.id, s.n, provider, service, account, region, class, spec, l.currency, (CAST(l.total AS INTEGER) + s.n % 40) || '.25',
 		CASE WHEN s.n % 100 = 0 THEN 'needs_review' WHEN s.n % 25 = 0 THEN 'ready' ELSE 'purchased' END, 1, 1, 3, 0, '', 1, 1, updated_at
 		FROM line l, plan p, `+series(each)+` s WHERE l.plan_id = $1 AND p.id <> $1`, plan)
 	exec("ANALYZE")

@@ -2,12 +2,12 @@ package engine_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,9 +26,10 @@ import (
 // nothing for being asked often.
 var roomy = sim.Options{PageSize: 1 << 20, FullPages: true, Unthrottled: true, Visibility: -1, Quota: 1 << 40}
 
-// BenchmarkThroughput buys plans of 1000 lines of RDS in four accounts, with 20 ms
-// between the engines and the cloud: sessions, looks, quotes, purchases, and a
-// ledger on disk, or in PostgreSQL with one or more workers.
+// BenchmarkThroughput buys a plan of 4000 lines of RDS in four accounts, with 20 ms
+// between the workers and the cloud: sessions, looks, quotes, purchases, and a ledger
+// in a file with one worker, or in PostgreSQL with some that have connections of their
+// own. Workers, server and simulator share the machine.
 func BenchmarkThroughput(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
 		throughput(b, 1, func() string { return filepath.Join(b.TempDir(), "ledger.db") })
@@ -41,7 +42,7 @@ func BenchmarkThroughput(b *testing.B) {
 }
 
 func throughput(b *testing.B, workers int, ledger func() string) {
-	const lines = 1000
+	const lines = 4000
 	for b.Loop() {
 		b.StopTimer()
 		o := roomy
@@ -49,34 +50,44 @@ func throughput(b *testing.B, workers int, ledger func() string) {
 		path := ledger()
 		w := newWorldOn(b, o, path)
 		p := w.approved(drillDrafts(w.sim, []cloud.Service{aws.RDS}, lines)...)
-		engines := []*engine.Engine{w.engine}
-		for len(engines) < workers {
-			db, err := store.Open(b.Context(), path)
-			if err != nil {
+		w.begin(p)
+		engines := make([]*engine.Engine, workers)
+		dbs := make([]*store.DB, workers)
+		for i := range engines {
+			var err error
+			if dbs[i], err = store.Open(b.Context(), path); err != nil {
 				b.Fatal(err)
 			}
-			defer db.Close() //nolint:errcheck // the first one would say so
-			e, _ := w.newEngine(db)
-			engines = append(engines, e)
+			engines[i], _ = w.newEngine(dbs[i])
 		}
-		b.StartTimer()
-		errs := make([]error, workers)
-		var wg sync.WaitGroup
-		for i, e := range engines {
-			wg.Go(func() { errs[i] = e.Run(b.Context(), engine.RunOptions{Plan: p.ID, Patience: time.Minute}) })
-		}
-		wg.Wait()
-		if err := errors.Join(errs...); err != nil {
-			b.Fatal(err)
-		}
-		b.StopTimer()
-		for _, l := range w.plan(p).Lines {
-			if l.State != purchase.Purchased {
-				b.Fatalf("line %d is %s: %s", l.Number, l.State, l.Reason)
+		ctx, stop := context.WithCancel(b.Context())
+		var done sync.Map
+		var left atomic.Int64
+		left.Store(lines)
+		moved := func(row purchase.Row, _ error) {
+			if !row.Line.State.Terminal() {
+				return
+			}
+			if _, again := done.LoadOrStore(row.Line.ID, true); !again && left.Add(-1) == 0 {
+				stop()
 			}
 		}
-		if n := len(w.sim.Ledger()); n != lines {
+		var wg sync.WaitGroup
+		b.StartTimer()
+		for i, e := range engines {
+			wg.Go(func() {
+				e.Work(ctx, engine.WorkOptions{Name: fmt.Sprint("worker", i), Grace: time.Minute, Moved: moved})
+			})
+		}
+		wg.Wait()
+		b.StopTimer()
+		if n := len(w.sim.Ledger()); n != lines || !w.all(p, purchase.Purchased) {
 			b.Fatalf("the cloud holds %d", n)
+		}
+		for _, db := range append(dbs, w.db) {
+			if err := db.Close(); err != nil {
+				b.Fatal(err)
+			}
 		}
 		b.StartTimer()
 	}
@@ -214,49 +225,4 @@ func perPage(s cloud.Service) int {
 		return 1 << 30
 	}
 	return 100
-}
-
-// BenchmarkWorkers has workers with connections of their own buy a plan of 1000 lines
-// of RDS in four accounts on PostgreSQL, with 20 ms between them and the cloud.
-func BenchmarkWorkers(b *testing.B) {
-	const lines = 1000
-	for _, workers := range []int{1, 2, 4} {
-		b.Run(fmt.Sprintf("postgres/%d", workers), func(b *testing.B) {
-			for b.Loop() {
-				b.StopTimer()
-				o := roomy
-				o.Latency = 20 * time.Millisecond
-				w := newWorld(b, o)
-				url := w.onPostgres()
-				p := w.approved(drillDrafts(w.sim, []cloud.Service{aws.RDS}, lines)...)
-				w.begin(p)
-				ctx, stop := context.WithCancel(b.Context())
-				var wg sync.WaitGroup
-				b.StartTimer()
-				for i := range workers {
-					db, err := store.Open(b.Context(), url)
-					if err != nil {
-						b.Fatal(err)
-					}
-					e, _ := w.newEngine(db)
-					wg.Go(func() {
-						defer db.Close() //nolint:errcheck // counted below
-						e.Work(ctx, engine.WorkOptions{Name: fmt.Sprint("worker", i), Grace: time.Minute})
-					})
-				}
-				w.soon("the end", func() bool {
-					open, err := w.db.OpenLines(b.Context())
-					return err == nil && open == store.OpenLines{}
-				})
-				b.StopTimer()
-				stop()
-				wg.Wait()
-				if n := len(w.sim.Ledger()); n != lines || !w.all(p, purchase.Purchased) {
-					b.Fatalf("the cloud holds %d", n)
-				}
-				b.StartTimer()
-			}
-			b.ReportMetric(lines*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
-		})
-	}
 }

@@ -396,13 +396,34 @@ func (w *world) tally(p *purchase.Plan) {
 			wrong = "has not come to an end"
 		}
 		if wrong != "" {
-			w.t.Errorf("line %d, %s, %s: %s\n%+v", l.Number, l.State, l.Reason, wrong, held[l.ID])
+			w.t.Errorf("line %d, %s, %s: %s\n%+v\n%s", l.Number, l.State, l.Reason, wrong, held[l.ID], w.told(l.ID))
 		}
 	}
 	w.t.Logf("%v", states)
 	if n := states[purchase.Purchased]; n < drillLines*9/10 {
 		w.t.Errorf("only %d of %d lines were bought", n, drillLines)
 	}
+}
+
+// told is all that is written down about a line.
+func (w *world) told(id purchase.LineID) string {
+	row, err := w.db.Row(w.t.Context(), id)
+	if err != nil {
+		return err.Error()
+	}
+	facts, err := w.db.Facts(w.t.Context(), id)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, a := range row.Attempts {
+		fmt.Fprintf(&b, "attempt %d of generation %d, %s, %s: armed %s, settled %s, before %v\n",
+			a.N, a.Generation, a.State, a.Outcome, a.ArmedAt, a.SettledAt, a.Before)
+	}
+	for _, f := range facts {
+		fmt.Fprintf(&b, "%+v\n", f)
+	}
+	return b.String()
 }
 
 func named(held []sim.Entry, id string) bool {

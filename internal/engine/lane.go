@@ -38,6 +38,8 @@ type look struct {
 	lane  cloud.Lane
 	began time.Time // our clock, UTC
 	found []cloud.Evidence
+	// twice: another look, a moment before, showed the same.
+	twice bool
 	mu    sync.Mutex
 	// strange are the commitments that bind and that a plan's lane did not hold when
 	// the plan was made.
@@ -58,10 +60,17 @@ func (l *looks) lane(lane cloud.Lane) *kept {
 	return k
 }
 
+// errDiffer: one of two looks at a lane is not complete, and neither says so.
+var errDiffer = errors.New("two listings of the lane, one after the other, do not show the same: nothing is concluded from them")
+
 // recent returns a look at a lane that began at or after since: the last one, if
 // it did, or a new one. Lines that ask at once share one look; a look that failed
 // is not kept.
-func (e *Engine) recent(ctx context.Context, lane cloud.Lane, since time.Time) (*look, error) {
+//
+// With twice it is one that another look agrees with: a listing may end early and
+// not say so, and from what it then does not show would follow that nothing was
+// bought.
+func (e *Engine) recent(ctx context.Context, lane cloud.Lane, since time.Time, twice bool) (*look, error) {
 	k := e.kept.lane(lane)
 	select {
 	case k.slot <- struct{}{}:
@@ -69,14 +78,44 @@ func (e *Engine) recent(ctx context.Context, lane cloud.Lane, since time.Time) (
 		return nil, ctx.Err()
 	}
 	defer func() { <-k.slot }()
-	if l := k.look; l != nil && !l.began.Before(since) && !l.began.After(e.Now()) {
-		return l, nil
-	}
-	l, err := e.look(ctx, lane)
-	if err == nil {
+	l, err := k.look, error(nil)
+	if l == nil || l.began.Before(since) || l.began.After(e.Now()) {
+		if l, err = e.look(ctx, lane); err != nil {
+			return nil, err
+		}
 		k.look = l
 	}
-	return l, err
+	if !twice || l.twice {
+		return l, nil
+	}
+	again, err := e.look(ctx, lane)
+	if err != nil {
+		return nil, err
+	}
+	k.look, again.twice = again, again.agrees(l)
+	if !again.twice {
+		return nil, errDiffer
+	}
+	return again, nil
+}
+
+// agrees reports whether a look shows all that an earlier one does, and besides only
+// what has begun since.
+func (l *look) agrees(earlier *look) bool {
+	shown := map[string]bool{}
+	for _, f := range earlier.found {
+		if f.Commitment != nil {
+			shown[store.Fold(f.Commitment.ID)] = true
+		}
+	}
+	for _, f := range l.found {
+		if c := f.Commitment; c != nil && !shown[store.Fold(c.ID)] && c.Start.Before(earlier.began.Add(-newsAge)) {
+			return false
+		} else if c != nil {
+			delete(shown, store.Fold(c.ID))
+		}
+	}
+	return len(shown) == 0
 }
 
 // look looks at a lane afresh. The first time, the ledger takes in what it shows.
@@ -124,16 +163,20 @@ func (l *look) under(names []string) []cloud.Evidence {
 }
 
 // Find looks for a line. Where the service lists everything whatever it is asked
-// for, or a listing of the lane is needed anyway, many lines share one.
+// for, or a listing of the lane is needed anyway, many lines share one. What may be
+// concluded from it alone is listed twice; a line of a lane that one purchase keeps
+// waits for its second listing by itself.
 func (m market) Find(ctx context.Context, i purchase.Intent, since time.Time) ([]cloud.Evidence, error) {
 	svc, err := m.service(i)
 	if err != nil {
 		return nil, err
 	}
-	if i.Identities != nil && !svc.Info().Lists && since.After(m.Now().Add(-newsAge)) {
+	info := svc.Info()
+	concludes := since.After(m.Now().Add(-newsAge)) && !info.Class.Locks()
+	if i.Identities != nil && !info.Lists && since.After(m.Now().Add(-newsAge)) {
 		return svc.Find(ctx, request(i, time.Time{}))
 	}
-	l, err := m.recent(ctx, laneOf(i), since)
+	l, err := m.recent(ctx, laneOf(i), since, concludes)
 	switch {
 	case err != nil:
 		return nil, err
@@ -150,7 +193,7 @@ func (m market) Find(ctx context.Context, i purchase.Intent, since time.Time) ([
 // line waits until that purchase is resolved.
 func (m market) News(ctx context.Context, l purchase.Line) ([]string, error) {
 	lane := l.Spec.Lane()
-	seen, err := m.recent(ctx, lane, m.Now().Add(-newsAge))
+	seen, err := m.recent(ctx, lane, m.Now().Add(-newsAge), false)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bursar/internal/cloud"
+	"bursar/internal/driver/aws"
 	"bursar/internal/engine"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
@@ -279,4 +280,35 @@ func TestAbsenceIsAskedByName(t *testing.T) {
 		t.Errorf("%s after %d attempts", l.State, l.Armed)
 	}
 	w.audit(p)
+}
+
+// TestAbsenceIsListedTwice: where a line can be found in a listing of the whole lane
+// only, nothing is concluded from one that ends early and does not say so.
+func TestAbsenceIsListedTwice(t *testing.T) {
+	for _, queued := range []bool{false, true} {
+		t.Run(fmt.Sprintf("queued=%t", queued), func(t *testing.T) {
+			w := newWorld(t, sim.Options{PageSize: 5, FullPages: true, Visibility: time.Minute, Unthrottled: true, Quota: 1 << 40})
+			w.clouds.queue = queued
+			draft := draftOf(aws.SavingsPlans)
+			w.existing(aws.SavingsPlans, draft, 60)
+			p := w.approved(draft)
+			w.fault(sim.Fault{Kind: sim.LoseReply, Service: "savingsplans", Operation: "CreateSavingsPlan"})
+			w.run(p)
+			if l := w.plan(p).Lines[0]; l.State != purchase.Armed {
+				t.Fatalf("%s: %s", l.State, l.Reason)
+			}
+			w.advance(20 * time.Minute)
+			w.fault(sim.Fault{Kind: sim.TruncatedPage, Service: "savingsplans", Operation: "DescribeSavingsPlans", Times: 3})
+			for range 300 {
+				w.run(p)
+				if w.plan(p).Lines[0].State.Terminal() {
+					break
+				}
+				w.advance(time.Minute)
+			}
+			if l := w.plan(p).Lines[0]; l.State != purchase.Purchased || l.Armed != 1 {
+				t.Errorf("%s after %d attempts: %s\n%s", l.State, l.Armed, l.Reason, w.told(l.ID))
+			}
+		})
+	}
 }

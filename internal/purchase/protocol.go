@@ -225,10 +225,10 @@ func (r *Row) lookSince(now time.Time) time.Time {
 			since = t
 		}
 	}
-	// What is closed as not bought is asked under its own names, of itself: a listing
-	// that many lines share may end early and not say so.
-	closes := r.named() && !now.Before(r.SettledAt())
-	if closes || r.Line.State == Recovery {
+	// What is closed as not bought is asked of itself, under its own names where it has
+	// some: a listing that many lines share may end early and not say so.
+	unsure := r.named() || r.Line.Class == cloud.ClassQueued && r.Line.State == Armed && !r.mayHaveBought()
+	if unsure && !now.Before(r.SettledAt()) || r.Line.State == Recovery {
 		return now
 	}
 	return since

@@ -99,7 +99,7 @@ func capBudget(ctx context.Context, q *rows.Queries, b purchase.Budget) error {
 	}
 	n, err = q.CapPeriod(ctx, rows.CapPeriodParams{Cap: most, BudgetID: string(b.ID), Period: period})
 	if err == nil && n != 1 {
-		used, err := money.FromMillionths(r.Held+r.Spent, b.Cap.Currency())
+		used, err := money.FromMillionths(r.Taken, b.Cap.Currency())
 		return errors.Join(err, &purchase.CapTooLow{Budget: b, Period: period, Used: used})
 	}
 	return err
@@ -157,7 +157,7 @@ func makeBudget(ctx context.Context, q *rows.Queries, b purchase.Budget) error {
 		if h.State != string(purchase.HoldSpent) {
 			continue
 		}
-		if err := endHold(ctx, q, h.LineID, string(b.ID), purchase.HoldSpent, fromMicros(h.EndedAt)); err != nil {
+		if err := spendHold(ctx, q, h.LineID, string(b.ID), fromMicros(h.EndedAt)); err != nil {
 			return err
 		}
 	}
@@ -197,7 +197,7 @@ func (db *DB) Budgets(ctx context.Context) ([]purchase.Budget, []purchase.Budget
 				return err
 			}
 			for _, r := range rs {
-				p, err := toPeriod(r, b.Cap.Currency())
+				p, err := toPeriod(rows.GetPeriodRow(r), b.Cap.Currency())
 				if err != nil {
 					return err
 				}
@@ -420,7 +420,7 @@ func takeClaim(ctx context.Context, q *rows.Queries, c purchase.Claim, at func(i
 	if err := q.OpenPeriod(ctx, rows.OpenPeriodParams{BudgetID: id, Period: c.Period, Cap: most}); err != nil {
 		return err
 	}
-	n, err := q.HoldPeriod(ctx, rows.HoldPeriodParams{Amount: amount, BudgetID: id, Period: c.Period})
+	n, err := q.TakePeriod(ctx, rows.TakePeriodParams{Amount: amount, BudgetID: id, Period: c.Period})
 	switch {
 	case err != nil:
 		return err
@@ -469,42 +469,36 @@ func endHolds(ctx context.Context, q *rows.Queries, line purchase.LineID, state 
 	if err != nil {
 		return fmt.Errorf("holds of line %s: %w: see bursar check", line, err)
 	}
+	if to == purchase.HoldSpent {
+		return nil // taken it stays
+	}
 	// In one order, so that two lines never wait for each other.
 	slices.SortFunc(holds, func(a, b rows.EndHoldsRow) int { return strings.Compare(a.BudgetID, b.BudgetID) })
 	for _, h := range holds {
-		if err := endPeriod(ctx, q, string(line), h, to); err != nil {
+		if err := freePeriod(ctx, q, string(line), h); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// endHold moves one hold and the sums of its period, or fails.
-func endHold(ctx context.Context, q *rows.Queries, line, budget string, to purchase.HoldState, now time.Time) error {
-	h, err := q.EndHold(ctx, rows.EndHoldParams{State: string(to), EndedAt: micros(now), LineID: line, BudgetID: budget})
-	if err != nil {
-		return fmt.Errorf("hold of line %s on budget %s: %w: see bursar check", line, budget, orNoHold(err))
-	}
-	return endPeriod(ctx, q, line, rows.EndHoldsRow{BudgetID: budget, Period: h.Period, Amount: h.Amount}, to)
-}
-
-// endPeriod takes a hold that has ended out of what its period holds.
-func endPeriod(ctx context.Context, q *rows.Queries, line string, h rows.EndHoldsRow, to purchase.HoldState) (err error) {
-	var n int64
-	if to == purchase.HoldSpent {
-		n, err = q.SpendPeriod(ctx, rows.SpendPeriodParams(h))
-	} else {
-		n, err = q.ReleasePeriod(ctx, rows.ReleasePeriodParams(h))
-	}
+// spendHold ends one hold as spent, or fails.
+func spendHold(ctx context.Context, q *rows.Queries, line, budget string, at time.Time) error {
+	n, err := q.EndHold(ctx, rows.EndHoldParams{State: string(purchase.HoldSpent), EndedAt: micros(at), LineID: line, BudgetID: budget})
 	if err == nil && n != 1 {
-		err = fmt.Errorf("budget %s holds less in %s than line %s does: see bursar check", h.BudgetID, h.Period, line)
+		err = errors.New("it has ended already")
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("hold of line %s on budget %s: %w: see bursar check", line, budget, err)
+	}
+	return nil
 }
 
-func orNoHold(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return errors.New("it has ended already")
+// freePeriod gives a hold that is over back to its period.
+func freePeriod(ctx context.Context, q *rows.Queries, line string, h rows.EndHoldsRow) error {
+	n, err := q.FreePeriod(ctx, rows.FreePeriodParams(h))
+	if err == nil && n != 1 {
+		err = fmt.Errorf("budget %s has taken less in %s than line %s gives back: see bursar check", h.BudgetID, h.Period, line)
 	}
 	return err
 }
@@ -570,7 +564,7 @@ func snapshotBudgets(ctx context.Context, q *rows.Queries, s *purchase.Snapshot)
 		return err
 	}
 	for _, r := range periods {
-		p, err := toPeriod(r, currency[r.BudgetID])
+		p, err := toPeriod(rows.GetPeriodRow(r), currency[r.BudgetID])
 		if err != nil {
 			return err
 		}
@@ -614,12 +608,12 @@ func toBudget(r rows.Budget) (purchase.Budget, error) {
 	}, nil
 }
 
-func toPeriod(r rows.BudgetPeriod, currency string) (purchase.BudgetPeriod, error) {
+func toPeriod(r rows.GetPeriodRow, currency string) (purchase.BudgetPeriod, error) {
 	p := purchase.BudgetPeriod{Budget: purchase.BudgetID(r.BudgetID), Period: r.Period}
 	for _, m := range []struct {
 		to *money.Amount
 		n  int64
-	}{{&p.Cap, r.Cap}, {&p.Held, r.Held}, {&p.Spent, r.Spent}} {
+	}{{&p.Cap, r.Cap}, {&p.Held, r.Taken - r.Spent}, {&p.Spent, r.Spent}} {
 		var err error
 		if *m.to, err = money.FromMillionths(m.n, currency); err != nil {
 			return purchase.BudgetPeriod{}, fmt.Errorf("budget %s in %s: %w", r.BudgetID, r.Period, err)

@@ -23,16 +23,15 @@ func budgeted(t *testing.T, on database) (*engine, *purchase.Plan) {
 func TestTheDatabaseKeepsBudgetsWithinTheirCaps(t *testing.T) {
 	onEngines(t, func(t *testing.T, on database) {
 		e, _ := budgeted(t, on)
-		e.refuses("UPDATE budget_period SET held = held + 100000000000")
-		e.refuses("UPDATE budget_period SET spent = spent + 100000000000")
-		e.refuses("UPDATE budget_period SET held = -1")
-		e.refuses("UPDATE budget_period SET cap = held + spent - 1 WHERE period = '2026-03'")
+		e.refuses("UPDATE budget_period SET taken = taken + 100000000000")
+		e.refuses("UPDATE budget_period SET taken = -1")
+		e.refuses("UPDATE budget_period SET cap = taken - 1 WHERE period = '2026-03'")
 		e.refuses("UPDATE budget SET cap = -1 WHERE plan_id IS NULL")
-		e.refuses("INSERT INTO budget_period SELECT budget_id, '', cap, held, spent FROM budget_period LIMIT 1")
-		e.refuses("INSERT INTO budget_period SELECT budget_id, '2026-04', 1, 2, 0 FROM budget_period LIMIT 1")
-		e.refuses("INSERT INTO budget_period SELECT budget_id, '2026-04', 1, 0, -1 FROM budget_period LIMIT 1")
-		e.refuses("INSERT INTO budget_period VALUES ('01NONE', '2026-04', 1, 0, 0)")
-		e.refuses("UPDATE budget_period SET spent = spent - 1")
+		e.refuses("INSERT INTO budget_period SELECT budget_id, '', cap, taken FROM budget_period LIMIT 1")
+		e.refuses("INSERT INTO budget_period SELECT budget_id, '2026-04', 1, 2 FROM budget_period LIMIT 1")
+		e.refuses("INSERT INTO budget_period SELECT budget_id, '2026-04', 1, -1 FROM budget_period LIMIT 1")
+		e.refuses("INSERT INTO budget_period VALUES ('01NONE', '2026-04', 1, 0)")
+		e.refuses("UPDATE budget_period SET taken = taken - 1")
 	})
 }
 
@@ -61,7 +60,7 @@ func TestTheDatabaseFreezesBudgets(t *testing.T) {
 		unused.Account = "444455556666"
 		e.setBudget(unused)
 		e.refuses("DELETE FROM budget WHERE name = 'unused'")
-		e.ok(e.exec("INSERT INTO budget_period SELECT id, '2026-04', 1, 0, 0 FROM budget WHERE name = 'unused'"))
+		e.ok(e.exec("INSERT INTO budget_period SELECT id, '2026-04', 1, 0 FROM budget WHERE name = 'unused'"))
 		e.refuses("DELETE FROM budget_period WHERE period = '2026-04'")
 		e.ok(e.RetireBudget(t.Context(), "march", "ana", t0))
 		e.refuses("UPDATE budget SET cap = cap + 1 WHERE name = 'march'")
@@ -111,8 +110,7 @@ func TestTheDatabaseEndsAHoldOnceAndRightly(t *testing.T) {
 func TestTheCheckSeesWrongBudgets(t *testing.T) {
 	onEngines(t, func(t *testing.T, on database) {
 		for change, invariant := range map[string]string{
-			"UPDATE budget_period SET held = held + 1 WHERE period = '2026-03'":                                    "within-budget",
-			"UPDATE budget_period SET spent = spent + 1 WHERE period = '2026-03'":                                  "within-budget",
+			"UPDATE budget_period SET taken = taken + 1 WHERE period = '2026-03'":                                  "within-budget",
 			"UPDATE budget_period SET cap = 1 WHERE period = '2026-03'":                                            "within-budget",
 			"UPDATE hold SET amount = amount - 1 WHERE line_id LIKE '%2'":                                          "within-budget",
 			"UPDATE hold SET at = at - 2678400000000 WHERE period = '2026-03'":                                     "within-budget",

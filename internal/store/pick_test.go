@@ -53,7 +53,7 @@ func (e *explainer) QueryContext(ctx context.Context, query string, args ...any)
 // query of it reads or sorts a table.
 func TestPickingDoesNotReadEveryLine(t *testing.T) {
 	onEngines(t, func(t *testing.T, on database) {
-		const open = 20_000
+		const open = 100_000
 		e := on.open(t)
 		p := e.approve(1, 1)
 		guard := e.dropTrigger("line_starts_as_draft")

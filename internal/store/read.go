@@ -151,7 +151,7 @@ var guards = []string{
 	"undo_no_delete", "undo_decision_no_delete", "undo_decision_append_only", "undo_frozen", "undo_starts_requested", "undo_of_a_purchase",
 	"undo_transition", "undo_closed", "undo_tries", "undo_approved_by_enough", "undo_veto", "undo_decision_on_digest",
 	"undo_decision_not_by_requester", "undo_one_open", "hold_returned_with_undo",
-	"budget_period_spent_stays", "hold_frozen", "hold_starts_held", "hold_ends_once", "hold_spent_with_receipt",
+	"budget_period_taken_stays", "hold_frozen", "hold_starts_held", "hold_ends_once", "hold_spent_with_receipt",
 	"hold_released_after_end", "line_opens_with_hold", "budget_one_of_a_name",
 	"lane_no_delete", "imported_item_no_delete", "plan_lane_no_delete", "watch_no_delete", "fact_no_delete", "finding_no_delete",
 	"imported_item_append_only", "plan_lane_append_only", "fact_append_only", "lane_frozen", "imported_item_first_listing",

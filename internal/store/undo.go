@@ -156,12 +156,8 @@ func moveUndo(ctx context.Context, q *rows.Queries, u purchase.Undo, m purchase.
 		if err != nil {
 			return err
 		}
-		n, err := q.ReturnPeriod(ctx, rows.ReturnPeriodParams{BudgetID: h.BudgetID, Period: back.Period, Amount: back.Amount})
-		if err != nil {
+		if err := freePeriod(ctx, q, h.LineID, rows.EndHoldsRow{BudgetID: h.BudgetID, Period: back.Period, Amount: back.Amount}); err != nil {
 			return err
-		}
-		if n != 1 {
-			return fmt.Errorf("budget %s has spent less in %s than line %s has: see bursar check", h.BudgetID, back.Period, u.Line)
 		}
 	}
 	return nil

@@ -159,7 +159,7 @@ func TestUndoForbids(t *testing.T) {
 
 		// Before it is returned nothing comes back, and then exactly what was spent.
 		e.refuses("UPDATE hold SET state = 'returned', ended_at = 2 WHERE line_id = $1", line)
-		e.refuses("UPDATE budget_period SET spent = 0 WHERE budget_id = $1", budget)
+		e.refuses("UPDATE budget_period SET taken = 0 WHERE budget_id = $1", budget)
 		e.ok(db.MoveUndo(t.Context(), e.undo(db, p.Lines[0].ID), purchase.UndoMove{To: purchase.UndoReturned}, nil, t0))
 		e.refuses("UPDATE hold SET state = 'spent' WHERE line_id = $1", line)
 		e.refuses("UPDATE hold SET state = 'returned' WHERE line_id = $1", string(p.Lines[1].ID))

@@ -138,25 +138,28 @@ func (db *DB) LookUnanswered(ctx context.Context, now time.Time) error {
 func (db *DB) Shared() bool { return db.postgres }
 
 // Claim makes a worker the one that looks after lines until a time, and returns those
-// that no other one does.
+// that no other one does. In a file, where nobody else works, these are all.
 func (db *DB) Claim(ctx context.Context, worker string, lines []Due, now, until time.Time) (claimed []Due, err error) {
-	lines = slices.Clone(lines)
-	slices.SortFunc(lines, func(a, b Due) int { return strings.Compare(string(a.Line), string(b.Line)) }) // so that two do not wait for each other
+	if !db.postgres || len(lines) == 0 {
+		return lines, nil
+	}
+	ids := make([]string, len(lines))
+	for i, d := range lines {
+		ids[i] = string(d.Line)
+	}
+	slices.Sort(ids) // so that two do not wait for each other
+	var got []string
 	err = db.writeStep(ctx, func(q *rows.Queries) error {
-		claimed = nil
-		for _, d := range lines {
-			n, err := q.ClaimLine(ctx, rows.ClaimLineParams{LineID: string(d.Line), Worker: worker, Until: micros(until), Now: micros(now)})
-			if err != nil {
-				return err
-			}
-			if n == 1 {
-				claimed = append(claimed, d)
-			}
-		}
-		return nil
+		got, err = q.ClaimLines(ctx, rows.ClaimLinesParams{LineIds: strings.Join(ids, ","), Worker: worker, Until: micros(until), Now: micros(now)})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim lines: %w", err)
+	}
+	for _, d := range lines {
+		if slices.Contains(got, string(d.Line)) {
+			claimed = append(claimed, d)
+		}
 	}
 	return claimed, nil
 }

@@ -18,9 +18,6 @@ func StaticKeys(id, secret string) aws.CredentialsProvider {
 // (environment, shared files, the machine's role), or from the named profile.
 // Nothing of it is stored, and no endpoint is taken from there.
 func DefaultKeys(ctx context.Context, profile, region string) (aws.CredentialsProvider, error) {
-	if region == string(Global) {
-		region = globalRegion
-	}
 	if region == string(Global) { // a profile may have to ask STS
 		region = globalRegion
 	}

@@ -15,7 +15,9 @@ SELECT * FROM budget WHERE plan_id IS NULL AND retired_at = 0 AND name = $1;
 SELECT * FROM budget WHERE id = $1;
 
 -- name: ListPeriods :many
-SELECT * FROM budget_period WHERE budget_id = $1 ORDER BY period;
+SELECT p.budget_id, p.period, p.cap, p.taken, CAST((
+  SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = p.budget_id AND h.period = p.period AND h.state = 'spent') AS BIGINT) AS spent
+FROM budget_period p WHERE p.budget_id = $1 ORDER BY p.period;
 
 -- name: CapBudget :execrows
 UPDATE budget SET cap = $1, changed_at = $2, changed_by = $3
@@ -26,36 +28,36 @@ UPDATE budget SET retired_at = $1, retired_by = $2
 WHERE name = $3 AND plan_id IS NULL AND retired_at = 0;
 
 -- name: OpenPeriod :exec
-INSERT INTO budget_period (budget_id, period, cap, held, spent) VALUES ($1, $2, $3, 0, 0)
+INSERT INTO budget_period (budget_id, period, cap, taken) VALUES ($1, $2, $3, 0)
 ON CONFLICT (budget_id, period) DO NOTHING;
 
 -- name: GetPeriod :one
-SELECT * FROM budget_period WHERE budget_id = $1 AND period = $2;
+SELECT p.budget_id, p.period, p.cap, p.taken, CAST((
+  SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = p.budget_id AND h.period = p.period AND h.state = 'spent') AS BIGINT) AS spent
+FROM budget_period p WHERE p.budget_id = $1 AND p.period = $2;
 
 -- name: AllPeriods :many
-SELECT * FROM budget_period ORDER BY budget_id, period;
+SELECT p.budget_id, p.period, p.cap, p.taken, CAST((
+  SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = p.budget_id AND h.period = p.period AND h.state = 'spent') AS BIGINT) AS spent
+FROM budget_period p ORDER BY p.budget_id, p.period;
 
 -- name: CapPeriod :execrows
 UPDATE budget_period SET cap = sqlc.arg(cap)
-WHERE budget_id = $1 AND period = $2 AND held + spent <= sqlc.arg(cap);
+WHERE budget_id = $1 AND period = $2 AND taken <= sqlc.arg(cap);
 
--- name: HoldPeriod :execrows
-UPDATE budget_period SET held = held + sqlc.arg(amount)
-WHERE budget_id = $1 AND period = $2 AND sqlc.arg(amount) <= cap - held - spent;
+-- name: TakePeriod :execrows
+UPDATE budget_period SET taken = taken + sqlc.arg(amount)
+WHERE budget_id = $1 AND period = $2 AND sqlc.arg(amount) <= cap - taken;
 
--- name: SpendPeriod :execrows
-UPDATE budget_period SET held = held - sqlc.arg(amount), spent = spent + sqlc.arg(amount)
-WHERE budget_id = $1 AND period = $2 AND held >= sqlc.arg(amount);
-
--- name: ReleasePeriod :execrows
-UPDATE budget_period SET held = held - sqlc.arg(amount)
-WHERE budget_id = $1 AND period = $2 AND held >= sqlc.arg(amount);
+-- name: FreePeriod :execrows
+UPDATE budget_period SET taken = taken - sqlc.arg(amount)
+WHERE budget_id = $1 AND period = $2 AND taken >= sqlc.arg(amount);
 
 -- name: InsertHold :exec
 INSERT INTO hold (line_id, budget_id, period, amount, state, at) VALUES ($1, $2, $3, $4, 'held', $5);
 
--- name: EndHold :one
-UPDATE hold SET state = $1, ended_at = $2 WHERE line_id = $3 AND budget_id = $4 AND state = 'held' RETURNING period, amount;
+-- name: EndHold :execrows
+UPDATE hold SET state = $1, ended_at = $2 WHERE line_id = $3 AND budget_id = $4 AND state = 'held';
 
 -- name: EndHolds :many
 -- A hold that has ended is refused by its guard.

@@ -42,7 +42,3 @@ WHERE id = sqlc.arg(id) AND state = sqlc.arg(from_state) AND tries = sqlc.arg(tr
 
 -- name: ReturnHold :one
 UPDATE hold SET state = 'returned', ended_at = $1 WHERE line_id = $2 AND budget_id = $3 AND state = 'spent' RETURNING period, amount;
-
--- name: ReturnPeriod :execrows
-UPDATE budget_period SET spent = spent - sqlc.arg(amount)
-WHERE budget_id = $1 AND period = $2 AND spent >= sqlc.arg(amount);

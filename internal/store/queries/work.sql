@@ -32,10 +32,13 @@ ORDER BY look_at, id LIMIT sqlc.arg(most);
 UPDATE line SET look_at = sqlc.arg(now) WHERE state = 'armed' AND look_at > sqlc.arg(now)
   AND EXISTS (SELECT 1 FROM attempt a WHERE a.line_id = line.id AND a.state = 'armed');
 
--- name: ClaimLine :execrows
-INSERT INTO claim (line_id, worker, until) VALUES (sqlc.arg(line_id), sqlc.arg(worker), sqlc.arg(until))
+-- name: ClaimLines :many
+-- Of PostgreSQL only. The ids are separated by commas.
+INSERT INTO claim (line_id, worker, until)
+SELECT id, CAST(sqlc.arg(worker) AS TEXT), CAST(sqlc.arg(until) AS BIGINT) FROM unnest(string_to_array(CAST(sqlc.arg(line_ids) AS TEXT), ',')) AS ids (id)
 ON CONFLICT (line_id) DO UPDATE SET worker = excluded.worker, until = excluded.until
-WHERE claim.until <= CAST(sqlc.arg(now) AS BIGINT) OR claim.worker = excluded.worker;
+WHERE claim.until <= CAST(sqlc.arg(now) AS BIGINT) OR claim.worker = excluded.worker
+RETURNING line_id;
 
 -- name: ReleaseClaims :execrows
 UPDATE claim SET until = 0 WHERE worker = $1 AND until > 0;

@@ -130,23 +130,33 @@ func (q *Queries) AllHolds(ctx context.Context) ([]Hold, error) {
 }
 
 const allPeriods = `-- name: AllPeriods :many
-SELECT budget_id, period, cap, held, spent FROM budget_period ORDER BY budget_id, period
+SELECT p.budget_id, p.period, p.cap, p.taken, CAST((
+  SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = p.budget_id AND h.period = p.period AND h.state = 'spent') AS BIGINT) AS spent
+FROM budget_period p ORDER BY p.budget_id, p.period
 `
 
-func (q *Queries) AllPeriods(ctx context.Context) ([]BudgetPeriod, error) {
+type AllPeriodsRow struct {
+	BudgetID string
+	Period   string
+	Cap      int64
+	Taken    int64
+	Spent    int64
+}
+
+func (q *Queries) AllPeriods(ctx context.Context) ([]AllPeriodsRow, error) {
 	rows, err := q.db.QueryContext(ctx, allPeriods)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []BudgetPeriod
+	var items []AllPeriodsRow
 	for rows.Next() {
-		var i BudgetPeriod
+		var i AllPeriodsRow
 		if err := rows.Scan(
 			&i.BudgetID,
 			&i.Period,
 			&i.Cap,
-			&i.Held,
+			&i.Taken,
 			&i.Spent,
 		); err != nil {
 			return nil, err
@@ -189,7 +199,7 @@ func (q *Queries) CapBudget(ctx context.Context, arg CapBudgetParams) (int64, er
 
 const capPeriod = `-- name: CapPeriod :execrows
 UPDATE budget_period SET cap = $3
-WHERE budget_id = $1 AND period = $2 AND held + spent <= $3
+WHERE budget_id = $1 AND period = $2 AND taken <= $3
 `
 
 type CapPeriodParams struct {
@@ -292,8 +302,8 @@ func (q *Queries) EarlierHolds(ctx context.Context, arg EarlierHoldsParams) ([]H
 	return items, nil
 }
 
-const endHold = `-- name: EndHold :one
-UPDATE hold SET state = $1, ended_at = $2 WHERE line_id = $3 AND budget_id = $4 AND state = 'held' RETURNING period, amount
+const endHold = `-- name: EndHold :execrows
+UPDATE hold SET state = $1, ended_at = $2 WHERE line_id = $3 AND budget_id = $4 AND state = 'held'
 `
 
 type EndHoldParams struct {
@@ -303,21 +313,17 @@ type EndHoldParams struct {
 	BudgetID string
 }
 
-type EndHoldRow struct {
-	Period string
-	Amount int64
-}
-
-func (q *Queries) EndHold(ctx context.Context, arg EndHoldParams) (EndHoldRow, error) {
-	row := q.db.QueryRowContext(ctx, endHold,
+func (q *Queries) EndHold(ctx context.Context, arg EndHoldParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, endHold,
 		arg.State,
 		arg.EndedAt,
 		arg.LineID,
 		arg.BudgetID,
 	)
-	var i EndHoldRow
-	err := row.Scan(&i.Period, &i.Amount)
-	return i, err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const endHolds = `-- name: EndHolds :many
@@ -358,6 +364,25 @@ func (q *Queries) EndHolds(ctx context.Context, arg EndHoldsParams) ([]EndHoldsR
 		return nil, err
 	}
 	return items, nil
+}
+
+const freePeriod = `-- name: FreePeriod :execrows
+UPDATE budget_period SET taken = taken - $3
+WHERE budget_id = $1 AND period = $2 AND taken >= $3
+`
+
+type FreePeriodParams struct {
+	BudgetID string
+	Period   string
+	Amount   int64
+}
+
+func (q *Queries) FreePeriod(ctx context.Context, arg FreePeriodParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, freePeriod, arg.BudgetID, arg.Period, arg.Amount)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const getActiveBudget = `-- name: GetActiveBudget :one
@@ -413,7 +438,9 @@ func (q *Queries) GetBudget(ctx context.Context, id string) (Budget, error) {
 }
 
 const getPeriod = `-- name: GetPeriod :one
-SELECT budget_id, period, cap, held, spent FROM budget_period WHERE budget_id = $1 AND period = $2
+SELECT p.budget_id, p.period, p.cap, p.taken, CAST((
+  SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = p.budget_id AND h.period = p.period AND h.state = 'spent') AS BIGINT) AS spent
+FROM budget_period p WHERE p.budget_id = $1 AND p.period = $2
 `
 
 type GetPeriodParams struct {
@@ -421,36 +448,25 @@ type GetPeriodParams struct {
 	Period   string
 }
 
-func (q *Queries) GetPeriod(ctx context.Context, arg GetPeriodParams) (BudgetPeriod, error) {
+type GetPeriodRow struct {
+	BudgetID string
+	Period   string
+	Cap      int64
+	Taken    int64
+	Spent    int64
+}
+
+func (q *Queries) GetPeriod(ctx context.Context, arg GetPeriodParams) (GetPeriodRow, error) {
 	row := q.db.QueryRowContext(ctx, getPeriod, arg.BudgetID, arg.Period)
-	var i BudgetPeriod
+	var i GetPeriodRow
 	err := row.Scan(
 		&i.BudgetID,
 		&i.Period,
 		&i.Cap,
-		&i.Held,
+		&i.Taken,
 		&i.Spent,
 	)
 	return i, err
-}
-
-const holdPeriod = `-- name: HoldPeriod :execrows
-UPDATE budget_period SET held = held + $3
-WHERE budget_id = $1 AND period = $2 AND $3 <= cap - held - spent
-`
-
-type HoldPeriodParams struct {
-	BudgetID string
-	Period   string
-	Amount   int64
-}
-
-func (q *Queries) HoldPeriod(ctx context.Context, arg HoldPeriodParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, holdPeriod, arg.BudgetID, arg.Period, arg.Amount)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }
 
 const insertBudget = `-- name: InsertBudget :exec
@@ -546,23 +562,33 @@ func (q *Queries) LineHolds(ctx context.Context, lineID string) ([]Hold, error) 
 }
 
 const listPeriods = `-- name: ListPeriods :many
-SELECT budget_id, period, cap, held, spent FROM budget_period WHERE budget_id = $1 ORDER BY period
+SELECT p.budget_id, p.period, p.cap, p.taken, CAST((
+  SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = p.budget_id AND h.period = p.period AND h.state = 'spent') AS BIGINT) AS spent
+FROM budget_period p WHERE p.budget_id = $1 ORDER BY p.period
 `
 
-func (q *Queries) ListPeriods(ctx context.Context, budgetID string) ([]BudgetPeriod, error) {
+type ListPeriodsRow struct {
+	BudgetID string
+	Period   string
+	Cap      int64
+	Taken    int64
+	Spent    int64
+}
+
+func (q *Queries) ListPeriods(ctx context.Context, budgetID string) ([]ListPeriodsRow, error) {
 	rows, err := q.db.QueryContext(ctx, listPeriods, budgetID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []BudgetPeriod
+	var items []ListPeriodsRow
 	for rows.Next() {
-		var i BudgetPeriod
+		var i ListPeriodsRow
 		if err := rows.Scan(
 			&i.BudgetID,
 			&i.Period,
 			&i.Cap,
-			&i.Held,
+			&i.Taken,
 			&i.Spent,
 		); err != nil {
 			return nil, err
@@ -579,7 +605,7 @@ func (q *Queries) ListPeriods(ctx context.Context, budgetID string) ([]BudgetPer
 }
 
 const openPeriod = `-- name: OpenPeriod :exec
-INSERT INTO budget_period (budget_id, period, cap, held, spent) VALUES ($1, $2, $3, 0, 0)
+INSERT INTO budget_period (budget_id, period, cap, taken) VALUES ($1, $2, $3, 0)
 ON CONFLICT (budget_id, period) DO NOTHING
 `
 
@@ -629,25 +655,6 @@ func (q *Queries) PlanHolds(ctx context.Context, planID string) ([]Hold, error) 
 	return items, nil
 }
 
-const releasePeriod = `-- name: ReleasePeriod :execrows
-UPDATE budget_period SET held = held - $3
-WHERE budget_id = $1 AND period = $2 AND held >= $3
-`
-
-type ReleasePeriodParams struct {
-	BudgetID string
-	Period   string
-	Amount   int64
-}
-
-func (q *Queries) ReleasePeriod(ctx context.Context, arg ReleasePeriodParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, releasePeriod, arg.BudgetID, arg.Period, arg.Amount)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const retireBudget = `-- name: RetireBudget :execrows
 UPDATE budget SET retired_at = $1, retired_by = $2
 WHERE name = $3 AND plan_id IS NULL AND retired_at = 0
@@ -667,19 +674,19 @@ func (q *Queries) RetireBudget(ctx context.Context, arg RetireBudgetParams) (int
 	return result.RowsAffected()
 }
 
-const spendPeriod = `-- name: SpendPeriod :execrows
-UPDATE budget_period SET held = held - $3, spent = spent + $3
-WHERE budget_id = $1 AND period = $2 AND held >= $3
+const takePeriod = `-- name: TakePeriod :execrows
+UPDATE budget_period SET taken = taken + $3
+WHERE budget_id = $1 AND period = $2 AND $3 <= cap - taken
 `
 
-type SpendPeriodParams struct {
+type TakePeriodParams struct {
 	BudgetID string
 	Period   string
 	Amount   int64
 }
 
-func (q *Queries) SpendPeriod(ctx context.Context, arg SpendPeriodParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, spendPeriod, arg.BudgetID, arg.Period, arg.Amount)
+func (q *Queries) TakePeriod(ctx context.Context, arg TakePeriodParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, takePeriod, arg.BudgetID, arg.Period, arg.Amount)
 	if err != nil {
 		return 0, err
 	}

@@ -69,8 +69,8 @@ WHERE line.id = $4 AND line.state = $7 AND line.version = $6 AND line.generation
   AND EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id)
   AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.line_id = line.id AND h.state <> 'held')
   -- Without an identity a lane is kept until nothing of it is in doubt, with a person too.
-  AND NOT EXISTS (SELECT 1 FROM line o WHERE line.class IN ('C', 'AC') AND o.class IN ('C', 'AC') AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> line.id
-    AND o.provider = line.provider AND o.account = line.account AND o.region = line.region AND o.service = line.service)
+  AND (line.class NOT IN ('C', 'AC') OR NOT EXISTS (SELECT 1 FROM line o WHERE o.class IN ('C', 'AC') AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> line.id
+    AND o.provider = line.provider AND o.account = line.account AND o.region = line.region AND o.service = line.service))
 `
 
 type ArmLineParams struct {

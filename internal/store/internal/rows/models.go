@@ -105,8 +105,7 @@ type BudgetPeriod struct {
 	BudgetID string
 	Period   string
 	Cap      int64
-	Held     int64
-	Spent    int64
+	Taken    int64
 }
 
 type Calibration struct {

@@ -366,25 +366,6 @@ func (q *Queries) ReturnHold(ctx context.Context, arg ReturnHoldParams) (ReturnH
 	return i, err
 }
 
-const returnPeriod = `-- name: ReturnPeriod :execrows
-UPDATE budget_period SET spent = spent - $3
-WHERE budget_id = $1 AND period = $2 AND spent >= $3
-`
-
-type ReturnPeriodParams struct {
-	BudgetID string
-	Period   string
-	Amount   int64
-}
-
-func (q *Queries) ReturnPeriod(ctx context.Context, arg ReturnPeriodParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, returnPeriod, arg.BudgetID, arg.Period, arg.Amount)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const sendUndo = `-- name: SendUndo :execrows
 UPDATE undo SET state = 'sent', tries = tries + 1, deadline = $1, settled_at = $2, outcome = '',
   detail = '', updated_at = $3

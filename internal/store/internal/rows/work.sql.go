@@ -28,30 +28,48 @@ func (q *Queries) BeginLines(ctx context.Context, arg BeginLinesParams) (int64, 
 	return result.RowsAffected()
 }
 
-const claimLine = `-- name: ClaimLine :execrows
-INSERT INTO claim (line_id, worker, until) VALUES ($1, $2, $3)
+const claimLines = `-- name: ClaimLines :many
+INSERT INTO claim (line_id, worker, until)
+SELECT id, CAST($1 AS TEXT), CAST($2 AS BIGINT) FROM unnest(string_to_array(CAST($3 AS TEXT), ',')) AS ids (id)
 ON CONFLICT (line_id) DO UPDATE SET worker = excluded.worker, until = excluded.until
 WHERE claim.until <= CAST($4 AS BIGINT) OR claim.worker = excluded.worker
+RETURNING line_id
 `
 
-type ClaimLineParams struct {
-	LineID string
-	Worker string
-	Until  int64
-	Now    int64
+type ClaimLinesParams struct {
+	Worker  string
+	Until   int64
+	LineIds string
+	Now     int64
 }
 
-func (q *Queries) ClaimLine(ctx context.Context, arg ClaimLineParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, claimLine,
-		arg.LineID,
+// Of PostgreSQL only. The ids are separated by commas.
+func (q *Queries) ClaimLines(ctx context.Context, arg ClaimLinesParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, claimLines,
 		arg.Worker,
 		arg.Until,
+		arg.LineIds,
 		arg.Now,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var line_id string
+		if err := rows.Scan(&line_id); err != nil {
+			return nil, err
+		}
+		items = append(items, line_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const dueLines = `-- name: DueLines :many

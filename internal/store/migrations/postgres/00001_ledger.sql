@@ -284,7 +284,7 @@ CREATE TRIGGER line_frozen BEFORE UPDATE ON line FOR EACH ROW
 -- +goose StatementBegin
 CREATE FUNCTION line_transition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.state <> OLD.state AND NOT EXISTS (
+  IF NOT EXISTS (
       SELECT 1 FROM transition WHERE from_state = OLD.state AND to_state = NEW.state) THEN
     RAISE EXCEPTION USING MESSAGE = 'this move of a line is not in the table of transitions', ERRCODE = 'integrity_constraint_violation';
   END IF;
@@ -292,6 +292,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER line_transition BEFORE UPDATE ON line FOR EACH ROW
+  WHEN (NEW.state <> OLD.state)
   EXECUTE FUNCTION line_transition();
 CREATE TRIGGER line_counts_up BEFORE UPDATE ON line FOR EACH ROW
   WHEN (NEW.armed < OLD.armed OR NEW.version < OLD.version OR NEW.generation < OLD.generation)
@@ -456,16 +457,18 @@ CREATE TABLE budget (
 );
 CREATE UNIQUE INDEX budget_one_of_a_name ON budget (name) WHERE retired_at = 0 AND plan_id IS NULL;
 
--- What a budget holds and has spent in one period: a plan's id, a month in UTC such
--- as 2026-11, or 'ever'. Amounts are millionths of the budget's currency.
+-- What approvals have taken from a budget in one period: a plan's id, a month in UTC
+-- such as 2026-11, or 'ever'. It is the sum of the holds that are held or spent, so
+-- that a purchase, which turns the one into the other, does not touch this row: lines
+-- that are bought at once would wait for each other. Amounts are millionths of the
+-- budget's currency.
 CREATE TABLE budget_period (
   budget_id TEXT COLLATE "C" NOT NULL REFERENCES budget (id) ON DELETE RESTRICT,
   period    TEXT COLLATE "C" NOT NULL CHECK (period <> ''),
   cap       BIGINT NOT NULL,
-  held      BIGINT NOT NULL,
-  spent     BIGINT NOT NULL,
+  taken     BIGINT NOT NULL,
   PRIMARY KEY (budget_id, period),
-  CHECK (held >= 0 AND spent >= 0 AND held + spent <= cap)
+  CHECK (taken >= 0 AND taken <= cap)
 );
 
 -- What an approved line takes from a budget, from its approval to its end.
@@ -481,7 +484,7 @@ CREATE TABLE hold (
   FOREIGN KEY (budget_id, period) REFERENCES budget_period (budget_id, period) ON DELETE RESTRICT,
   CHECK ((state = 'held') = (ended_at = 0))
 );
-CREATE INDEX hold_budget ON hold (budget_id, period);
+CREATE INDEX hold_budget ON hold (budget_id, period, state, amount);
 
 CREATE TRIGGER budget_no_delete BEFORE DELETE OR TRUNCATE ON budget
   EXECUTE FUNCTION refuse('rows of budget are never deleted');
@@ -508,17 +511,18 @@ END $$;
 CREATE TRIGGER budget_period_frozen BEFORE UPDATE ON budget_period FOR EACH ROW
   EXECUTE FUNCTION budget_period_frozen();
 -- +goose StatementBegin
-CREATE FUNCTION budget_period_spent_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION budget_period_taken_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.spent < OLD.spent AND NEW.spent <> (
-      SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = NEW.budget_id AND h.period = NEW.period AND h.state = 'spent') THEN
-    RAISE EXCEPTION USING MESSAGE = 'what is spent stays spent until the cloud takes it back', ERRCODE = 'integrity_constraint_violation';
+  IF NOT EXISTS (
+      SELECT 1 FROM hold h WHERE h.budget_id = NEW.budget_id AND h.period = NEW.period AND h.state IN ('released', 'returned') AND h.amount = OLD.taken - NEW.taken) THEN
+    RAISE EXCEPTION USING MESSAGE = 'what is taken stays taken until a hold of that amount is over', ERRCODE = 'integrity_constraint_violation';
   END IF;
   RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER budget_period_spent_stays BEFORE UPDATE ON budget_period FOR EACH ROW
-  EXECUTE FUNCTION budget_period_spent_stays();
+CREATE TRIGGER budget_period_taken_stays BEFORE UPDATE ON budget_period FOR EACH ROW
+  WHEN (NEW.taken < OLD.taken)
+  EXECUTE FUNCTION budget_period_taken_stays();
 CREATE TRIGGER hold_frozen BEFORE UPDATE ON hold FOR EACH ROW
   WHEN (NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.budget_id IS DISTINCT FROM OLD.budget_id OR NEW.period IS DISTINCT FROM OLD.period OR NEW.amount IS DISTINCT FROM OLD.amount OR NEW.at IS DISTINCT FROM OLD.at)
   EXECUTE FUNCTION refuse('what a hold takes is frozen');
@@ -531,18 +535,19 @@ CREATE TRIGGER hold_ends_once BEFORE UPDATE ON hold FOR EACH ROW
 -- +goose StatementBegin
 CREATE FUNCTION hold_spent_with_receipt() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.state = 'spent' AND NOT EXISTS (SELECT 1 FROM receipt WHERE line_id = NEW.line_id) THEN
+  IF NOT EXISTS (SELECT 1 FROM receipt WHERE line_id = NEW.line_id) THEN
     RAISE EXCEPTION USING MESSAGE = 'a hold is spent only with a commitment', ERRCODE = 'integrity_constraint_violation';
   END IF;
   RETURN NEW;
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER hold_spent_with_receipt BEFORE UPDATE ON hold FOR EACH ROW
+  WHEN (NEW.state = 'spent')
   EXECUTE FUNCTION hold_spent_with_receipt();
 -- +goose StatementBegin
 CREATE FUNCTION hold_released_after_end() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.state = 'released' AND NOT EXISTS (
+  IF NOT EXISTS (
       SELECT 1 FROM line WHERE id = NEW.line_id AND state IN ('failed', 'canceled', 'expired', 'superseded')) THEN
     RAISE EXCEPTION USING MESSAGE = 'a hold is released only when its line has ended without a purchase', ERRCODE = 'integrity_constraint_violation';
   END IF;
@@ -550,11 +555,12 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER hold_released_after_end BEFORE UPDATE ON hold FOR EACH ROW
+  WHEN (NEW.state = 'released')
   EXECUTE FUNCTION hold_released_after_end();
 -- +goose StatementBegin
 CREATE FUNCTION line_opens_with_hold() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF OLD.state = 'draft' AND NEW.state = 'ready' AND NOT EXISTS (
+  IF NOT EXISTS (
       SELECT 1 FROM hold h JOIN budget b ON b.id = h.budget_id
       WHERE h.line_id = OLD.id AND h.state = 'held' AND b.plan_id = OLD.plan_id) THEN
     RAISE EXCEPTION USING MESSAGE = 'a line is opened only with a hold on the ceiling of its plan', ERRCODE = 'integrity_constraint_violation';
@@ -563,6 +569,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER line_opens_with_hold BEFORE UPDATE ON line FOR EACH ROW
+  WHEN (OLD.state = 'draft' AND NEW.state = 'ready')
   EXECUTE FUNCTION line_opens_with_hold();
 
 -- 6. What is given back.
@@ -706,14 +713,15 @@ CREATE TRIGGER undo_decision_not_by_requester BEFORE INSERT ON undo_decision FOR
 -- +goose StatementBegin
 CREATE FUNCTION hold_returned_with_undo() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.state = 'returned' AND (OLD.state <> 'spent' OR NOT EXISTS (
-      SELECT 1 FROM undo u WHERE u.line_id = NEW.line_id AND u.state = 'returned')) THEN
+  IF OLD.state <> 'spent' OR NOT EXISTS (
+      SELECT 1 FROM undo u WHERE u.line_id = NEW.line_id AND u.state = 'returned') THEN
     RAISE EXCEPTION USING MESSAGE = 'a hold is returned only when the cloud took the commitment back', ERRCODE = 'integrity_constraint_violation';
   END IF;
   RETURN NEW;
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER hold_returned_with_undo BEFORE UPDATE ON hold FOR EACH ROW
+  WHEN (NEW.state = 'returned')
   EXECUTE FUNCTION hold_returned_with_undo();
 
 -- 7. Lanes, and what explains their commitments.

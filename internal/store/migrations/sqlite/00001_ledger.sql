@@ -455,16 +455,18 @@ CREATE TABLE budget (
 ) STRICT;
 CREATE UNIQUE INDEX budget_one_of_a_name ON budget (name) WHERE retired_at = 0 AND plan_id IS NULL;
 
--- What a budget holds and has spent in one period: a plan's id, a month in UTC such
--- as 2026-11, or 'ever'. Amounts are millionths of the budget's currency.
+-- What approvals have taken from a budget in one period: a plan's id, a month in UTC
+-- such as 2026-11, or 'ever'. It is the sum of the holds that are held or spent, so
+-- that a purchase, which turns the one into the other, does not touch this row: lines
+-- that are bought at once would wait for each other. Amounts are millionths of the
+-- budget's currency.
 CREATE TABLE budget_period (
   budget_id TEXT NOT NULL REFERENCES budget (id) ON DELETE RESTRICT,
   period    TEXT NOT NULL CHECK (period <> ''),
   cap       INTEGER NOT NULL,
-  held      INTEGER NOT NULL,
-  spent     INTEGER NOT NULL,
+  taken     INTEGER NOT NULL,
   PRIMARY KEY (budget_id, period),
-  CHECK (held >= 0 AND spent >= 0 AND held + spent <= cap)
+  CHECK (taken >= 0 AND taken <= cap)
 ) STRICT;
 
 -- What an approved line takes from a budget, from its approval to its end.
@@ -480,7 +482,7 @@ CREATE TABLE hold (
   FOREIGN KEY (budget_id, period) REFERENCES budget_period (budget_id, period) ON DELETE RESTRICT,
   CHECK ((state = 'held') = (ended_at = 0))
 ) STRICT;
-CREATE INDEX hold_budget ON hold (budget_id, period);
+CREATE INDEX hold_budget ON hold (budget_id, period, state, amount);
 
 -- +goose StatementBegin
 CREATE TRIGGER budget_no_delete BEFORE DELETE ON budget
@@ -511,10 +513,10 @@ CREATE TRIGGER budget_period_frozen BEFORE UPDATE ON budget_period
 BEGIN SELECT RAISE(ABORT, 'the period of a budget, and the ceiling of a plan, are frozen'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER budget_period_spent_stays BEFORE UPDATE ON budget_period
-  WHEN NEW.spent < OLD.spent AND NEW.spent <> (
-    SELECT coalesce(sum(h.amount), 0) FROM hold h WHERE h.budget_id = NEW.budget_id AND h.period = NEW.period AND h.state = 'spent')
-BEGIN SELECT RAISE(ABORT, 'what is spent stays spent until the cloud takes it back'); END;
+CREATE TRIGGER budget_period_taken_stays BEFORE UPDATE ON budget_period
+  WHEN NEW.taken < OLD.taken AND NOT EXISTS (
+    SELECT 1 FROM hold h WHERE h.budget_id = NEW.budget_id AND h.period = NEW.period AND h.state IN ('released', 'returned') AND h.amount = OLD.taken - NEW.taken)
+BEGIN SELECT RAISE(ABORT, 'what is taken stays taken until a hold of that amount is over'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER hold_frozen BEFORE UPDATE ON hold
