@@ -16,7 +16,7 @@ import (
 // Authenticator makes what finds out who acts in the requests of a server. refuse
 // writes its answers that are no success; nil writes plain text.
 func (a *App) Authenticator(refuse func(w http.ResponseWriter, r *http.Request, status int, sentence string)) (*auth.Authenticator, error) {
-	o, err := a.auth.options(a.configDir, true)
+	o, err := a.auth.options(true)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (a *App) judge(ctx context.Context, r api.AdviceRequest, verdict string) (a
 		}
 	}
 	err = a.does(ctx, step{
-		act: auth.AdviceJudge, by: v.By, subject: v.Key, details: map[string]any{"verdict": v.Verdict, "about": v.About, "reason": v.Reason},
+		act: auth.AdviceJudge, by: v.By, subject: v.Key, all: true, details: map[string]any{"verdict": v.Verdict, "about": v.About, "reason": v.Reason},
 	}, func() error { return a.db.Judge(ctx, v) })
 	if err != nil {
 		return api.Advice{}, err

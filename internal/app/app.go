@@ -48,11 +48,9 @@ type App struct {
 	notice  string // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
 	cadences map[string]time.Duration
-	// auth is how people sign in, in a configuration that lies in configDir.
-	auth      Auth
-	configDir string
-	keyPath   string    // of the key that signs receipts
-	notify    *notifier // who is told of what
+	auth     Auth      // how people sign in
+	keyPath  string    // of the key that signs receipts
+	notify   *notifier // who is told of what
 }
 
 var _ api.Pages = (*App)(nil)
@@ -207,7 +205,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	}
 	db.WakeWith(q.Wake)
 	a := &App{db: db, queue: q, clouds: c, options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
-	a.auth, a.configDir, a.keyPath = cfg.Auth, o.configDir(), o.keyPath(cfg)
+	a.auth, a.keyPath = cfg.Auth, o.keyPath(cfg)
 	a.notify, a.engine.Outbox = cmp.Or(cfg.notifier, new(notifier)), a.outbox
 	a.usePolicies(cfg.Policies)
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {

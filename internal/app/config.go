@@ -330,7 +330,7 @@ func (c Config) validate() error {
 	if err := plain("environment", c.Environment); err != nil {
 		return err
 	}
-	if _, err := c.Auth.options("", false); err != nil {
+	if _, err := c.Auth.options(false); err != nil {
 		return err
 	}
 	return c.Tags.CheckTemplates()

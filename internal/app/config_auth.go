@@ -3,12 +3,11 @@ package app
 import (
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"bursar/internal/auth"
+	"bursar/internal/notify"
 )
 
 // Auth is how people sign in to the server.
@@ -21,7 +20,7 @@ import (
 //	  oidc:
 //	    issuer: https://login.example.org
 //	    client_id: bursar
-//	    client_secret_file: oidc.secret     # from the directory of this file; else BURSAR_OIDC_SECRET
+//	    client_secret: file:/run/oidc.secret  # or env:NAME; without it, a public client
 //	    scopes: [groups]                    # optional: besides openid, email and profile
 //	    domains: [example.org]              # optional: whose mail addresses sign in
 //	    trust_mail: false                   # optional: take addresses that the issuer does not call verified
@@ -38,14 +37,14 @@ type Auth struct {
 
 // OIDC is the identity provider.
 type OIDC struct {
-	Issuer           string   `yaml:"issuer"`
-	ClientID         string   `yaml:"client_id"`
-	ClientSecretFile string   `yaml:"client_secret_file"`
-	Scopes           []string `yaml:"scopes"`
-	Domains          []string `yaml:"domains"`
-	TrustMail        bool     `yaml:"trust_mail"`
-	GroupsClaim      string   `yaml:"groups_claim"`
-	Groups           []Group  `yaml:"groups"`
+	Issuer       string   `yaml:"issuer"`
+	ClientID     string   `yaml:"client_id"`
+	ClientSecret string   `yaml:"client_secret"` // where it is
+	Scopes       []string `yaml:"scopes"`
+	Domains      []string `yaml:"domains"`
+	TrustMail    bool     `yaml:"trust_mail"`
+	GroupsClaim  string   `yaml:"groups_claim"`
+	Groups       []Group  `yaml:"groups"`
 }
 
 // Group is what its members may do.
@@ -58,17 +57,13 @@ type Group struct {
 // authKeys are the keys of the section, by its types.
 var authKeys = map[string]string{
 	"Auth":  "base_url, session, idle, proxies, oidc",
-	"OIDC":  "issuer, client_id, client_secret_file, scopes, domains, trust_mail, groups_claim, groups",
+	"OIDC":  "issuer, client_id, client_secret, scopes, domains, trust_mail, groups_claim, groups",
 	"Group": "group, roles, accounts",
 }
 
-// SecretEnv is the variable of the environment that holds the client secret of OIDC
-// where the configuration names no file.
-const SecretEnv = "BURSAR_OIDC_SECRET"
-
-// options reads the section; dir is that of the configuration file. The secret is read
+// options reads the section. The secret is read
 // when a server needs it, and by no other command.
-func (c Auth) options(dir string, secret bool) (o auth.Options, err error) {
+func (c Auth) options(secret bool) (o auth.Options, err error) {
 	o.BaseURL = c.BaseURL
 	for _, d := range []struct {
 		key, text string
@@ -92,7 +87,7 @@ func (c Auth) options(dir string, secret bool) (o auth.Options, err error) {
 		o.Proxies = append(o.Proxies, p)
 	}
 	if c.OIDC != nil {
-		if o.OIDC, err = c.OIDC.options(dir, secret); err != nil {
+		if o.OIDC, err = c.OIDC.options(secret); err != nil {
 			return o, err
 		}
 	}
@@ -100,7 +95,7 @@ func (c Auth) options(dir string, secret bool) (o auth.Options, err error) {
 	return o, err
 }
 
-func (c OIDC) options(dir string, secret bool) (*auth.OIDC, error) {
+func (c OIDC) options(secret bool) (*auth.OIDC, error) {
 	o := &auth.OIDC{
 		Issuer: c.Issuer, ClientID: c.ClientID, Scopes: c.Scopes, Domains: c.Domains, TrustMail: c.TrustMail, GroupsClaim: c.GroupsClaim,
 	}
@@ -125,20 +120,19 @@ func (c OIDC) options(dir string, secret bool) (*auth.OIDC, error) {
 		}
 		o.Groups = append(o.Groups, auth.Grant{Group: g.Group, Roles: roles, Accounts: g.Accounts})
 	}
+	if c.ClientSecret == "" { // of a public client
+		return o, nil
+	}
+	where := notify.Secret(c.ClientSecret)
+	if why := where.Problem(); why != "" {
+		return nil, fmt.Errorf("auth: oidc: client_secret: %s; what is secret is not written here", why)
+	}
 	if !secret {
 		return o, nil
 	}
-	o.ClientSecret = os.Getenv(SecretEnv)
-	if c.ClientSecretFile != "" {
-		path := c.ClientSecretFile
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("auth: oidc: client_secret_file: %w", err)
-		}
-		o.ClientSecret = strings.TrimSpace(string(raw))
+	var err error
+	if o.ClientSecret, err = where.Reveal(); err != nil {
+		return nil, fmt.Errorf("auth: oidc: client_secret: %w", err)
 	}
 	return o, nil
 }

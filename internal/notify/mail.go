@@ -43,7 +43,7 @@ func (c Mail) password() (string, error) {
 	if c.Password == "" {
 		return "", nil
 	}
-	return c.Password.reveal()
+	return c.Password.Reveal()
 }
 
 // send sends a message to one address. It is taken once the server has said so; what

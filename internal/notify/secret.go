@@ -21,8 +21,8 @@ func (s Secret) Problem() string {
 	return "is not where a secret is: use env:NAME or file:PATH"
 }
 
-// reveal reads the secret. The error does not hold any of it.
-func (s Secret) reveal() (string, error) {
+// Reveal reads the secret. The error does not hold any of it.
+func (s Secret) Reveal() (string, error) {
 	kind, at, _ := strings.Cut(string(s), ":")
 	switch kind {
 	case "env":

@@ -112,7 +112,7 @@ func (c Channel) Problem() string {
 	} else {
 		_, err = c.address()
 		if err == nil && c.Key != "" {
-			_, err = c.Key.reveal()
+			_, err = c.Key.Reveal()
 		}
 	}
 	if err != nil {

@@ -29,7 +29,7 @@ const (
 
 // address reads where a webhook is. It is reached by TLS, unless it is on this machine.
 func (c Channel) address() (*url.URL, error) {
-	raw, err := c.URL.reveal()
+	raw, err := c.URL.Reveal()
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (c Channel) post(ctx context.Context, m api.Message) error {
 	if c.Type == TypeWebhook {
 		req.Header.Set(headerID, m.ID)
 		if c.Key != "" {
-			key, err := c.Key.reveal()
+			key, err := c.Key.Reveal()
 			if err != nil {
 				return &Failure{Says: err.Error()}
 			}

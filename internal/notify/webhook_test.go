@@ -260,7 +260,7 @@ func TestSecretsStaySecret(t *testing.T) {
 			t.Errorf("%s: %q, want %q", secret, got, want)
 		}
 	}
-	if _, err := Secret("file:" + empty).reveal(); err == nil {
+	if _, err := Secret("file:" + empty).Reveal(); err == nil {
 		t.Error("an empty file is a secret")
 	}
 	t.Setenv("KEY", "")
