@@ -625,11 +625,11 @@ func (i *issuer) begin(w *world, c *http.Client, next string) (back string) {
 }
 
 func withOIDC(i *issuer, more string) string {
-	return "auth: {base_url: BASE, oidc: {issuer: \"" + i.url + "\", client_id: bursar" + more + "}}"
+	return "auth: {base_url: BASE, oidc: {issuer: \"" + i.url + "\", client_id: bursar, client_secret: \"env:BURSAR_OIDC_SECRET\"" + more + "}}"
 }
 
 func TestSignInByOIDC(t *testing.T) {
-	t.Setenv(app.SecretEnv, "hush")
+	t.Setenv("BURSAR_OIDC_SECRET", "hush")
 	i := newIssuer(t)
 	onBoth(t, withOIDC(i, ""), func(t *testing.T, w *world) {
 		i.claims = nil
@@ -677,7 +677,7 @@ func TestSignInByOIDC(t *testing.T) {
 }
 
 func TestTokensOfTheProviderThatAreNotGood(t *testing.T) {
-	t.Setenv(app.SecretEnv, "hush")
+	t.Setenv("BURSAR_OIDC_SECRET", "hush")
 	i := newIssuer(t)
 	w := open(t, "", withOIDC(i, ""))
 	w.person("ada", "ada@example.org", "approver")
@@ -727,7 +727,7 @@ func TestTokensOfTheProviderThatAreNotGood(t *testing.T) {
 }
 
 func TestGroupsGiveRoles(t *testing.T) {
-	t.Setenv(app.SecretEnv, "hush")
+	t.Setenv("BURSAR_OIDC_SECRET", "hush")
 	i := newIssuer(t)
 	w := open(t, "", withOIDC(i, `, domains: [example.org], groups: [{group: boss, roles: [admin]}, {group: finops, roles: [planner, approver], accounts: ["111122223333"]}]`))
 	in := func(status int, says string, groups any, more ...any) *http.Client {
@@ -763,7 +763,7 @@ func TestGroupsGiveRoles(t *testing.T) {
 }
 
 func TestAProviderThatIsAwayKeepsNoServerFromStarting(t *testing.T) {
-	t.Setenv(app.SecretEnv, "hush")
+	t.Setenv("BURSAR_OIDC_SECRET", "hush")
 	i := newIssuer(t)
 	i.away = true
 	w := open(t, "", withOIDC(i, ""))
