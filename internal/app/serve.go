@@ -214,8 +214,14 @@ func (a *App) Metrics(ctx context.Context) (server.Metrics, error) {
 // Masked keeps what of a name tells a few people apart, for logs.
 func Masked(name string) string { return server.Masked(name) }
 
-// InitMissing creates the ledger where there is none.
-func InitMissing(ctx context.Context, o Options) error {
+// InitMissing creates the ledger where there is none. Where nobody has asked for that,
+// it does so for simulated clouds only: a live account has its ledger somewhere else.
+func InitMissing(ctx context.Context, o Options, asked bool) error {
+	if cfg, err := o.config(); err != nil {
+		return err
+	} else if cfg.live() && !asked {
+		return nil
+	}
 	_, err := Init(ctx, o)
 	if errors.Is(err, store.ErrLedgerExists) {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -22,8 +23,9 @@ func (sh *shell) serve() *cobra.Command {
 		Use:   "serve",
 		Short: "Answer the API and show pages, and buy like a worker, until it is stopped",
 		Long: `Serves the API under /api/v1 (docs/api.md), described by /openapi.json, and pages for
-people, and works like bursar worker. Without a live account everything is SIMULATED.
-While nobody can sign in it prints a link by which the first person does.
+people, and works like bursar worker. Without a live account everything is SIMULATED,
+and a ledger is created if none is named and none is there. While nobody can sign in it
+prints a link by which the first person does.
 
 The API needs a token, and so does /metrics; /healthz and /readyz do not. With --probes
 health, readiness and metrics are also at an address of their own, without a token.
@@ -45,8 +47,9 @@ and what is under way ends, for as long as --grace says.`,
 			}
 			options := sh.options()
 			options.Log = newLog(sh.err)
-			if create {
-				if err := app.InitMissing(cmd.Context(), options); err != nil {
+			named := cmd.Flags().Changed("ledger") || os.Getenv("BURSAR_LEDGER") != ""
+			if create || !named {
+				if err := app.InitMissing(cmd.Context(), options, create); err != nil {
 					return err
 				}
 			}
@@ -65,7 +68,7 @@ and what is under way ends, for as long as --grace says.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "`address` to serve at")
 	f.StringVar(&o.Probes, "probes", "", "`address` for health, readiness and metrics without a token")
-	f.BoolVar(&create, "init", false, "create the ledger if there is none")
+	f.BoolVar(&create, "init", false, "create the ledger that is named, or one for live accounts, if there is none")
 	lines.flag(cmd)
 	f.DurationVar(&o.Work.Grace, "grace", defaultGrace, "`duration` that calls under way have to end when it is stopped")
 	return cmd
