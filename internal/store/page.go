@@ -30,16 +30,7 @@ func (db *DB) PlansBefore(ctx context.Context, before purchase.PlanID, state pur
 	} else {
 		found, err = db.read().PlansBeforeInState(ctx, rows.PlansBeforeInStateParams{State: string(state), Before: string(before), Most: int32(most)})
 	}
-	if err != nil {
-		return nil, fmt.Errorf("plans: %w", err)
-	}
-	plans := make([]*purchase.Plan, len(found))
-	for i, r := range found {
-		if plans[i], err = toPlan(r); err != nil {
-			return nil, err
-		}
-	}
-	return plans, nil
+	return bare(found, err)
 }
 
 // LinePage says which lines to read. Zero fields select all.

@@ -42,7 +42,7 @@ func (q *Queries) CountPlans(ctx context.Context) ([]CountPlansRow, error) {
 }
 
 const getReceipt = `-- name: GetReceipt :many
-SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at FROM receipt WHERE line_id = $1
+SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at, ends_at, term_months, currency, total FROM receipt WHERE line_id = $1
 `
 
 func (q *Queries) GetReceipt(ctx context.Context, lineID string) ([]Receipt, error) {
@@ -66,6 +66,10 @@ func (q *Queries) GetReceipt(ctx context.Context, lineID string) ([]Receipt, err
 			&i.How,
 			&i.Heuristic,
 			&i.At,
+			&i.EndsAt,
+			&i.TermMonths,
+			&i.Currency,
+			&i.Total,
 		); err != nil {
 			return nil, err
 		}

@@ -485,9 +485,19 @@ CREATE TABLE receipt (
   how           TEXT NOT NULL,
   heuristic     INTEGER NOT NULL CHECK (heuristic IN (0, 1)),
   at            INTEGER NOT NULL,
+  -- When its term is over, in months after its start, and what the line costs over it, for
+  -- sums of what is bound and of what ends.
+  ends_at       INTEGER NOT NULL,
+  term_months   INTEGER NOT NULL,
+  currency      TEXT NOT NULL,
+  total         TEXT NOT NULL,
   UNIQUE (provider, account, region, service, commitment_id),
   FOREIGN KEY (line_id, n) REFERENCES attempt (line_id, n) ON DELETE RESTRICT
 ) STRICT;
+-- Sums of what has not ended are read from this index alone.
+CREATE INDEX receipt_sums ON receipt (account, currency, total, term_months, ends_at);
+-- What ends next, in its order.
+CREATE INDEX receipt_ends ON receipt (ends_at, line_id, at, account);
 
 -- +goose StatementBegin
 CREATE TRIGGER attempt_no_delete BEFORE DELETE ON attempt
