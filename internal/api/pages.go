@@ -20,6 +20,8 @@ type Pages interface {
 	Doubts(ctx context.Context, most int) ([]Doubt, error)
 	// Ending lists the lines whose commitments have not ended, the next first.
 	Ending(ctx context.Context, f EndingFilter) ([]Line, error)
+	// LineAccounts are the accounts that lines are in, in order.
+	LineAccounts(ctx context.Context) ([]string, error)
 	// PlanNames are what plans are called, by their whole ids.
 	PlanNames(ctx context.Context, ids []string) (map[string]string, error)
 	// Accounts lists the accounts that can be bought in. It asks no cloud.

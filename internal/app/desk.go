@@ -293,3 +293,13 @@ func (a *App) PlanNames(ctx context.Context, ids []string) (map[string]string, e
 	}
 	return names, nil
 }
+
+// LineAccounts are the accounts that lines are in, in order, of those that whoever asks
+// may see.
+func (a *App) LineAccounts(ctx context.Context) ([]string, error) {
+	if err := a.reads(ctx); err != nil {
+		return nil, err
+	}
+	found, err := a.db.LineAccounts(ctx)
+	return seen(ctx, found, func(account string) string { return account }), err
+}

@@ -125,3 +125,12 @@ func (db *DB) PlanName(ctx context.Context, id purchase.PlanID) (string, error) 
 	}
 	return name, nil
 }
+
+// LineAccounts are the accounts that lines are in, in order.
+func (db *DB) LineAccounts(ctx context.Context) ([]string, error) {
+	found, err := db.read().LineAccounts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("accounts of lines: %w", err)
+	}
+	return found, nil
+}

@@ -117,7 +117,7 @@ func (db *DB) LineReceipts(ctx context.Context, lines []purchase.Line) (map[purc
 type LineSum struct {
 	State   purchase.State
 	Account cloud.Account
-	Total   money.Amount // of each; zero where the sum is that of a plan
+	Total   money.Amount // of each
 	Lines   int
 }
 
@@ -137,7 +137,7 @@ func (db *DB) SumLines(ctx context.Context) ([]LineSum, error) {
 	return sums, nil
 }
 
-// SumPlan counts the lines of a plan by state and account.
+// SumPlan counts the lines of a plan by what they have in common.
 func (db *DB) SumPlan(ctx context.Context, id purchase.PlanID) ([]LineSum, error) {
 	found, err := db.read().SumLinesOfPlan(ctx, string(id))
 	if err != nil {
@@ -146,6 +146,9 @@ func (db *DB) SumPlan(ctx context.Context, id purchase.PlanID) ([]LineSum, error
 	sums := make([]LineSum, len(found))
 	for i, r := range found {
 		sums[i] = LineSum{State: purchase.State(r.State), Account: cloud.Account(r.Account), Lines: int(r.N)}
+		if sums[i].Total, err = money.Parse(r.Total, r.Currency); err != nil {
+			return nil, fmt.Errorf("lines of plan %s: %w", id, err)
+		}
 	}
 	return sums, nil
 }

@@ -40,3 +40,12 @@ ORDER BY id DESC;
 
 -- name: PlanName :one
 SELECT name FROM plan WHERE id = $1;
+
+-- name: LineAccounts :many
+-- One step of the index line_sums for each account.
+WITH RECURSIVE known AS (
+  SELECT min(account) AS account FROM line
+  UNION ALL
+  SELECT (SELECT min(l.account) FROM line l WHERE l.account > k.account) FROM known k WHERE k.account IS NOT NULL
+)
+SELECT CAST(account AS TEXT) AS account FROM known WHERE account IS NOT NULL ORDER BY account;

@@ -41,6 +41,39 @@ func (q *Queries) LastAttempt(ctx context.Context, lineID string) ([]LastAttempt
 	return items, nil
 }
 
+const lineAccounts = `-- name: LineAccounts :many
+WITH RECURSIVE known AS (
+  SELECT min(account) AS account FROM line
+  UNION ALL
+  SELECT (SELECT min(l.account) FROM line l WHERE l.account > k.account) FROM known k WHERE k.account IS NOT NULL
+)
+SELECT CAST(account AS TEXT) AS account FROM known WHERE account IS NOT NULL ORDER BY account
+`
+
+// One step of the index line_sums for each account.
+func (q *Queries) LineAccounts(ctx context.Context) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, lineAccounts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var account string
+		if err := rows.Scan(&account); err != nil {
+			return nil, err
+		}
+		items = append(items, account)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const linesEnding = `-- name: LinesEnding :many
 SELECT l.id, l.plan_id, l.number, l.provider, l.service, l.account, l.region, l.class, l.spec, l.currency, l.total, l.state, l.generation, l.armed, l.version, l.cancel_requested, l.decided_by, l.begun, l.listing_digest, l.listing_at, l.reason, l.must_leave_by, l.look_at, l.updated_at FROM receipt r JOIN line l ON l.id = r.line_id
 WHERE r.ends_at > $1 AND r.ends_at <= $2 AND r.at >= $3

@@ -549,13 +549,15 @@ func (q *Queries) SumLines(ctx context.Context) ([]SumLinesRow, error) {
 }
 
 const sumLinesOfPlan = `-- name: SumLinesOfPlan :many
-SELECT state, account, count(*) AS n FROM line WHERE plan_id = $1 GROUP BY state, account
+SELECT state, account, currency, total, count(*) AS n FROM line WHERE plan_id = $1 GROUP BY state, account, currency, total
 `
 
 type SumLinesOfPlanRow struct {
-	State   string
-	Account string
-	N       int64
+	State    string
+	Account  string
+	Currency string
+	Total    string
+	N        int64
 }
 
 // From the index line_page alone.
@@ -568,7 +570,13 @@ func (q *Queries) SumLinesOfPlan(ctx context.Context, planID string) ([]SumLines
 	var items []SumLinesOfPlanRow
 	for rows.Next() {
 		var i SumLinesOfPlanRow
-		if err := rows.Scan(&i.State, &i.Account, &i.N); err != nil {
+		if err := rows.Scan(
+			&i.State,
+			&i.Account,
+			&i.Currency,
+			&i.Total,
+			&i.N,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

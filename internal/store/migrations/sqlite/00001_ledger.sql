@@ -222,8 +222,8 @@ CREATE INDEX line_open_of_plan ON line (plan_id, look_at, id)
   WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery');
 CREATE INDEX line_lane ON line (provider, account, region, service, state);
 -- What people page through: the lines of the newest plan first, in its order; counts
--- by plan and sums over all are read from the index alone.
-CREATE INDEX line_page ON line (plan_id DESC, number, state, account);
+-- and sums by plan and over all are read from an index alone.
+CREATE INDEX line_page ON line (plan_id DESC, number, state, account, currency, total);
 -- By an expression: what workers pick from is not to be looked for in it.
 CREATE INDEX line_page_in_state ON line ((state || ''), plan_id DESC, number);
 CREATE INDEX line_page_of_account ON line (account, plan_id DESC, number);
