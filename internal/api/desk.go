@@ -7,7 +7,7 @@ import (
 )
 
 // Desk is how things stand for a person who looks: sums of everything, and of what
-// somebody should look at the part that has waited for longest.
+// somebody should look at a part, those of the oldest plans.
 type Desk struct {
 	Plans int            // all
 	Lines map[string]int // by state
@@ -16,14 +16,14 @@ type Desk struct {
 	Commitments   int
 	Bound, Hourly []money.Amount
 	Doubted       []money.Amount // what the lines in doubt cost
-	Doubts        []Doubt        // the oldest
+	Doubts        []Doubt        // those of the oldest plans
 	// Decide are the newest versions that wait for approval, and Begin the approved plans
 	// that nobody has let be bought, the oldest first.
 	Decide []Proposed
 	Begin  []PlanSummary
 	// Begins is how many there are to begin; Begin may hold fewer.
 	Begins int
-	// Review and Replan are the lines that wait for a person, the oldest.
+	// Review and Replan are the lines that wait for a person, of the oldest plans.
 	Review, Replan []Line
 	Running        []PlanSummary // what is being bought, the newest first
 	// Ends counts what ends until the time that was asked for, with what it costs in an

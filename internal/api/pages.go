@@ -16,7 +16,8 @@ type Pages interface {
 	// Desk tells how things stand. It reads sums, and no plan with its lines.
 	Desk(ctx context.Context, f DeskFilter) (Desk, error)
 	// Doubts lists the lines in doubt: first those that are looked up, the oldest first,
-	// then those that wait for a person. Most bounds them.
+	// then those that wait for a person. Where there are more than most, they are those
+	// of the oldest plans.
 	Doubts(ctx context.Context, most int) ([]Doubt, error)
 	// Ending lists the lines whose commitments have not ended, the next first.
 	Ending(ctx context.Context, f EndingFilter) ([]Line, error)

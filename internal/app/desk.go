@@ -212,7 +212,8 @@ func (a *App) Doubts(ctx context.Context, most int) ([]api.Doubt, error) {
 	return list[:min(len(list), most)], nil
 }
 
-// oldest lists the lines in a state that have not moved for longest.
+// oldest lists lines in a state by when they came to it. Where there are more than most,
+// they are those of the oldest plans.
 func (a *App) oldest(ctx context.Context, state purchase.State, most int) ([]api.Line, error) {
 	var lines []purchase.Line
 	for _, account := range scope(ctx) {
@@ -226,8 +227,12 @@ func (a *App) oldest(ctx context.Context, state purchase.State, most int) ([]api
 	for i, l := range lines {
 		views[i] = lineView(l, nil)
 	}
-	slices.SortStableFunc(views, func(x, y api.Line) int { return x.UpdatedAt.Compare(y.UpdatedAt) })
-	return views[:min(len(views), most)], nil
+	slices.SortStableFunc(views, func(x, y api.Line) int { return cmp.Compare(x.Plan, y.Plan) })
+	views = views[:min(len(views), most)]
+	slices.SortStableFunc(views, func(x, y api.Line) int {
+		return cmp.Or(x.UpdatedAt.Compare(y.UpdatedAt), cmp.Compare(y.Plan, x.Plan), cmp.Compare(x.Number, y.Number))
+	})
+	return views, nil
 }
 
 // Ending lists the lines whose commitments have not ended, the next first.

@@ -62,8 +62,8 @@ func (db *DB) LinesEnding(ctx context.Context, e Ending) ([]purchase.Line, error
 	return toLines(found)
 }
 
-// OldestLines reads the lines in a state that have not moved for longest, oldest first,
-// of an account or, with "", of all.
+// OldestLines reads lines in a state, those of the oldest plan first, of an account or,
+// with "", of all.
 func (db *DB) OldestLines(ctx context.Context, state purchase.State, account cloud.Account, most int) ([]purchase.Line, error) {
 	found, err := db.read().OldestLinesInState(ctx, rows.OldestLinesInStateParams{State: string(state), Account: string(account), Most: int32(most)})
 	if err != nil {

@@ -23,7 +23,7 @@ func inDoubt(state string) bool {
 }
 
 // desk is how many lines in doubt the desk lists.
-const desk = 500
+const desk = 200
 
 func (s *site) doubtDesk(w http.ResponseWriter, r *http.Request, v view) error {
 	list, err := s.Service.Doubts(r.Context(), desk)

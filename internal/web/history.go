@@ -59,7 +59,7 @@ type past struct {
 }
 
 // searched is how many lines one page of a search looks at.
-const searched = 2000
+const searched = 1000
 
 // readPast reads a page of the lines that a filter finds.
 func (s *site) readPast(ctx context.Context, f filter, cursor string) (p past, err error) {

@@ -12,11 +12,10 @@ WHERE r.ends_at > sqlc.arg(after) AND r.ends_at <= sqlc.arg(until) AND r.at >= s
 ORDER BY r.ends_at, r.line_id LIMIT sqlc.arg(most);
 
 -- name: OldestLinesInState :many
--- Those that have not moved for longest. It sorts the lines in the state, of which there
--- are few where it is asked for: in doubt, or before a person.
-SELECT * FROM line WHERE state || '' = CAST(sqlc.arg(state) AS TEXT)
+-- Those of the oldest plans: the index line_page_in_state backwards.
+SELECT * FROM line WHERE state || '' = CAST(sqlc.arg(state) AS TEXT) AND plan_id > ''
   AND (CAST(sqlc.arg(account) AS TEXT) = '' OR account = CAST(sqlc.arg(account) AS TEXT))
-ORDER BY updated_at, id LIMIT sqlc.arg(most);
+ORDER BY plan_id, number DESC LIMIT sqlc.arg(most);
 
 -- name: LastAttempt :many
 SELECT n, armed_at FROM attempt WHERE line_id = $1 ORDER BY n DESC LIMIT 1;

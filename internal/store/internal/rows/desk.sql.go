@@ -145,9 +145,9 @@ func (q *Queries) LinesEnding(ctx context.Context, arg LinesEndingParams) ([]Lin
 }
 
 const oldestLinesInState = `-- name: OldestLinesInState :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE state || '' = CAST($1 AS TEXT)
+SELECT id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE state || '' = CAST($1 AS TEXT) AND plan_id > ''
   AND (CAST($2 AS TEXT) = '' OR account = CAST($2 AS TEXT))
-ORDER BY updated_at, id LIMIT $3
+ORDER BY plan_id, number DESC LIMIT $3
 `
 
 type OldestLinesInStateParams struct {
@@ -156,8 +156,7 @@ type OldestLinesInStateParams struct {
 	Most    int32
 }
 
-// Those that have not moved for longest. It sorts the lines in the state, of which there
-// are few where it is asked for: in doubt, or before a person.
+// Those of the oldest plans: the index line_page_in_state backwards.
 func (q *Queries) OldestLinesInState(ctx context.Context, arg OldestLinesInStateParams) ([]Line, error) {
 	rows, err := q.db.QueryContext(ctx, oldestLinesInState, arg.State, arg.Account, arg.Most)
 	if err != nil {
