@@ -252,7 +252,7 @@ func query(pairs ...string) url.Values {
 
 // PlanPage implements Service.
 func (c *Client) PlanPage(ctx context.Context, f PlanFilter) (PlanPage, error) {
-	return get[PlanPage](ctx, c, "/plans", query("state", f.State, "cursor", f.Cursor, "limit", strconv.Itoa(f.Limit)))
+	return get[PlanPage](ctx, c, "/plans", query("state", f.State, "q", f.Text, "cursor", f.Cursor, "limit", strconv.Itoa(f.Limit)))
 }
 
 // Decide implements Service.

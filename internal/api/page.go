@@ -16,6 +16,7 @@ const (
 // whoever asks may see. Zero fields select all.
 type PlanFilter struct {
 	State  string // proposed, approved, rejected or superseded
+	Text   string // that the name, id, requester or digest holds, in either case
 	Cursor string // of the page before; "" is the first page
 	Limit  int    // 0 is DefaultLimit
 }
@@ -39,6 +40,7 @@ type PlanSummary struct {
 	Digest          string         `json:"digest"`
 	ApprovalExpires *time.Time     `json:"approval_expires_at,omitempty"`
 	Total           Price          `json:"total"`
+	Bound           money.Amount   `json:"bound"` // by the lines that are purchased, over their terms
 	Lines           int            `json:"lines"`
 	States          map[string]int `json:"states"` // lines by state
 	Approvals       Approvals      `json:"approvals"`

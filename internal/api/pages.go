@@ -13,6 +13,18 @@ type Pages interface {
 
 	// Now is the time that the ledger's clouds keep; a simulator's may be ahead.
 	Now() time.Time
+	// Desk tells how things stand. It reads sums, and no plan with its lines.
+	Desk(ctx context.Context, f DeskFilter) (Desk, error)
+	// Doubts lists the lines in doubt: first those that are looked up, the oldest first,
+	// then those that wait for a person. Where there are more than most, they are those
+	// of the oldest plans.
+	Doubts(ctx context.Context, most int) ([]Doubt, error)
+	// Ending lists the lines whose commitments have not ended, the next first.
+	Ending(ctx context.Context, f EndingFilter) ([]Line, error)
+	// LineAccounts are the accounts that lines are in, in order.
+	LineAccounts(ctx context.Context) ([]string, error)
+	// PlanNames are what plans are called, by their whole ids.
+	PlanNames(ctx context.Context, ids []string) (map[string]string, error)
 	// Accounts lists the accounts that can be bought in. It asks no cloud.
 	Accounts(ctx context.Context) ([]Account, error)
 	// Doctor asks the clouds what would make a purchase fail.

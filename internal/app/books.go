@@ -50,7 +50,7 @@ func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
 	if err != nil {
 		return api.LineHistory{}, err
 	}
-	receipts, err := a.receipts(ctx)
+	receipts, err := a.db.LineReceipts(ctx, []purchase.Line{row.Line})
 	if err != nil {
 		return api.LineHistory{}, err
 	}

@@ -76,6 +76,10 @@ func (a *App) PlanPage(ctx context.Context, f api.PlanFilter) (api.PlanPage, err
 			return api.PlanPage{}, err
 		}
 		for _, p := range plans {
+			before = p.ID
+			if !strings.Contains(strings.ToLower(strings.Join([]string{p.Name, string(p.ID), p.Requester, p.Digest}, " ")), strings.ToLower(f.Text)) {
+				continue
+			}
 			if len(page.Plans) == most {
 				page.Next = page.Plans[most-1].ID
 				return page, nil
@@ -84,7 +88,6 @@ func (a *App) PlanPage(ctx context.Context, f api.PlanFilter) (api.PlanPage, err
 			if err != nil {
 				return api.PlanPage{}, err
 			}
-			before = p.ID
 			if slices.ContainsFunc(sums, func(s store.LineSum) bool { return !sees(ctx, string(s.Account)) }) {
 				continue
 			}
@@ -106,7 +109,17 @@ func (a *App) summary(ctx context.Context, p *purchase.Plan, sums []store.LineSu
 		State: string(p.State), Digest: p.Digest, ApprovalExpires: optional(p.ApprovalExpires), Total: priceView(p.Total), States: map[string]int{},
 		Approvals: api.Approvals{Needed: p.Approvals.Needed, Approvers: p.Approvals.Approvers, RequesterMay: p.Approvals.Self},
 	}
+	v.Bound = money.Zero(p.Total.Total.Currency())
 	for _, s := range sums {
+		if s.State == purchase.Purchased {
+			all, err := s.Total.Mul(int64(s.Lines))
+			if err == nil {
+				v.Bound, err = v.Bound.Add(all)
+			}
+			if err != nil {
+				return v, err
+			}
+		}
 		v.Lines += s.Lines
 		v.States[string(s.State)] += s.Lines
 		p.Lines = append(p.Lines, purchase.Line{State: s.State}) // the progress is that of one of each

@@ -1,37 +1,30 @@
 package app
 
 import (
+	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"bursar/internal/api"
 	"bursar/internal/auth"
+	"bursar/internal/cloud"
+	"bursar/internal/web"
 
 	_ "modernc.org/sqlite"
 )
 
 // BenchmarkFirstPage measures the handlers on a ledger with 100,000 lines in 200 plans.
 func BenchmarkFirstPage(b *testing.B) {
-	const plans, each = 200, 500
-	r, err := Rehearse(b.Context(), b.TempDir())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer r.Close() //nolint:errcheck // simulated
-	a, err := r.Open(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer a.Close() //nolint:errcheck // simulated
-	created, err := a.CreatePlan(b.Context(), api.PlanRequest{File: "mine.yaml", Content: []byte(mine)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	multiply(b, r.Ledger, created.Plan.ID, plans, each)
+	a, plan, _ := filled(b, 200, 500)
 	s, _, err := a.Server()
 	if err != nil {
 		b.Fatal(err)
@@ -46,7 +39,7 @@ func BenchmarkFirstPage(b *testing.B) {
 	h := s.Handler()
 	for _, path := range []string{
 		"/api/v1/overview", "/api/v1/plans", "/api/v1/lines", "/api/v1/lines?state=needs_review", "/api/v1/lines?account=111122223333",
-		"/api/v1/lines?cursor=" + created.Plan.ID + ".0",
+		"/api/v1/lines?cursor=" + plan + ".0",
 	} {
 		b.Run(path, func(b *testing.B) {
 			for b.Loop() {
@@ -62,10 +55,129 @@ func BenchmarkFirstPage(b *testing.B) {
 	}
 }
 
+// BenchmarkFirstPageForPeople measures the pages that people open first on the same
+// ledger.
+func BenchmarkFirstPageForPeople(b *testing.B) {
+	a, _, _ := filled(b, 200, 500)
+	pages := web.New(web.Options{Service: a})
+	for _, path := range []string{"/", "/plans", "/history", "/history?state=needs_review", "/history?q=nothing+of+this", "/doubt"} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				if status, body := opened(b.Context(), pages, path); status != http.StatusOK {
+					b.Fatalf("%d %s", status, body)
+				}
+			}
+		})
+	}
+}
+
+// TestPagesReadWhatTheyShow: a page reads no plan and no line beyond those that it shows.
+// The specification of every other line is broken here, and who reads one fails.
+func TestPagesReadWhatTheyShow(t *testing.T) {
+	const plans, each = 60, 100
+	a, _, ledger := filled(t, plans, each)
+	db, err := sql.Open("sqlite", ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it is read only from now on
+	broken, err := db.ExecContext(t.Context(), `UPDATE line SET spec = '{' WHERE state <> 'needs_review'
+		AND plan_id NOT IN (SELECT id FROM plan ORDER BY id DESC LIMIT 5)
+		AND id NOT IN (SELECT line_id FROM receipt ORDER BY ends_at, line_id LIMIT 20)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := broken.RowsAffected(); err != nil || n < plans*each/2 {
+		t.Fatal(n, err)
+	}
+	if _, err := a.Plans(t.Context()); err == nil {
+		t.Fatal("who reads every plan does not fail")
+	}
+	pages := web.New(web.Options{Service: a})
+	for path, says := range map[string]string{
+		"/": "commitments", "/plans": "Older plans", "/plans?state=proposed": "proposed", "/history": "Older lines", "/doubt": "In doubt since", "/schedules": "Schedules",
+		"/history?state=needs_review": "needs review",
+	} {
+		if status, body := opened(t.Context(), pages, path); status != http.StatusOK || !strings.Contains(body, says) {
+			t.Errorf("%s: %d\n%s", path, status, body)
+		}
+	}
+}
+
+// TestPagesLeadOn: the links from page to page show every plan and line once.
+func TestPagesLeadOn(t *testing.T) {
+	const plans, each = 120, 4
+	a, _, _ := filled(t, plans, each)
+	pages := web.New(web.Options{Service: a})
+	next := regexp.MustCompile(`href="([^"]*)"[^>]*rel="next"`)
+	for path, row := range map[string]struct {
+		of   string
+		want int
+	}{
+		"/plans":                 {`href="/plans/([0-9A-Z]{26})"`, plans + 1},
+		"/plans?state=proposed":  {`href="/plans/([0-9A-Z]{26})"`, plans/20 + 1},
+		"/plans?q=no+such":       {`href="/plans/([0-9A-Z]{26})"`, 0},
+		"/history":               {`href="/history/([0-9A-Z]{26})"`, plans*each + 1},
+		"/history?q=no+such":     {`href="/history/([0-9A-Z]{26})"`, 0},
+		"/history?q=db.m6g":      {`href="/history/([0-9A-Z]{26})"`, plans*each + 1},
+		"/history?state=draft":   {`href="/history/([0-9A-Z]{26})"`, 1},
+		"/history?account=other": {`href="/history/([0-9A-Z]{26})"`, 0},
+	} {
+		found := map[string]bool{}
+		n := 0
+		for to := path; to != ""; {
+			status, body := opened(t.Context(), pages, to)
+			if status != http.StatusOK {
+				t.Fatalf("%s: %d\n%s", to, status, body)
+			}
+			for _, m := range regexp.MustCompile(row.of).FindAllStringSubmatch(body, -1) {
+				found[m[1]] = true
+				n++
+			}
+			to = ""
+			if m := next.FindStringSubmatch(body); m != nil {
+				to = html.UnescapeString(m[1])
+			}
+		}
+		if len(found) != row.want || n != row.want {
+			t.Errorf("%s: %d links to %d, want %d", path, n, len(found), row.want)
+		}
+	}
+}
+
+// opened is a page as somebody who may do everything sees it.
+func opened(ctx context.Context, pages http.Handler, path string) (status int, body string) {
+	who := auth.Principal{Name: "ada", Roles: auth.Roles}
+	w := httptest.NewRecorder()
+	pages.ServeHTTP(w, httptest.NewRequestWithContext(auth.With(ctx, who), http.MethodGet, path, nil))
+	return w.Code, w.Body.String()
+}
+
+// filled is an app on a ledger of so many plans with so many lines each, beside one with
+// one line, whose id it returns.
+func filled(b testing.TB, plans, each int) (a *App, plan, ledger string) {
+	b.Helper()
+	r, err := Rehearse(b.Context(), b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { r.Close() }) //nolint:errcheck // simulated
+	if a, err = r.Open(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { a.Close() }) //nolint:errcheck // simulated
+	created, err := a.CreatePlan(b.Context(), api.PlanRequest{File: "mine.yaml", Content: []byte(mine)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	multiply(b, r.Ledger, created.Plan.ID, plans, each, a.Now())
+	return a, created.Plan.ID, r.Ledger
+}
+
 // multiply fills a ledger with plans of so many lines each, copied from a plan with one,
 // and puts them into states that only purchases lead to. No guard of the ledger is asked:
 // it is for reading.
-func multiply(b *testing.B, ledger, plan string, plans, each int) {
+func multiply(b testing.TB, ledger, plan string, plans, each int, now time.Time) {
 	b.Helper()
 	db, err := sql.Open("sqlite", ledger)
 	if err != nil {
@@ -107,5 +219,12 @@ func multiply(b *testing.B, ledger, plan string, plans, each int) {
 		SELECT substr(l.id, 1, 17) || printf('%09d', p.rowid * 100000 + s.n), p.id, s.n, provider, service, account, region, class, spec, l.currency, (CAST(l.total AS INTEGER) + s.n % 40) || '.25',
 		CASE WHEN s.n % 100 = 0 THEN 'needs_review' WHEN s.n % 25 = 0 THEN 'ready' ELSE 'purchased' END, 1, 1, 3, 0, '', 1, 1, updated_at
 		FROM line l, plan p, `+series(each)+` s WHERE l.plan_id = $1 AND p.id <> $1`, plan)
+	bought, err := json.Marshal(cloud.Commitment{ID: "ri-1", State: "active", Start: now, Term: cloud.OneYear, Quantity: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	exec(`INSERT INTO receipt (line_id, provider, account, region, service, commitment_id, commitment, how, heuristic, at, ends_at, term_months, currency, total)
+		SELECT id, provider, account, region, service, 'ri-' || id, $1, 'reply', 0, $2, $2 + (rowid % 365 + 1) * 86400000000, 12, currency, total
+		FROM line WHERE state = 'purchased'`, string(bought), now.UnixMicro())
 	exec("ANALYZE")
 }

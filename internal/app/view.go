@@ -14,7 +14,7 @@ import (
 // The views turn what the core knows into what people and scripts are shown.
 
 func (a *App) planView(ctx context.Context, p *purchase.Plan) (api.Plan, error) {
-	receipts, err := a.receipts(ctx)
+	receipts, err := a.db.LineReceipts(ctx, p.Lines)
 	if err != nil {
 		return api.Plan{}, err
 	}
@@ -69,11 +69,18 @@ func (a *App) planView(ctx context.Context, p *purchase.Plan) (api.Plan, error) 
 		if d.Approve {
 			v.Approvals.Given++
 		}
-		v.Decisions = append(v.Decisions, api.Decision{
+	}
+	v.Decisions = decisionViews(decisions)
+	return v, nil
+}
+
+func decisionViews(decisions []purchase.Decision) (views []api.Decision) {
+	for _, d := range decisions {
+		views = append(views, api.Decision{
 			Plan: string(d.Plan), Digest: d.Digest, By: d.By, Approve: d.Approve, At: d.At, Comment: d.Comment,
 		})
 	}
-	return v, nil
+	return views
 }
 
 func lineView(l purchase.Line, receipts map[purchase.LineID]purchase.Receipt) api.Line {

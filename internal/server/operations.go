@@ -178,9 +178,10 @@ func (s *Server) plans(a huma.API) {
 	type filter struct {
 		Page
 		State string `query:"state" doc:"Only plans in this state" enum:"proposed,approved,rejected,superseded"`
+		Text  string `query:"q" doc:"Only plans whose name, id, requester or digest holds this" maxLength:"200"`
 	}
 	get(a, s, "/plans", "list-plans", "A page of plans, newest first", func(ctx context.Context, in *filter) (*answer[api.PlanPage], error) {
-		return answered(s.Service.PlanPage(ctx, api.PlanFilter{State: in.State, Cursor: in.Cursor, Limit: in.Limit}))
+		return answered(s.Service.PlanPage(ctx, api.PlanFilter{State: in.State, Text: in.Text, Cursor: in.Cursor, Limit: in.Limit}))
 	})
 	post(a, s, auth.PlanCreate, "/plans", "create-plan", "Price what a file asks for and freeze it as a plan", func(ctx context.Context, in *withBody[api.NewPlan]) (*answer[api.PlanCreated], error) {
 		b := in.Body

@@ -312,10 +312,20 @@ func insertReceipt(ctx context.Context, q *rows.Queries, r *purchase.Receipt) er
 	if err != nil {
 		return err
 	}
+	row, err := q.GetLine(ctx, string(r.Line))
+	if err != nil {
+		return err
+	}
+	l, err := toLine(row)
+	if err != nil {
+		return err
+	}
+	term := int(l.Spec.Offering.Term)
 	return q.InsertReceipt(ctx, rows.InsertReceiptParams{
 		LineID: string(r.Line), N: sql.NullInt64{Int64: int64(r.Attempt), Valid: r.Attempt > 0}, Provider: string(c.Provider), Account: string(c.Account),
 		Region: string(c.Region), Service: string(c.Service), CommitmentID: c.ID, Commitment: string(raw),
 		How: string(r.How), Heuristic: flag(r.Heuristic), At: micros(r.At),
+		EndsAt: micros(c.Start.AddDate(0, term, 0)), TermMonths: int64(term), Currency: row.Currency, Total: row.Total,
 	})
 }
 

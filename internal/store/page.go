@@ -30,16 +30,7 @@ func (db *DB) PlansBefore(ctx context.Context, before purchase.PlanID, state pur
 	} else {
 		found, err = db.read().PlansBeforeInState(ctx, rows.PlansBeforeInStateParams{State: string(state), Before: string(before), Most: int32(most)})
 	}
-	if err != nil {
-		return nil, fmt.Errorf("plans: %w", err)
-	}
-	plans := make([]*purchase.Plan, len(found))
-	for i, r := range found {
-		if plans[i], err = toPlan(r); err != nil {
-			return nil, err
-		}
-	}
-	return plans, nil
+	return bare(found, err)
 }
 
 // LinePage says which lines to read. Zero fields select all.
@@ -126,7 +117,7 @@ func (db *DB) LineReceipts(ctx context.Context, lines []purchase.Line) (map[purc
 type LineSum struct {
 	State   purchase.State
 	Account cloud.Account
-	Total   money.Amount // of each; zero where the sum is that of a plan
+	Total   money.Amount // of each
 	Lines   int
 }
 
@@ -146,7 +137,7 @@ func (db *DB) SumLines(ctx context.Context) ([]LineSum, error) {
 	return sums, nil
 }
 
-// SumPlan counts the lines of a plan by state and account.
+// SumPlan counts the lines of a plan by what they have in common.
 func (db *DB) SumPlan(ctx context.Context, id purchase.PlanID) ([]LineSum, error) {
 	found, err := db.read().SumLinesOfPlan(ctx, string(id))
 	if err != nil {
@@ -155,6 +146,9 @@ func (db *DB) SumPlan(ctx context.Context, id purchase.PlanID) ([]LineSum, error
 	sums := make([]LineSum, len(found))
 	for i, r := range found {
 		sums[i] = LineSum{State: purchase.State(r.State), Account: cloud.Account(r.Account), Lines: int(r.N)}
+		if sums[i].Total, err = money.Parse(r.Total, r.Currency); err != nil {
+			return nil, fmt.Errorf("lines of plan %s: %w", id, err)
+		}
 	}
 	return sums, nil
 }

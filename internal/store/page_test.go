@@ -47,6 +47,10 @@ func TestPagingDoesNotReadEveryLine(t *testing.T) {
 				}
 			}
 		}
+		oldest, err := q.OldestLinesInState(ctx, rows.OldestLinesInStateParams{State: string(purchase.NeedsReview), Most: 20})
+		if err != nil || len(oldest) != 20 {
+			t.Errorf("%d lines of the oldest plans in a state, %v", len(oldest), err)
+		}
 		pages := len(ex.plans)
 		sums, err := q.SumLines(ctx)
 		if err != nil || len(sums) != 3 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"time"
 
 	"bursar/internal/api"
 	"bursar/internal/auth"
@@ -23,60 +22,11 @@ func inDoubt(state string) bool {
 	return state == "armed" || state == "recovery" || state == "needs_review"
 }
 
-// doubt is a line of which it is not known what it has bought.
-type doubt struct {
-	line    api.Line
-	plan    string    // its name
-	since   time.Time // its last request was allowed, or it was found out
-	attempt int       // the last one, 0 for none
-	waits   bool      // for a second person
-}
-
-// doubts lists the lines in doubt: first those that are looked up, the oldest first,
-// then those that wait for a person.
-func (s *site) doubts(ctx context.Context, v view, plans []api.Plan) (list []doubt, err error) {
-	for _, p := range plans {
-		for _, l := range p.Lines {
-			if !inDoubt(l.State) {
-				continue
-			}
-			d := doubt{line: l, plan: p.Name, since: l.UpdatedAt}
-			h, err := s.Service.Line(ctx, l.ID)
-			if err != nil {
-				return nil, err
-			}
-			if n := len(h.Tries); n > 0 {
-				d.since, d.attempt = h.Tries[n-1].ArmedAt, h.Tries[n-1].N
-			}
-			waits, err := s.Service.Asked(ctx, l.ID)
-			if err != nil {
-				return nil, err
-			}
-			d.waits = waits != nil
-			list = append(list, d)
-		}
-	}
-	rank := func(d doubt) int {
-		if d.line.State == "needs_review" {
-			return 1
-		}
-		return 0
-	}
-	slices.SortStableFunc(list, func(a, b doubt) int {
-		if x, y := rank(a), rank(b); x != y {
-			return x - y
-		}
-		return a.since.Compare(b.since)
-	})
-	return list, nil
-}
+// desk is how many lines in doubt the desk lists.
+const desk = 200
 
 func (s *site) doubtDesk(w http.ResponseWriter, r *http.Request, v view) error {
-	plans, err := s.Service.Plans(r.Context())
-	if err != nil {
-		return err
-	}
-	list, err := s.doubts(r.Context(), v, plans)
+	list, err := s.Service.Doubts(r.Context(), desk)
 	if err != nil {
 		return err
 	}

@@ -207,7 +207,7 @@ func executionLive(v view, p api.Plan) templ.Component {
 			templ_7745c5c3_Var9 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		ended, doubted := progress(p)
+		ended, doubted := progress(byState(p.Lines))
 		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<div class=\"progress\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

@@ -25,12 +25,22 @@ type ending struct {
 	total            money.Amount
 }
 
+// notListed selects the lines that the last listing of the clouds cannot show: a day
+// before it, or all before the first.
+func (s *site) notListed(v view, until time.Time) api.EndingFilter {
+	f := api.EndingFilter{Until: until}
+	if _, at := s.inventory.last(v.who); !at.IsZero() {
+		f.Since = at.Add(-24 * time.Hour)
+	}
+	return f
+}
+
 // endings lists the commitments that have not ended, the next first: those of the last
-// listing of the clouds and, of what it cannot show, those of receipts.
-func (s *site) endings(v view, plans []api.Plan) []ending {
+// listing of the clouds and, of what it cannot show, those that lines have bought.
+func (s *site) endings(v view, lines []api.Line) []ending {
 	var list []ending
 	listed := map[string]bool{}
-	inv, at := s.inventory.last(v.who)
+	inv, _ := s.inventory.last(v.who)
 	for _, i := range inv.Items {
 		if i.Line != "" {
 			listed[i.Line] = true
@@ -50,19 +60,14 @@ func (s *site) endings(v view, plans []api.Plan) []ending {
 		}
 		list = append(list, e)
 	}
-	for _, p := range plans {
-		for _, l := range p.Lines {
-			if l.State != "purchased" || l.Receipt == nil || listed[l.ID] || !v.now.Before(l.End()) {
-				continue
-			}
-			if !at.IsZero() && l.Receipt.At.Before(at.Add(-24*time.Hour)) {
-				continue // a listing long after the purchase does not show it
-			}
-			list = append(list, ending{
-				what: l.Wanted(), commitment: l.Receipt.Commitment, account: l.Account, region: l.Region, line: l.ID,
-				terms: api.Terms(l.TermMonths, l.Payment), source: "receipt", end: l.End(), rate: rate(l.Price, l.TermMonths), total: l.Price.Total,
-			})
+	for _, l := range lines {
+		if listed[l.ID] {
+			continue
 		}
+		list = append(list, ending{
+			what: l.Wanted(), commitment: l.Receipt.Commitment, account: l.Account, region: l.Region, line: l.ID,
+			terms: api.Terms(l.TermMonths, l.Payment), source: "receipt", end: l.End(), rate: rate(l.Price, l.TermMonths), total: l.Price.Total,
+		})
 	}
 	slices.SortStableFunc(list, func(a, b ending) int { return a.end.Compare(b.end) })
 	return list
@@ -110,11 +115,11 @@ type calendar struct {
 }
 
 func (s *site) expiry(w http.ResponseWriter, r *http.Request, v view) error {
-	plans, err := s.Service.Plans(r.Context())
+	lines, err := s.Service.Ending(r.Context(), s.notListed(v, time.Time{}))
 	if err != nil {
 		return err
 	}
-	c := calendar{list: s.endings(v, plans)}
+	c := calendar{list: s.endings(v, lines)}
 	_, c.at = s.inventory.last(v.who)
 	if c.leads, err = leads(v.now, c.list); err != nil {
 		return err

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -21,7 +22,8 @@ func (s *site) historyPages() {
 	s.get("/history/{line}/receipt", auth.Read, s.receipt)
 }
 
-// most is how many rows one page of the history has.
+// most is how many lines are read at once for a page of the history. One that is searched
+// may hold nearly as many again.
 const most = 200
 
 // filter is what of the history is asked for.
@@ -49,39 +51,51 @@ func (f filter) finds(l api.Line) bool {
 // past is a page of the history.
 type past struct {
 	lines    []api.Line
-	all      int // that were found
+	looked   int    // lines that were looked at for it
+	next     string // cursor of the next page; none on the last
 	accounts []string
 	sorted   sorting
 	total    column
 }
 
+// searched is how many lines one page of a search looks at.
+const searched = 1000
+
+// readPast reads a page of the lines that a filter finds.
+func (s *site) readPast(ctx context.Context, f filter, cursor string) (p past, err error) {
+	p.next = cursor
+	for {
+		page, err := s.Service.LinePage(ctx, api.LineFilter{HistoryFilter: f.HistoryFilter, Cursor: p.next, Limit: most})
+		if err != nil {
+			return p, err
+		}
+		for _, l := range page.Lines {
+			if f.finds(l) {
+				p.lines = append(p.lines, l)
+			}
+		}
+		p.looked += len(page.Lines)
+		if p.next = page.Next; p.next == "" || len(p.lines) >= most || p.looked >= searched {
+			return p, nil
+		}
+	}
+}
+
 func (s *site) history(w http.ResponseWriter, r *http.Request, v view) error {
-	f := filterOf(v)
-	lines, err := s.Service.History(r.Context(), f.HistoryFilter)
+	p, err := s.readPast(r.Context(), filterOf(v), v.query("cursor"))
 	if err != nil {
 		return err
 	}
-	var p past
-	seen := map[string]bool{}
-	for _, l := range lines {
-		if !seen[l.Account] {
-			seen[l.Account] = true
-			p.accounts = append(p.accounts, l.Account)
-		}
+	if p.accounts, err = s.Service.LineAccounts(r.Context()); err != nil {
+		return err
 	}
-	if f.Account == "" {
-		slices.Sort(p.accounts)
-	}
-	lines = slices.DeleteFunc(lines, func(l api.Line) bool { return !f.finds(l) })
-	p.sorted = order(v, lines, map[string]func(a, b api.Line) int{
+	p.sorted = order(v, p.lines, map[string]func(a, b api.Line) int{
 		"updated": func(a, b api.Line) int { return byTime(a.UpdatedAt, b.UpdatedAt) },
 		"what":    func(a, b api.Line) int { return byText(a.Wanted(), b.Wanted()) },
 		"account": func(a, b api.Line) int { return byText(a.Account+a.Region, b.Account+b.Region) },
 		"total":   func(a, b api.Line) int { return byMoney(a.Price.Total, b.Price.Total) },
 		"state":   func(a, b api.Line) int { return byText(a.State, b.State) },
 	})
-	p.all = len(lines)
-	p.lines = lines[:min(most, len(lines))]
 	p.total = columnsOf(p.lines).total
 	return s.show(w, r, http.StatusOK, historyPage(v.titled("history", "History"), p))
 }

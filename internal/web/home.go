@@ -16,20 +16,21 @@ func (s *site) homePages() {
 	s.post("/purchasing", s.setPurchasing)
 }
 
+// shown is how many lines or plans of a kind the first page lists.
+const shown = 20
+
 // home is what a person must see first.
 type home struct {
-	bound, hourly []money.Amount // of what is purchased, over the terms and in an hour
-	commitments   int
-	doubted       []money.Amount
-	doubts        []doubt
-	waiting       []waiting
-	running       []api.Plan
-	ends          []ending // within 90 days, the next first
-	endRate       []money.Amount
-	tasks         []api.Schedule
-	findings      int
-	listed        time.Time // when the clouds were listed for these pages; zero: never
-	plans         int
+	api.Desk
+	doubts   int // of which Doubts may hold fewer
+	waiting  []waiting
+	waits    int      // of which waiting may hold fewer
+	ends     []ending // the next within 90 days
+	ending   int      // how many end within 90 days
+	endRate  []money.Amount
+	tasks    []api.Schedule
+	findings int
+	listed   time.Time // when the clouds were listed for these pages; zero: never
 }
 
 // waiting is something that waits for the person who looks.
@@ -49,47 +50,19 @@ func (s *site) home(w http.ResponseWriter, r *http.Request, v view) error {
 }
 
 func (s *site) readHome(ctx context.Context, v view) (h home, err error) {
-	plans, err := s.Service.Plans(ctx)
-	if err != nil {
+	soon := v.now.Add(90 * 24 * time.Hour)
+	if h.Desk, err = s.Service.Desk(ctx, api.DeskFilter{Soon: soon, Most: shown}); err != nil {
 		return h, err
 	}
-	h.plans = len(plans)
-	bound, hourly, doubted, rates := purse{}, purse{}, purse{}, purse{}
-	for _, p := range plans {
-		for _, l := range p.Lines {
-			if l.State != "purchased" || l.Receipt != nil && !v.now.Before(l.End()) {
-				continue
-			}
-			h.commitments++
-			if err := bound.add(l.Price.Total); err != nil {
-				return h, err
-			}
-			if err := hourly.add(rate(l.Price, l.TermMonths)); err != nil {
-				return h, err
-			}
-		}
-		if p.Progress == "running" && p.Begun != nil {
-			h.running = append(h.running, p)
+	for state, n := range h.Lines {
+		if inDoubt(state) {
+			h.doubts += n
 		}
 	}
-	if h.doubts, err = s.doubts(ctx, v, plans); err != nil {
+	h.waiting, h.waits = waitingFor(v, h.Desk)
+	if err := s.readEnds(ctx, v, soon, &h); err != nil {
 		return h, err
 	}
-	for _, d := range h.doubts {
-		if err := doubted.add(d.line.Price.Total); err != nil {
-			return h, err
-		}
-	}
-	h.waiting = waitingFor(v, plans)
-	for _, e := range s.endings(v, plans) {
-		if e.end.Sub(v.now) <= 90*24*time.Hour {
-			h.ends = append(h.ends, e)
-			if err := rates.add(e.rate); err != nil {
-				return h, err
-			}
-		}
-	}
-	h.bound, h.hourly, h.doubted, h.endRate = bound.list(), hourly.list(), doubted.list(), rates.list()
 	schedules, err := s.Service.Schedules(ctx)
 	if err != nil {
 		return h, err
@@ -104,37 +77,71 @@ func (s *site) readHome(ctx context.Context, v view) (h home, err error) {
 	return h, nil
 }
 
-// waitingFor lists what somebody may do, and nobody has done, the oldest first.
-func waitingFor(v view, plans []api.Plan) (list []waiting) {
-	newest := newestVersions(plans)
-	for _, p := range plans {
-		path := "/plans/" + p.ID
-		switch {
-		case p.State == "proposed" && standing(v.who, p, newest[p.Lineage] == p.ID) == "":
+// readEnds adds what ends until soon: of the last listing of the clouds and what was
+// bought since or, before the first, of the receipts, which are summed.
+func (s *site) readEnds(ctx context.Context, v view, soon time.Time, h *home) error {
+	if _, at := s.inventory.last(v.who); at.IsZero() {
+		h.ends, h.ending, h.endRate = s.endings(v, h.Desk.Ending), h.Ends, h.EndsRate
+		return nil
+	}
+	lines, err := s.Service.Ending(ctx, s.notListed(v, soon))
+	if err != nil {
+		return err
+	}
+	rates := purse{}
+	for _, e := range s.endings(v, lines) {
+		if e.end.After(soon) {
+			continue
+		}
+		h.ends = append(h.ends, e)
+		if err := rates.add(e.rate); err != nil {
+			return err
+		}
+	}
+	h.ending, h.endRate = len(h.ends), rates.list()
+	return nil
+}
+
+// waitingFor lists what somebody may do, and nobody has done, the oldest first, and
+// counts it.
+func waitingFor(v view, d api.Desk) (list []waiting, n int) {
+	for _, p := range d.Decide {
+		asked := api.Plan{State: p.State, Requester: p.Requester, Approvals: p.Approvals, Decisions: p.Decisions}
+		if standing(v.who, asked, true) != "" {
+			continue
+		}
+		n++
+		list = append(list, waiting{
+			what: "Approve " + p.Name, says: "requested by " + p.Requester + ", " + count(p.Lines, "line", "lines"),
+			path: "/plans/" + p.ID + "/approve", verb: "Approve", amount: p.Total.Total, since: p.CreatedAt,
+		})
+	}
+	if v.who.May(auth.Apply) {
+		n += d.Begins
+		for _, p := range d.Begin {
 			list = append(list, waiting{
-				what: "Approve " + p.Name, says: "requested by " + p.Requester + ", " + count(len(p.Lines), "line", "lines"),
-				path: path + "/approve", verb: "Approve", amount: p.Total.Total, since: p.CreatedAt,
-			})
-		case p.State == "approved" && p.Begun == nil && hasOpen(p) && v.who.May(auth.Apply):
-			list = append(list, waiting{
-				what: "Begin " + p.Name, says: "approved, and nobody has let it be bought yet", path: path, verb: "Open", amount: p.Total.Total, since: p.CreatedAt,
+				what: "Begin " + p.Name, says: "approved, and nobody has let it be bought yet", path: "/plans/" + p.ID, verb: "Open", amount: p.Total.Total, since: p.CreatedAt,
 			})
 		}
-		for _, l := range p.Lines {
-			switch {
-			case l.State == "needs_review" && v.who.May(auth.Resolve):
-				list = append(list, waiting{
-					what: "Decide about " + l.Wanted(), says: l.Reason, path: "/doubt/" + l.ID, verb: "Decide", amount: l.Price.Total, since: l.UpdatedAt,
-				})
-			case l.State == "needs_reapproval" && v.who.May(auth.Plan):
-				list = append(list, waiting{
-					what: "Plan anew: " + l.Wanted(), says: l.Reason, path: path, verb: "Open", amount: l.Price.Total, since: l.UpdatedAt,
-				})
-			}
+	}
+	if v.who.May(auth.Resolve) {
+		n += d.Lines["needs_review"]
+		for _, l := range d.Review {
+			list = append(list, waiting{
+				what: "Decide about " + l.Wanted(), says: l.Reason, path: "/doubt/" + l.ID, verb: "Decide", amount: l.Price.Total, since: l.UpdatedAt,
+			})
+		}
+	}
+	if v.who.May(auth.Plan) {
+		n += d.Lines["needs_reapproval"]
+		for _, l := range d.Replan {
+			list = append(list, waiting{
+				what: "Plan anew: " + l.Wanted(), says: l.Reason, path: "/plans/" + l.Plan, verb: "Open", amount: l.Price.Total, since: l.UpdatedAt,
+			})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b waiting) int { return a.since.Compare(b.since) })
-	return list
+	return list[:min(len(list), shown)], n
 }
 
 func hasOpen(p api.Plan) bool {
@@ -162,15 +169,23 @@ func (s *site) setPurchasing(w http.ResponseWriter, r *http.Request, v view) err
 	return done(w, r, "/")
 }
 
-// done counts the lines of a plan that have ended, and those in doubt.
-func progress(p api.Plan) (done, doubted int) {
-	for _, l := range p.Lines {
-		if ended(l.State) {
-			done++
+// progress counts the lines of a plan that have ended, and those in doubt.
+func progress(states map[string]int) (done, doubted int) {
+	for state, n := range states {
+		if ended(state) {
+			done += n
 		}
-		if inDoubt(l.State) {
-			doubted++
+		if inDoubt(state) {
+			doubted += n
 		}
 	}
 	return done, doubted
+}
+
+func byState(lines []api.Line) map[string]int {
+	n := map[string]int{}
+	for _, l := range lines {
+		n[l.State]++
+	}
+	return n
 }

@@ -28,27 +28,19 @@ func (s *site) planPages() {
 }
 
 func (s *site) listPlans(w http.ResponseWriter, r *http.Request, v view) error {
-	plans, err := s.Service.Plans(r.Context())
+	page, err := s.Service.PlanPage(r.Context(), api.PlanFilter{State: v.query("state"), Text: v.query("q"), Cursor: v.query("cursor")})
 	if err != nil {
 		return err
 	}
-	if state := v.query("state"); state != "" {
-		plans = slices.DeleteFunc(plans, func(p api.Plan) bool { return p.State != state })
-	}
-	if text := strings.ToLower(v.query("q")); text != "" {
-		plans = slices.DeleteFunc(plans, func(p api.Plan) bool {
-			return !strings.Contains(strings.ToLower(p.Name+" "+p.ID+" "+p.Requester+" "+p.Digest), text)
-		})
-	}
-	sorted := order(v, plans, map[string]func(a, b api.Plan) int{
-		"name":    func(a, b api.Plan) int { return byText(strings.ToLower(a.Name), strings.ToLower(b.Name)) },
-		"created": func(a, b api.Plan) int { return byTime(a.CreatedAt, b.CreatedAt) },
-		"lines":   func(a, b api.Plan) int { return len(a.Lines) - len(b.Lines) },
-		"total":   func(a, b api.Plan) int { return byMoney(a.Total.Total, b.Total.Total) },
-		"bound":   func(a, b api.Plan) int { return byMoney(a.Bound.Total, b.Bound.Total) },
-		"state":   func(a, b api.Plan) int { return byText(a.State, b.State) },
+	sorted := order(v, page.Plans, map[string]func(a, b api.PlanSummary) int{
+		"name":    func(a, b api.PlanSummary) int { return byText(strings.ToLower(a.Name), strings.ToLower(b.Name)) },
+		"created": func(a, b api.PlanSummary) int { return byTime(a.CreatedAt, b.CreatedAt) },
+		"lines":   func(a, b api.PlanSummary) int { return a.Lines - b.Lines },
+		"total":   func(a, b api.PlanSummary) int { return byMoney(a.Total.Total, b.Total.Total) },
+		"bound":   func(a, b api.PlanSummary) int { return byMoney(a.Bound, b.Bound) },
+		"state":   func(a, b api.PlanSummary) int { return byText(a.State, b.State) },
 	})
-	return s.show(w, r, http.StatusOK, plansPage(v.titled("plans", "Plans"), plans, sorted))
+	return s.show(w, r, http.StatusOK, plansPage(v.titled("plans", "Plans"), page, sorted))
 }
 
 // newPlanForm is what somebody has filled in.

@@ -20,13 +20,13 @@ func (s *site) schedules(w http.ResponseWriter, r *http.Request, v view) error {
 	if err != nil {
 		return err
 	}
-	plans, err := s.Service.Plans(r.Context())
+	ids := make([]string, len(list.Plans))
+	for i, p := range list.Plans {
+		ids[i] = p.Plan
+	}
+	names, err := s.Service.PlanNames(r.Context(), ids)
 	if err != nil {
 		return err
-	}
-	names := map[string]string{}
-	for _, p := range plans {
-		names[p.ID] = p.Name
 	}
 	return s.show(w, r, http.StatusOK, schedulesPage(v.titled("schedules", "Schedules"), list, names))
 }

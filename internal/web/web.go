@@ -205,6 +205,17 @@ func (v view) titled(section, title string) view {
 	return v
 }
 
+// page is the address of another page of the same list; "" is the first.
+func (v view) page(cursor string) string {
+	q := v.url.Query()
+	q.Del("cursor")
+	if cursor != "" {
+		q.Set("cursor", cursor)
+	}
+	to := url.URL{Path: v.url.Path, RawQuery: q.Encode()}
+	return to.String()
+}
+
 // query is a parameter of the address.
 func (v view) query(name string) string { return strings.TrimSpace(v.url.Query().Get(name)) }
 

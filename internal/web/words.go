@@ -160,20 +160,8 @@ func columnsOf(lines []api.Line) lineColumns {
 	}
 }
 
-// hoursOf is the length of a term in hours, as prices count it: a year has 8,760.
-func hoursOf(months int) int64 { return int64(months) * 730 }
-
 // rate is what a commitment costs in an hour of its term, all payments together.
-func rate(p api.Price, months int) money.Amount {
-	if months <= 0 || p.Total.Currency() == "" {
-		return money.Amount{}
-	}
-	r, err := p.Total.Div(hoursOf(months), 4)
-	if err != nil {
-		return money.Amount{}
-	}
-	return r
-}
+func rate(p api.Price, months int) money.Amount { return api.Rate(p.Total, months) }
 
 // sameTotal compares what was typed with a total: grouping, currency and trailing
 // zeros do not matter, the number does.

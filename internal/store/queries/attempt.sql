@@ -28,8 +28,8 @@ SELECT * FROM evidence WHERE line_id = $1 ORDER BY id;
 SELECT * FROM evidence ORDER BY line_id, id;
 
 -- name: InsertReceipt :exec
-INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at, ends_at, term_months, currency, total)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 
 -- name: AllReceipts :many
 SELECT * FROM receipt ORDER BY at, line_id;

@@ -31,7 +31,7 @@ SELECT state, account, currency, total, count(*) AS n FROM line GROUP BY account
 
 -- name: SumLinesOfPlan :many
 -- From the index line_page alone.
-SELECT state, account, count(*) AS n FROM line WHERE plan_id = $1 GROUP BY state, account;
+SELECT state, account, currency, total, count(*) AS n FROM line WHERE plan_id = $1 GROUP BY state, account, currency, total;
 
 -- name: OldestInState :many
 SELECT updated_at FROM line WHERE state || '' = CAST(sqlc.arg(state) AS TEXT) ORDER BY updated_at LIMIT 1;

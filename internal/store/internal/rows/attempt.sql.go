@@ -103,7 +103,7 @@ func (q *Queries) AllEvidence(ctx context.Context) ([]Evidence, error) {
 }
 
 const allReceipts = `-- name: AllReceipts :many
-SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at FROM receipt ORDER BY at, line_id
+SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at, ends_at, term_months, currency, total FROM receipt ORDER BY at, line_id
 `
 
 func (q *Queries) AllReceipts(ctx context.Context) ([]Receipt, error) {
@@ -127,6 +127,10 @@ func (q *Queries) AllReceipts(ctx context.Context) ([]Receipt, error) {
 			&i.How,
 			&i.Heuristic,
 			&i.At,
+			&i.EndsAt,
+			&i.TermMonths,
+			&i.Currency,
+			&i.Total,
 		); err != nil {
 			return nil, err
 		}
@@ -249,8 +253,8 @@ func (q *Queries) InsertEvidence(ctx context.Context, arg InsertEvidenceParams) 
 }
 
 const insertReceipt = `-- name: InsertReceipt :exec
-INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at, ends_at, term_months, currency, total)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 `
 
 type InsertReceiptParams struct {
@@ -265,6 +269,10 @@ type InsertReceiptParams struct {
 	How          string
 	Heuristic    int64
 	At           int64
+	EndsAt       int64
+	TermMonths   int64
+	Currency     string
+	Total        string
 }
 
 func (q *Queries) InsertReceipt(ctx context.Context, arg InsertReceiptParams) error {
@@ -280,6 +288,10 @@ func (q *Queries) InsertReceipt(ctx context.Context, arg InsertReceiptParams) er
 		arg.How,
 		arg.Heuristic,
 		arg.At,
+		arg.EndsAt,
+		arg.TermMonths,
+		arg.Currency,
+		arg.Total,
 	)
 	return err
 }

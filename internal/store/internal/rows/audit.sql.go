@@ -753,7 +753,7 @@ func (q *Queries) OpenFindingsInLane(ctx context.Context, arg OpenFindingsInLane
 }
 
 const receiptRowsInLane = `-- name: ReceiptRowsInLane :many
-SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at FROM receipt
+SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at, ends_at, term_months, currency, total FROM receipt
 WHERE provider = $1 AND account = $2 AND region = $3 AND service = $4 ORDER BY at, line_id
 `
 
@@ -790,6 +790,10 @@ func (q *Queries) ReceiptRowsInLane(ctx context.Context, arg ReceiptRowsInLanePa
 			&i.How,
 			&i.Heuristic,
 			&i.At,
+			&i.EndsAt,
+			&i.TermMonths,
+			&i.Currency,
+			&i.Total,
 		); err != nil {
 			return nil, err
 		}

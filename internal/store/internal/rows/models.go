@@ -438,6 +438,10 @@ type Receipt struct {
 	How          string
 	Heuristic    int64
 	At           int64
+	EndsAt       int64
+	TermMonths   int64
+	Currency     string
+	Total        string
 }
 
 type RecoveryEvent struct {

@@ -42,7 +42,7 @@ func (q *Queries) CountPlans(ctx context.Context) ([]CountPlansRow, error) {
 }
 
 const getReceipt = `-- name: GetReceipt :many
-SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at FROM receipt WHERE line_id = $1
+SELECT line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at, ends_at, term_months, currency, total FROM receipt WHERE line_id = $1
 `
 
 func (q *Queries) GetReceipt(ctx context.Context, lineID string) ([]Receipt, error) {
@@ -66,6 +66,10 @@ func (q *Queries) GetReceipt(ctx context.Context, lineID string) ([]Receipt, err
 			&i.How,
 			&i.Heuristic,
 			&i.At,
+			&i.EndsAt,
+			&i.TermMonths,
+			&i.Currency,
+			&i.Total,
 		); err != nil {
 			return nil, err
 		}
@@ -545,13 +549,15 @@ func (q *Queries) SumLines(ctx context.Context) ([]SumLinesRow, error) {
 }
 
 const sumLinesOfPlan = `-- name: SumLinesOfPlan :many
-SELECT state, account, count(*) AS n FROM line WHERE plan_id = $1 GROUP BY state, account
+SELECT state, account, currency, total, count(*) AS n FROM line WHERE plan_id = $1 GROUP BY state, account, currency, total
 `
 
 type SumLinesOfPlanRow struct {
-	State   string
-	Account string
-	N       int64
+	State    string
+	Account  string
+	Currency string
+	Total    string
+	N        int64
 }
 
 // From the index line_page alone.
@@ -564,7 +570,13 @@ func (q *Queries) SumLinesOfPlan(ctx context.Context, planID string) ([]SumLines
 	var items []SumLinesOfPlanRow
 	for rows.Next() {
 		var i SumLinesOfPlanRow
-		if err := rows.Scan(&i.State, &i.Account, &i.N); err != nil {
+		if err := rows.Scan(
+			&i.State,
+			&i.Account,
+			&i.Currency,
+			&i.Total,
+			&i.N,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

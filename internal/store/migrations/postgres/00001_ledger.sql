@@ -224,8 +224,8 @@ CREATE INDEX line_open_of_plan ON line (plan_id, look_at, id)
   WHERE state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'recovery');
 CREATE INDEX line_lane ON line (provider, account, region, service, state);
 -- What people page through: the lines of the newest plan first, in its order; counts
--- by plan and sums over all are read from the index alone.
-CREATE INDEX line_page ON line (plan_id DESC, number, state, account);
+-- and sums by plan and over all are read from an index alone.
+CREATE INDEX line_page ON line (plan_id DESC, number, state, account, currency, total);
 -- By an expression: what workers pick from is not to be looked for in it.
 CREATE INDEX line_page_in_state ON line ((state || ''), plan_id DESC, number);
 CREATE INDEX line_page_of_account ON line (account, plan_id DESC, number);
@@ -513,9 +513,19 @@ CREATE TABLE receipt (
   how           TEXT COLLATE "C" NOT NULL,
   heuristic     BIGINT NOT NULL CHECK (heuristic IN (0, 1)),
   at            BIGINT NOT NULL,
+  -- When its term is over, in months after its start, and what the line costs over it, for
+  -- sums of what is bound and of what ends.
+  ends_at       BIGINT NOT NULL,
+  term_months   BIGINT NOT NULL,
+  currency      TEXT COLLATE "C" NOT NULL,
+  total         TEXT COLLATE "C" NOT NULL,
   UNIQUE (provider, account, region, service, commitment_id),
   FOREIGN KEY (line_id, n) REFERENCES attempt (line_id, n) ON DELETE RESTRICT
 );
+-- Sums of what has not ended are read from this index alone.
+CREATE INDEX receipt_sums ON receipt (account, currency, total, term_months, ends_at);
+-- What ends next, in its order.
+CREATE INDEX receipt_ends ON receipt (ends_at, line_id, at, account);
 
 CREATE TRIGGER attempt_no_delete BEFORE DELETE OR TRUNCATE ON attempt
   EXECUTE FUNCTION refuse('rows of attempt are never deleted');
