@@ -201,7 +201,7 @@ func (l *layer) curve(p part) Curve {
 		c.Points = append(c.Points, point)
 	}
 	perOne := over(p.worth, ratOf(p.Unit))
-	held := slices.Concat(l.net.ending, l.net.kept)
+	held := l.net.all()
 	left := sumHeld(held, perOne)
 	for _, h := range held {
 		left = minus(left, h.level(perOne))
