@@ -123,6 +123,9 @@ func (w *whatIf) draft(p sizing.Proposal) (recommend.Draft, error) {
 
 // unbuyable says why no line can buy what a draft asks for; "" if one can.
 func (w *whatIf) unbuyable(d recommend.Draft) string {
+	if d.Unit != "" {
+		return "" // a plan of one kind does not have the attributes of others
+	}
 	var missing []string
 	for _, key := range recommend.AttributeKeys(d.Provider, d.Service) {
 		if d.Attributes[key] == "" {
@@ -132,7 +135,7 @@ func (w *whatIf) unbuyable(d recommend.Draft) string {
 	switch {
 	case len(missing) > 0:
 		return fmt.Sprintf("usage does not tell its %s: say it with --attribute %s=...", strings.Join(missing, " and "), missing[0])
-	case d.Unit == "" && d.Quantity > recommend.MaxQuantity:
+	case d.Quantity > recommend.MaxQuantity:
 		return fmt.Sprintf("one line buys at most %d", recommend.MaxQuantity)
 	}
 	return ""
