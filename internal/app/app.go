@@ -51,8 +51,9 @@ type App struct {
 	// auth is how people sign in, in a configuration that lies in configDir.
 	auth      Auth
 	configDir string
-	keyPath   string    // of the key that signs receipts
-	notify    *notifier // who is told of what
+	keyPath   string        // of the key that signs receipts
+	notify    *notifier     // who is told of what
+	sizing    chan struct{} // holds one while usage is sized for a page
 }
 
 var _ api.Pages = (*App)(nil)
@@ -206,7 +207,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
 	db.WakeWith(q.Wake)
-	a := &App{db: db, queue: q, clouds: c, options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a := &App{db: db, queue: q, clouds: c, sizing: make(chan struct{}, 1), options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
 	a.auth, a.configDir, a.keyPath = cfg.Auth, o.configDir(), o.keyPath(cfg)
 	a.notify, a.engine.Outbox = cmp.Or(cfg.notifier, new(notifier)), a.outbox
 	a.usePolicies(cfg.Policies)

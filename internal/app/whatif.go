@@ -74,12 +74,49 @@ func (w *whatIf) size(ctx context.Context, u *sizing.Usage) (sizing.Report, erro
 		if err := w.hold(ctx); err != nil {
 			return sizing.Report{}, err
 		}
+		w.o.Held = seen(ctx, w.o.Held, func(h sizing.Held) string { return string(h.Lane.Account) })
 	}
 	report, err := sizing.Size(u, w.o)
 	for i := range report.Proposals {
 		w.complete(&report.Proposals[i])
 	}
 	return report, err
+}
+
+// WhatIf sizes the usage that a request carries, for pages. Who asks for prices or
+// commitments of the clouds asks in accounts of their own scope only.
+func (a *App) WhatIf(ctx context.Context, r api.WhatIfRequest) (api.WhatIf, error) {
+	if err := a.reads(ctx); err != nil {
+		return api.WhatIf{}, err
+	}
+	if r.Content == nil {
+		return api.WhatIf{}, api.Errorf(api.Invalid, "usage: send it with the request: no file of the server is read")
+	}
+	// Usage takes much memory while it is sized: one at a time.
+	select {
+	case a.sizing <- struct{}{}:
+		defer func() { <-a.sizing }()
+	case <-ctx.Done():
+		return api.WhatIf{}, ctx.Err()
+	}
+	w := whatIf{r: r, app: a, extra: cloud.Attributes{}}
+	if err := w.read(); err != nil {
+		return api.WhatIf{}, invalid(err)
+	}
+	u, err := w.usage()
+	if err != nil {
+		return api.WhatIf{}, invalid(err)
+	}
+	for _, p := range u.Pools() {
+		if (w.r.Prices == pricesCatalog || w.r.Held == heldInventory) && !sees(ctx, string(p.Account)) {
+			return api.WhatIf{}, api.Errorf(api.Forbidden, "account %s of the usage is not in your scope: its prices and commitments are not looked up", p.Account)
+		}
+	}
+	report, err := w.size(ctx, u)
+	if err != nil {
+		return api.WhatIf{}, refused(ctx, err)
+	}
+	return whatIfView(report), nil
 }
 
 type whatIf struct {

@@ -131,6 +131,7 @@ type Curve struct {
 	PaysAt   int        `json:"pays_above_bp"` // utilization above which one pays: its price against on-demand
 	Knee     int64      `json:"knee"`          // the quantity with the greatest savings
 	Chosen   int64      `json:"chosen"`        // the quantity proposed
+	Covers   string     `json:"covers"`        // what it covers, in the unit, on top of what is held
 	Points   []Point    `json:"points"`
 	Expiries []Expiry   `json:"expiries,omitempty"`
 	Days     []DayUsage `json:"days"`

@@ -452,6 +452,7 @@ func (l *layer) size() (*big.Rat, error) {
 	if bought.Sign() == 0 {
 		l.drop(l.Pool.String(), "%s", l.none(level, dear, guarded))
 	}
+	curve.Covers = decimal(bought)
 	curve.Chosen = quantityOf(bought, dear.worth)
 	l.r.Curves = append(l.r.Curves, curve)
 	return bought, nil
