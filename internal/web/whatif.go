@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"bursar/internal/api"
 	"bursar/internal/auth"
 	"bursar/internal/money"
@@ -239,4 +241,10 @@ func signed(bp int) string {
 		return "-" + percent(-bp)
 	}
 	return percent(bp)
+}
+
+// asked makes an element ask with the whole form and show the result in its place, so
+// that the file stays chosen.
+func asked() templ.Attributes {
+	return templ.Attributes{"hx-post": "/what-if", "hx-encoding": "multipart/form-data", "hx-target": "#result", "hx-select": "#result", "hx-swap": "outerHTML"}
 }
