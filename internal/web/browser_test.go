@@ -229,7 +229,7 @@ func (b *browser) snaps(name string) {
 }
 
 // shown are the pages that the documentation shows dark or on a small screen, too.
-var shown = map[string]bool{"home-dark": true, "home-small": true, "plan-small": true, "case-dark": true, "expiry-small": true, "what-if-small": true}
+var shown = map[string]bool{"home-dark": true, "home-small": true, "plan-small": true, "case-dark": true, "expiry-small": true}
 
 // paletted is a picture of a page with the 64 colors that it has most of.
 func paletted(img image.Image) image.Image {

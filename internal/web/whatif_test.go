@@ -159,8 +159,14 @@ func TestWhatIfJourney(t *testing.T) {
 	if n := b.count("figure.plot polyline"); n != 9 {
 		t.Errorf("%d lines are drawn, want 3 of each of 3 pools", n)
 	}
-	ask(b, chromedp.Evaluate[bool](`(document.querySelector("#result h2").scrollIntoView(), true)`))
-	b.snaps("what-if")
+	toResult := func() {
+		ask(b, chromedp.Evaluate[bool](`(document.querySelector("#result h2").scrollIntoView(), true)`))
+	}
+	toResult()
+	b.snap("what-if", "what-if-small", 375, 800, false)
+	b.snap("what-if", "what-if-dark", 1280, 800, true)
+	toResult()
+	b.snap("what-if", "what-if", 1280, 800, false)
 	b.fill("coverage", "80")
 	ask(b, chromedp.Evaluate[bool](`document.querySelector("[name=coverage]").dispatchEvent(new Event("change", {bubbles: true}))`))
 	b.sees("USD 3,952.27")
