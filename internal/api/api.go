@@ -179,6 +179,8 @@ type PlanRequest struct {
 	Policy     string // file of the policy by which the plan is made; "" is none
 	// PolicyContent is what the policy's file holds; where it is nil, the file is read.
 	PolicyContent []byte
+	// Usage is what the plan is sized from, instead of a file of lines; nil: there is one.
+	Usage *WhatIfRequest
 }
 
 // PlanCreated is a new plan and what of the input did not get into it.

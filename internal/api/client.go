@@ -196,6 +196,9 @@ func (c *Client) CreatePlan(ctx context.Context, r PlanRequest) (PlanCreated, er
 	if err := nobody(r.Requester); err != nil {
 		return PlanCreated{}, err
 	}
+	if r.Usage != nil {
+		return PlanCreated{}, Errorf(Invalid, "--usage needs the ledger itself, as files of usage are large: run bursar plan create --usage where the server runs, or bursar what-if here and plan what it writes with -o csv")
+	}
 	return post[PlanCreated](ctx, c, "/plans", NewPlan{
 		File: r.File, Content: append([]byte{}, r.Content...), Name: r.Name, Coverage: r.Coverage, MaxTotal: r.MaxTotal, MaxMonthly: r.MaxMonthly,
 		Purpose: r.Purpose, Supersedes: r.Supersedes, Policy: r.Policy, PolicyContent: r.PolicyContent,

@@ -47,6 +47,8 @@ type Pages interface {
 	Receipt(ctx context.Context, line string) ([]byte, error)
 	// RecoveryStatus asks the clouds only with owners.
 	RecoveryStatus(ctx context.Context, owners bool) (Recovery, error)
+	// WhatIf sizes what the content of the request says was used. It stores nothing.
+	WhatIf(ctx context.Context, r WhatIfRequest) (WhatIf, error)
 	Focus(ctx context.Context, f HistoryFilter) ([]FocusRow, error)
 }
 

@@ -48,9 +48,10 @@ type App struct {
 	notice  string // what was found when the ledger was opened; "" for nothing
 	// cadences are how often each task with a schedule is run, 0 for never.
 	cadences map[string]time.Duration
-	auth     Auth      // how people sign in
-	keyPath  string    // of the key that signs receipts
-	notify   *notifier // who is told of what
+	auth     Auth          // how people sign in
+	keyPath  string        // of the key that signs receipts
+	notify   *notifier     // who is told of what
+	sizing   chan struct{} // holds one while usage is sized for a page
 }
 
 var _ api.Pages = (*App)(nil)
@@ -204,7 +205,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
 	db.WakeWith(q.Wake)
-	a := &App{db: db, queue: q, clouds: c, options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a := &App{db: db, queue: q, clouds: c, sizing: make(chan struct{}, 1), options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
 	a.auth, a.keyPath = cfg.Auth, o.keyPath(cfg)
 	a.notify, a.engine.Outbox = cmp.Or(cfg.notifier, new(notifier)), a.outbox
 	a.usePolicies(cfg.Policies)

@@ -38,14 +38,20 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 			return api.PlanCreated{}, invalid(err)
 		}
 	}
-	if _, ok := auth.From(ctx); ok && r.Content == nil {
+	if _, ok := auth.From(ctx); ok && (r.Content == nil || r.Usage != nil) {
 		return api.PlanCreated{}, api.Errorf(api.Invalid, "input: send it with the request: no file of the server is read")
 	} else if ok && r.Policy != "" && len(r.PolicyContent) == 0 {
 		return api.PlanCreated{}, api.Errorf(api.Invalid, "policy: send it with the request: no file of the server is read")
 	}
-	in, err := readInput(r.File, r.Content)
+	var in recommend.Input
+	if r.Usage != nil {
+		r.File = r.Usage.Usage
+		in, err = a.usageInput(ctx, r)
+	} else {
+		in, err = readInput(r.File, r.Content)
+	}
 	if err != nil {
-		return api.PlanCreated{}, invalid(err)
+		return api.PlanCreated{}, refused(ctx, err)
 	}
 	if r.Purpose != "" {
 		purpose, err := recommend.Purpose(r.Purpose)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ const (
 	pricesCatalog  = "catalog"
 	heldUsage      = "usage"
 	heldInventory  = "inventory"
+	defaultTerm    = "1y"
 	defaultPayment = "no-upfront"
 )
 
@@ -44,10 +46,18 @@ func WhatIf(ctx context.Context, o Options, stdin io.Reader, r api.WhatIfRequest
 		defer a.Close() //nolint:errcheck // nothing was written that matters here
 		w.app = a
 	}
-	u, err := w.usage(stdin)
+	if r.Usage == "-" {
+		w.r.Usage, w.r.Content = "stdin", stdin
+	}
+	u, err := w.usage()
 	if err != nil {
 		return sizing.Report{}, err
 	}
+	return w.size(ctx, u)
+}
+
+// size sizes usage as the request says.
+func (w *whatIf) size(ctx context.Context, u *sizing.Usage) (sizing.Report, error) {
 	if w.o.AsOf.IsZero() {
 		w.o.AsOf = time.Now().UTC()
 		if w.app != nil {
@@ -60,16 +70,53 @@ func WhatIf(ctx context.Context, o Options, stdin io.Reader, r api.WhatIfRequest
 	if err := w.price(ctx); err != nil {
 		return sizing.Report{}, err
 	}
-	if r.Held == heldInventory {
+	if w.r.Held == heldInventory {
 		if err := w.hold(ctx); err != nil {
 			return sizing.Report{}, err
 		}
+		w.o.Held = seen(ctx, w.o.Held, func(h sizing.Held) string { return string(h.Lane.Account) })
 	}
 	report, err := sizing.Size(u, w.o)
 	for i := range report.Proposals {
 		w.complete(&report.Proposals[i])
 	}
 	return report, err
+}
+
+// WhatIf sizes the usage that a request carries, for pages. Who asks for prices or
+// commitments of the clouds asks in accounts of their own scope only.
+func (a *App) WhatIf(ctx context.Context, r api.WhatIfRequest) (api.WhatIf, error) {
+	if err := a.reads(ctx); err != nil {
+		return api.WhatIf{}, err
+	}
+	if r.Content == nil {
+		return api.WhatIf{}, api.Errorf(api.Invalid, "usage: send it with the request: no file of the server is read")
+	}
+	// Usage takes much memory while it is sized: one at a time.
+	select {
+	case a.sizing <- struct{}{}:
+		defer func() { <-a.sizing }()
+	case <-ctx.Done():
+		return api.WhatIf{}, ctx.Err()
+	}
+	w := whatIf{r: r, app: a, extra: cloud.Attributes{}}
+	if err := w.read(); err != nil {
+		return api.WhatIf{}, invalid(err)
+	}
+	u, err := w.usage()
+	if err != nil {
+		return api.WhatIf{}, invalid(err)
+	}
+	for _, p := range u.Pools() {
+		if (w.r.Prices == pricesCatalog || w.r.Held == heldInventory) && !sees(ctx, string(p.Account)) {
+			return api.WhatIf{}, api.Errorf(api.Forbidden, "account %s of the usage is not in your scope: its prices and commitments are not looked up", p.Account)
+		}
+	}
+	report, err := w.size(ctx, u)
+	if err != nil {
+		return api.WhatIf{}, refused(ctx, err)
+	}
+	return whatIfView(report), nil
 }
 
 type whatIf struct {
@@ -79,6 +126,7 @@ type whatIf struct {
 	extra        cloud.Attributes // of what is bought, which usage does not tell
 	discount     int
 	planDiscount int
+	replaced     func(*purchase.Plan) bool // its lines are not bought any more; nil: of none
 }
 
 // read judges the request.
@@ -144,16 +192,18 @@ func (w *whatIf) read() (err error) {
 		return errors.New("--spike-days and --rebuy-days are 0 or more, --min-days and --max-age more than 0")
 	}
 	w.o.SpikeDays, w.o.MinDays, w.o.MaxAge = r.SpikeDays, r.MinDays, r.MaxAge
-	w.o.Rebuy, w.o.Gaps = time.Duration(r.RebuyDays)*24*time.Hour, sizing.Gaps(r.Gaps)
+	w.o.Rebuy, w.o.Gaps = days(r.RebuyDays), sizing.Gaps(r.Gaps)
 	return nil
 }
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 // mixOf reads the terms: one, or several with their share.
 func mixOf(r api.WhatIfRequest) ([]sizing.Part, error) {
 	text := r.Mix
 	if text == "" {
-		text = fmt.Sprintf("%s %s 100%%", r.Term, r.Payment)
-	} else if r.Term != "1y" || r.Payment != defaultPayment {
+		text = fmt.Sprintf("%s %s 100%%", cmp.Or(r.Term, defaultTerm), cmp.Or(r.Payment, defaultPayment))
+	} else if r.Term != "" || r.Payment != "" {
 		return nil, errors.New("--mix and --term or --payment contradict each other: use one of them")
 	}
 	var mix []sizing.Part
@@ -182,10 +232,10 @@ func mixOf(r api.WhatIfRequest) ([]sizing.Part, error) {
 }
 
 // usage reads the file.
-func (w *whatIf) usage(stdin io.Reader) (*sizing.Usage, error) {
+func (w *whatIf) usage() (*sizing.Usage, error) {
 	file, buyer := w.r.Usage, cloud.Account(w.r.Buyer)
-	if file == "-" {
-		return sizing.Read("stdin", stdin, buyer)
+	if w.r.Content != nil {
+		return sizing.Read(file, w.r.Content, buyer)
 	}
 	f, err := openFile("usage", file)
 	if err != nil {
@@ -267,19 +317,6 @@ func (w *whatIf) catalog(ctx context.Context, a sizing.Ask) (sizing.Offer, error
 	return sizing.Offer{ID: o.ID, Upfront: o.Upfront, Hourly: o.Hourly, Source: "the price of offering " + o.ID}, nil
 }
 
-// attributes adds to those that usage tells the ones that were named, as far as the
-// service has them.
-func (w *whatIf) attributes(p cloud.Provider, s cloud.Service, of cloud.Attributes) cloud.Attributes {
-	all := maps.Clone(of)
-	keys := recommend.AttributeKeys(p, s)
-	for key, value := range w.extra {
-		if slices.Contains(keys, key) && all[key] == "" {
-			all[key] = value
-		}
-	}
-	return all
-}
-
 func (w *whatIf) complete(p *sizing.Proposal) { p.Buys = w.attributes(p.Provider, p.Service, p.Buys) }
 
 // hold collects what the clouds list and what plans are about to buy.
@@ -311,7 +348,7 @@ func (w *whatIf) hold(ctx context.Context) error {
 		return err
 	}
 	for _, p := range plans {
-		if p.State != purchase.PlanProposed && p.State != purchase.PlanApproved {
+		if p.State != purchase.PlanProposed && p.State != purchase.PlanApproved || w.replaced != nil && w.replaced(p) {
 			continue
 		}
 		for _, l := range p.Lines {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"bursar/internal/api"
 	"bursar/internal/app"
@@ -30,8 +31,9 @@ func (sh *shell) plan() *cobra.Command {
 
 func (sh *shell) planCreate() *cobra.Command {
 	var r api.PlanRequest
+	usage := api.WhatIfRequest{RebuyDays: rebuyDays}
 	cmd := &cobra.Command{
-		Use:   "create -f FILE",
+		Use:   "create -f FILE | --usage FILE",
 		Short: "Price what a file asks for and freeze it as a plan",
 		Long: `Reads what to buy from a file, looks every offering up in the cloud, prices it
 and stores a frozen plan. Nothing is bought, and nothing is stored if a single
@@ -47,18 +49,36 @@ The file is one of
 
 With --policy the lines are what a policy (see docs/policy.md) makes of the file:
 filtered, sized, less what is owned or planned already, and within its caps. Each
-line says why it is there: bursar plan show PLAN --explain.`,
+line says why it is there: bursar plan show PLAN --explain.
+
+With --usage the lines are what hourly usage carries (see docs/sizing.md), at the
+clouds' prices unless --discount or --prices says otherwise, less what is held:
+
+  bursar plan create --policy policy.yaml --usage usage.csv`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if r.File == "" {
+			switch {
+			case r.File == "" && usage.Usage == "":
 				return errors.New("name the file that says what to buy: bursar plan create -f FILE, or -f - for standard input")
+			case r.File != "" && usage.Usage != "":
+				return errors.New("--file and --usage contradict each other: use one of them")
 			}
-			if cmd.Flags().Changed("coverage") && (r.Coverage < 1 || r.Coverage > 100) {
-				return fmt.Errorf("--coverage %d: use a whole per cent from 1 to 100", r.Coverage)
+			if err := checkPercent(cmd.Flags(), "coverage", "percentile"); err != nil {
+				return err
+			}
+			if usage.Usage == "" {
+				if err := ofUsage(cmd.Flags()); err != nil {
+					return err
+				}
 			}
 			return sh.with(cmd.Context(), func(a api.Service) error {
 				var err error
-				if r.File, r.Content, err = app.ReadInput("input", r.File, sh.in); err != nil {
+				if usage.Usage == "" {
+					r.File, r.Content, err = app.ReadInput("input", r.File, sh.in)
+				} else if r.Usage = &usage; usage.Usage == "-" {
+					usage.Usage, usage.Content = "stdin", sh.in
+				}
+				if err != nil {
 					return err
 				}
 				if r.Policy != "" {
@@ -84,7 +104,21 @@ line says why it is there: bursar plan show PLAN --explain.`,
 	f.StringVar(&r.MaxMonthly, "max-monthly", "", "refuse a plan that costs more each month, an `amount` such as \"900 USD\"")
 	f.StringVar(&r.Supersedes, "supersedes", "", "make the next version of this `plan`; approving it supersedes the earlier ones")
 	f.StringVar(&r.Requester, "as", "", "`name` of the requester; default is the user's")
+	sizingFlags(f, &usage)
 	return cmd
+}
+
+// ofUsage refuses flags that say how usage is sized where there is none.
+func ofUsage(f *pflag.FlagSet) error {
+	sizing := pflag.NewFlagSet("", pflag.ContinueOnError)
+	sizingFlags(sizing, &api.WhatIfRequest{})
+	var stray error
+	f.Visit(func(x *pflag.Flag) {
+		if stray == nil && sizing.Lookup(x.Name) != nil {
+			stray = fmt.Errorf("--%s says how usage is sized: name the file of it with --usage", x.Name)
+		}
+	})
+	return stray
 }
 
 func (sh *shell) planShow() *cobra.Command {

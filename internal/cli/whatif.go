@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"bursar/internal/api"
 	"bursar/internal/app"
@@ -36,10 +37,8 @@ are a discount that you give, a column of the file, or the clouds' own catalogs.
 The CSV that it writes is an input of plan create. See docs/sizing.md.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, name := range []string{"coverage", "percentile"} {
-				if n, err := cmd.Flags().GetInt(name); cmd.Flags().Changed(name) && (err != nil || n < 1 || n > 100) {
-					return fmt.Errorf("--%s %d: use a whole per cent from 1 to 100", name, n)
-				}
+			if err := checkPercent(cmd.Flags(), "coverage", "percentile"); err != nil {
+				return err
 			}
 			if curves && sh.format != formatTable {
 				return errors.New("--curves is for tables: JSON has the curves always, CSV never")
@@ -64,28 +63,46 @@ The CSV that it writes is an input of plan create. See docs/sizing.md.`,
 		},
 	}
 	f := cmd.Flags()
+	sizingFlags(f, &r)
+	f.IntVar(&r.Coverage, "coverage", 0, "cover this `percent` of the usage")
+	f.StringVar(&r.Mix, "mix", "", "`parts` with terms of their own, steadiest usage first, such as \"3y all-upfront 40%, 1y no-upfront 60%\"")
+	f.StringVar(&r.Held, "held", "usage", "`source` of what is held: usage (what the file says is covered) or inventory (the clouds and open plans)")
+	f.IntVar(&r.RebuyDays, "rebuy-days", rebuyDays, "buy again what ends within so many `days`")
+	f.BoolVar(&curves, "curves", false, "draw the savings curve of each pool")
+	return cmd
+}
+
+// rebuyDays is how soon what ends is bought again, if nobody says.
+const rebuyDays = 30
+
+// sizingFlags are those of every command that sizes usage.
+func sizingFlags(f *pflag.FlagSet, r *api.WhatIfRequest) {
 	f.StringVar(&r.Usage, "usage", "", "`file` of hourly usage, or - for standard input")
 	f.StringSliceVar(&r.Services, "service", nil, "`services` to size, such as ec2,rds,savingsplans; default are the reservations of the file")
 	f.StringVar(&r.Method, "method", "", "`way` to choose the quantity: knee (the default), minimum, percentile or coverage")
-	f.IntVar(&r.Coverage, "coverage", 0, "cover this `percent` of the usage")
 	f.IntVar(&r.Percentile, "percentile", 0, "commit to what this `percent` of the hours do not exceed")
 	f.StringVar(&r.Discount, "discount", "", "`percent` that reservations cost less than on-demand")
 	f.StringVar(&r.PlanDiscount, "plan-discount", "", "`percent` that a savings plan costs less than on-demand")
 	f.StringVar(&r.Prices, "prices", "", "`source` of committed prices: discount, usage (a column of the file) or catalog")
-	f.StringVar(&r.Term, "term", "1y", "`length` of the commitment: 1y or 3y")
-	f.StringVar(&r.Payment, "payment", "no-upfront", "`option` of payment")
-	f.StringVar(&r.Mix, "mix", "", "`parts` with terms of their own, steadiest usage first, such as \"3y all-upfront 40%, 1y no-upfront 60%\"")
-	f.StringVar(&r.Held, "held", "usage", "`source` of what is held: usage (what the file says is covered) or inventory (the clouds and open plans)")
+	f.StringVar(&r.Term, "term", "", "`length` of the commitment: 1y (the default) or 3y")
+	f.StringVar(&r.Payment, "payment", "", "`option` of payment; default is no-upfront")
 	f.StringVar(&r.Buyer, "buyer", "", "`account` that buys for all accounts of the file; default is each for itself")
 	f.StringSliceVar(&r.Attributes, "attribute", nil, "`key=value` of what is bought that usage does not tell, such as offering_class=standard")
 	f.IntVar(&r.SpikeDays, "spike-days", 14, "cut a level that fewer `days` reach")
 	f.IntVar(&r.MinDays, "min-days", 30, "`days` of history that are needed")
 	f.DurationVar(&r.MaxAge, "max-age", 72*time.Hour, "`duration` that the last hour of usage may be old")
-	f.IntVar(&r.RebuyDays, "rebuy-days", 30, "buy again what ends within so many `days`")
 	f.StringVar(&r.Gaps, "gaps", "refuse", "`way` to take hours that the file tells nothing of: refuse, zero or skip")
 	f.StringVar(&r.AsOf, "as-of", "", "`time` to size for, such as 2026-10-01T00:00:00Z; default is now")
-	f.BoolVar(&curves, "curves", false, "draw the savings curve of each pool")
-	return cmd
+}
+
+// checkPercent judges whole percentages that were given.
+func checkPercent(f *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		if n, err := f.GetInt(name); f.Changed(name) && (err != nil || n < 1 || n > 100) {
+			return fmt.Errorf("--%s %d: use a whole per cent from 1 to 100", name, n)
+		}
+	}
+	return nil
 }
 
 // proposalsCSV writes proposals as plan create reads them, with what they save in a

@@ -146,6 +146,9 @@ func (p *Policy) Choose(in recommend.Input, s Situation) *Run {
 		}
 		c := &candidate{draft: d, advised: d.Quantity, order: i, saved: -1}
 		c.say("advice", recommend.Position{}, "%s", advised(d))
+		for _, why := range d.Claim.Why {
+			c.say("sizing", recommend.Position{}, "%s", why)
+		}
 		all = append(all, c)
 	}
 	r.shut = p.shut(s, &r.tranche)
@@ -351,7 +354,7 @@ func (r *Run) renewals(advice []*candidate) []*candidate {
 		if !o.Unit.IsZero() {
 			d.Unit = o.Unit.Canonical()
 		}
-		if slices.ContainsFunc(advice, func(c *candidate) bool { return covers(o.Lane, o.Attributes, c.draft) }) {
+		if slices.ContainsFunc(advice, func(c *candidate) bool { return Covers(o.Lane, o.Attributes, c.draft) }) {
 			continue // counted there
 		}
 		c := by[Key(d)]
@@ -530,7 +533,7 @@ func (r *Run) need(c *candidate) bool {
 	have := map[Held]*owned{}
 	var ends, renew owned
 	for _, o := range r.s.Owned {
-		if !covers(o.Lane, o.Attributes, *d) {
+		if !Covers(o.Lane, o.Attributes, *d) {
 			continue
 		}
 		if o.Held == Active && !d.Claim.Usage && o.Starts.Before(since) {
@@ -643,7 +646,7 @@ func (r *Run) step(c *candidate) bool {
 	bought := int64(0)
 	for _, past := range r.s.Past {
 		over := past.At.Add(time.Duration(past.Offering.Term.Hours()) * time.Hour)
-		if covers(past.Lane, past.Goods, *d) && r.s.Now.Before(over) {
+		if Covers(past.Lane, past.Goods, *d) && r.s.Now.Before(over) {
 			bought += past.Quantity
 		}
 	}

@@ -38,9 +38,9 @@ func laneOf(d recommend.Draft) cloud.Lane {
 	return cloud.Lane{Provider: d.Provider, Account: d.Account, Region: d.Region, Service: d.Service}
 }
 
-// covers reports whether what is owned covers the usage that a draft is for: in the
+// Covers reports whether what is owned covers the usage that a draft is for: in the
 // same place, and alike in every attribute that both name.
-func covers(lane cloud.Lane, attributes cloud.Attributes, d recommend.Draft) bool {
+func Covers(lane cloud.Lane, attributes cloud.Attributes, d recommend.Draft) bool {
 	if lane != laneOf(d) {
 		return false
 	}
@@ -144,6 +144,17 @@ func (e extended) drops(d recommend.Draft) (why, unknown string) {
 func (p *Policy) Admits(l cloud.Lane) bool {
 	d := recommend.Draft{Provider: l.Provider, Account: l.Account, Region: l.Region, Service: l.Service}
 	return !slices.ContainsFunc(p.filters, func(f filter) bool { return f.drops(d) != "" })
+}
+
+// Preferred returns the terms of a service that the policy names first; false where it
+// names none.
+func (p *Policy) Preferred(s cloud.Service) (cloud.Term, cloud.Payment, bool) {
+	for _, t := range p.Terms {
+		if t.Service == "" || t.Service == s {
+			return t.Term, t.Payment, true
+		}
+	}
+	return 0, "", false
 }
 
 // coverage returns the rule for a draft; 100 per cent without one.

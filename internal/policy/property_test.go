@@ -257,7 +257,7 @@ func TestPropertyNettingIsNeverNegative(t *testing.T) {
 			bought[Key(d)] = true
 			var active, old, ends, others int64
 			for _, o := range w.s.Owned {
-				if !covers(o.Lane, o.Attributes, d) {
+				if !Covers(o.Lane, o.Attributes, d) {
 					continue
 				}
 				soon := w.policy.Rebuy.N > 0 && !o.Ends.After(now.AddDate(0, 0, w.policy.Rebuy.N))
@@ -340,7 +340,7 @@ func TestPropertyTheLadderTakesItsStep(t *testing.T) {
 		for i, d := range got.Input.Drafts {
 			bought := int64(0)
 			for _, past := range w.s.Past {
-				if covers(past.Lane, past.Goods, d) {
+				if Covers(past.Lane, past.Goods, d) {
 					bought += past.Quantity
 				}
 			}

@@ -21,6 +21,8 @@ type Claim struct {
 	// Usage: the quantity is all that was used, with what commitments cover. Advice of
 	// clouds is of what they do not cover.
 	Usage bool
+	// Why are the numbers that the quantity was chosen by, a sentence each.
+	Why []string
 	// Version is the engine's, where the source says it: "5.7".
 	Version string
 }

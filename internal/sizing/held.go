@@ -16,6 +16,9 @@ import (
 type Held struct {
 	Pool Pool
 	Name string // id or line, for people
+	// Lane and Attributes are those of the commitment itself.
+	Lane       cloud.Lane
+	Attributes cloud.Attributes
 	// Source says where it is known from: "held", "queued" or "planned".
 	Source string
 	Units  Units        // usage that it covers, per hour
@@ -32,7 +35,7 @@ type Held struct {
 // Hold reads what a commitment covers. A service whose usage is not sized is an error,
 // and so is a plan other than a Compute Savings Plan. buyer is as in Read.
 func Hold(c cloud.Commitment, source string, buyer cloud.Account) (Held, error) {
-	h := Held{Name: c.ID, Source: source, Start: c.Start.UTC(), End: c.Start.UTC().Add(time.Duration(c.Term.Hours()) * time.Hour)}
+	h := Held{Name: c.ID, Lane: c.Lane, Attributes: c.Attributes, Source: source, Start: c.Start.UTC(), End: c.Start.UTC().Add(time.Duration(c.Term.Hours()) * time.Hour)}
 	account := c.Account
 	if buyer != "" {
 		account = buyer
@@ -88,14 +91,18 @@ func placed(held []Held, told map[string]bool) []Held {
 type net struct {
 	kept   []Held // beyond the re-buy window
 	ending []Held // within it: bought again
+	apart  []Held // netted by somebody else, whenever they end
 }
 
-// netOf takes the commitments of a pool apart by their end. What has ended is left.
-func netOf(held []Held, p Pool, asOf time.Time, rebuy time.Duration) (n net) {
-	for _, h := range held {
+// netOf takes the commitments of a pool apart by who nets them and by their end. What
+// has ended is left.
+func (o Options) netOf(p Pool, buys cloud.Attributes) (n net) {
+	for _, h := range o.Held {
 		switch {
-		case h.Pool.key() != p.key() || !h.End.After(asOf):
-		case h.End.After(asOf.Add(rebuy)):
+		case h.Pool.key() != p.key() || !h.End.After(o.AsOf):
+		case o.Apart != nil && o.Apart(h, buys):
+			n.apart = append(n.apart, h)
+		case h.End.After(o.AsOf.Add(o.Rebuy)):
 			n.kept = append(n.kept, h)
 		default:
 			n.ending = append(n.ending, h)
@@ -109,7 +116,15 @@ func netOf(held []Held, p Pool, asOf time.Time, rebuy time.Duration) (n net) {
 	}
 	slices.SortStableFunc(n.kept, order)
 	slices.SortStableFunc(n.ending, order)
+	slices.SortStableFunc(n.apart, order)
 	return n
+}
+
+// all are the commitments of the pool, by their end.
+func (n net) all() []Held {
+	list := slices.Concat(n.ending, n.kept, n.apart)
+	slices.SortStableFunc(list, func(a, b Held) int { return a.End.Compare(b.End) })
+	return list
 }
 
 // units is the usage that is covered by the kept ones; worth says what one of a
@@ -145,6 +160,9 @@ func (n net) why(unit string, worth *big.Rat, rebuy time.Duration) (says []strin
 	if len(n.ending) > 0 {
 		says = append(says, fmt.Sprintf("not netted: %s %s of %s that end within %d days, from %s on: bought again; let the new one begin then",
 			decimal(sumHeld(n.ending, worth)), unit, count(len(n.ending), "commitment"), int(rebuy.Hours()/24), n.ending[0].End.Format(time.DateOnly)))
+	}
+	if len(n.apart) > 0 {
+		says = append(says, fmt.Sprintf("not netted from the usage, as it is taken off afterwards: %s %s of %s of what is to be bought", decimal(sumHeld(n.apart, worth)), unit, count(len(n.apart), "commitment")))
 	}
 	return says
 }

@@ -131,6 +131,7 @@ type Curve struct {
 	PaysAt   int        `json:"pays_above_bp"` // utilization above which one pays: its price against on-demand
 	Knee     int64      `json:"knee"`          // the quantity with the greatest savings
 	Chosen   int64      `json:"chosen"`        // the quantity proposed
+	Covers   string     `json:"covers"`        // what it covers, in the unit, on top of what is held
 	Points   []Point    `json:"points"`
 	Expiries []Expiry   `json:"expiries,omitempty"`
 	Days     []DayUsage `json:"days"`
@@ -201,7 +202,7 @@ func (l *layer) curve(p part) Curve {
 		c.Points = append(c.Points, point)
 	}
 	perOne := over(p.worth, ratOf(p.Unit))
-	held := slices.Concat(l.net.ending, l.net.kept)
+	held := l.net.all()
 	left := sumHeld(held, perOne)
 	for _, h := range held {
 		left = minus(left, h.level(perOne))

@@ -197,9 +197,12 @@ func (s *sizer) pool(p *pool) error {
 	if strange > 0 {
 		s.note("of %s, more is covered in %s than by the commitments listed: what else covers it is taken to go on", p.Pool, count(strange, "hour"))
 	}
-	n := netOf(s.o.Held, p.Pool, s.o.AsOf, s.o.Rebuy)
+	n := s.o.netOf(p.Pool, p.smallest.buys)
 	base := n.units(nil)
-	taken := base
+	// What is netted elsewhere takes the usage that is proposed, and leaves none of it to
+	// a savings plan either.
+	held := plus(base, sumHeld(n.apart, nil))
+	taken := held
 	prof := newProfile(first, v, s.gaps, usage)
 	if slices.Contains(s.o.Services, p.Service) && !p.kind.plan {
 		l := layer{sizer: s, Pool: p.Pool, unit: p.unit, buys: p.smallest.buys, prof: prof, net: n, base: base, onDemand: p.onDemand}
@@ -225,7 +228,7 @@ func (s *sizer) pool(p *pool) error {
 			if err != nil {
 				return err
 			}
-			taken = plus(base, bought)
+			taken = maxRat(held, plus(base, bought))
 		}
 	}
 	if p.kind.compute && slices.Contains(s.o.Services, SavingsPlans) {
@@ -313,7 +316,7 @@ func (s *sizer) plans() error {
 		r := s.rest[k]
 		p := planPool(k.account, k.currency)
 		l := layer{sizer: s, Pool: p, unit: k.currency + " on-demand per hour", buys: p.Attributes, onDemand: whole(1), plan: true,
-			rest: r, net: netOf(s.o.Held, p, s.o.AsOf, s.o.Rebuy)}
+			rest: r, net: s.o.netOf(p, p.Attributes)}
 		l.why = append(l.why, fmt.Sprintf("it covers what reservations leave of %s at on-demand rates", count(len(r.from), "pool")))
 		if _, err := l.size(); err != nil {
 			return fmt.Errorf("%s: %w", p, err)
@@ -449,6 +452,7 @@ func (l *layer) size() (*big.Rat, error) {
 	if bought.Sign() == 0 {
 		l.drop(l.Pool.String(), "%s", l.none(level, dear, guarded))
 	}
+	curve.Covers = decimal(bought)
 	curve.Chosen = quantityOf(bought, dear.worth)
 	l.r.Curves = append(l.r.Curves, curve)
 	return bought, nil
@@ -482,7 +486,13 @@ func (l *layer) none(level *big.Rat, p part, guarded *Dropped) string {
 // offers asks for the price of each part of the mix.
 func (l *layer) offers() ([]part, error) {
 	var parts []part
-	for _, m := range l.o.Mix {
+	mix := l.o.Mix
+	if l.o.Terms != nil {
+		if term, payment, ok := l.o.Terms(l.Service); ok {
+			mix = []Part{{term, payment, 100}}
+		}
+	}
+	for _, m := range mix {
 		ask := l.ask
 		ask.Pool, ask.Buys, ask.Term, ask.Payment = l.Pool, l.buys, m.Term, m.Payment
 		offer, err := l.o.Prices(ask)

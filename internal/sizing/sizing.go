@@ -204,6 +204,8 @@ type Options struct {
 	AsOf   time.Time // now, UTC
 	Method Method
 	Mix    []Part // the percentages add up to 100
+	// Terms returns the only terms of a service instead of Mix; nil, or false, is Mix.
+	Terms func(cloud.Service) (cloud.Term, cloud.Payment, bool)
 	// Services are sized, all others left: reservations each from their own usage, and
 	// last "savingsplans" from what they leave.
 	Services []cloud.Service
@@ -212,6 +214,10 @@ type Options struct {
 	// file says is covered takes their place.
 	Held  []Held
 	Known bool
+	// Apart reports whether somebody else nets a commitment from what is proposed to be
+	// bought: it is then not netted here, and what is proposed is on top of the others
+	// only. Nil: everything is netted here.
+	Apart func(h Held, buys cloud.Attributes) bool
 
 	SpikeDays int           // a level that fewer days reach is cut
 	MinDays   int           // of history

@@ -57,6 +57,7 @@ func New(o Options) http.Handler {
 	s.undoPages()
 	s.inventoryPages()
 	s.expiryPages()
+	s.whatIfPages()
 	s.schedulePages()
 	s.accountPages()
 	s.auditPages()
