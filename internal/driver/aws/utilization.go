@@ -211,8 +211,8 @@ func (m meter) plans(ctx context.Context, creds aws.Credentials, held []cloud.Co
 			if row.Coverage == nil {
 				continue
 			}
-			part, ok1 := new(big.Rat).SetString(aws.ToString(row.Coverage.SpendCoveredBySavingsPlans))
-			whole, ok2 := new(big.Rat).SetString(aws.ToString(row.Coverage.TotalCost))
+			part, ok1 := decimal(row.Coverage.SpendCoveredBySavingsPlans)
+			whole, ok2 := decimal(row.Coverage.TotalCost)
 			if !ok1 || !ok2 {
 				return nil, errNoShare
 			}
@@ -235,9 +235,17 @@ func (m meter) plans(ctx context.Context, creds aws.Credentials, held []cloud.Co
 // errNoShare: a share is no number, or beyond 0 to 100 per cent.
 var errNoShare = errors.New("the answer holds a share that is none")
 
+// decimal reads a number without an exponent: one of those may take all the memory.
+func decimal(text *string) (*big.Rat, bool) {
+	if strings.ContainsAny(aws.ToString(text), "eEpP/_xX") {
+		return nil, false
+	}
+	return new(big.Rat).SetString(aws.ToString(text))
+}
+
 // hundredths reads a percentage, as Cost Explorer writes it with any number of decimals.
 func hundredths(percentage *string) (int, error) {
-	r, ok := new(big.Rat).SetString(aws.ToString(percentage))
+	r, ok := decimal(percentage)
 	if !ok {
 		return 0, errNoShare
 	}
