@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func (a *App) measure(ctx context.Context, inv *engine.Inventory) (coverage []ap
 		}
 		m, err := a.clouds.measured(ctx, lane, held)
 		if err != nil {
-			untold = append(untold, api.Dropped{Where: lane.String(), What: "utilization", Why: err.Error()})
+			untold = append(untold, api.Dropped{Where: lane.String(), What: "utilization", Why: cmp.Or(driver.Says(lane, err), err.Error())})
 			continue
 		}
 		for _, n := range lanes[lane] {

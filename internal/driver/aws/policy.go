@@ -101,10 +101,6 @@ func (a Access) Policy() (Policy, error) {
 	p.Statement = append(p.Statement, Statement{
 		Effect: allow, Action: claimGrant.reads, Resource: texts{fmt.Sprintf("arn:%s:ssm:*:%s:parameter%s*", partition, a.Account, claimRoot)},
 	})
-	if slices.ContainsFunc(a.Services, func(s cloud.Service) bool { return meterServices[s] != "" || s == SavingsPlans }) && partition == "aws" {
-		// Without a name, because a policy may not be long. Cost Explorer has no ARNs.
-		p.Statement = append(p.Statement, Statement{Effect: allow, Action: meterActions, Resource: texts{"*"}})
-	}
 	if a.RoleARN == "" {
 		p.Statement = append(p.Statement, discovery)
 	}

@@ -28,8 +28,15 @@ const (
 	opPlanCoverage        = "GetSavingsPlansCoverage"
 )
 
-// meterActions are what a meter needs to be allowed.
-var meterActions = []string{"ce:" + opReservationUse, "ce:" + opReservationCoverage, "ce:" + opPlanUse, "ce:" + opPlanCoverage}
+// meterGrant is what a meter needs to be allowed.
+var meterGrant = grant{reads: []string{"ce:" + opReservationUse, "ce:" + opReservationCoverage, "ce:" + opPlanUse, "ce:" + opPlanCoverage}}
+
+// Utilization lets the identity that buys ask how commitments are used. It is a policy
+// of its own, because a policy may not be long and nothing is bought with it. Cost
+// Explorer knows no resources.
+func (a Access) Utilization() Policy {
+	return newPolicy(Statement{Sid: "Utilization", Effect: allow, Action: meterGrant.reads, Resource: texts{"*"}})
+}
 
 // meterServices are the services that Cost Explorer tells the use of, by its names of
 // them (Cost Explorer API reference, GetReservationUtilization).
@@ -83,7 +90,7 @@ func (m meter) period() *types.DateInterval {
 
 // Measure implements driver.Meter.
 func (m meter) Measure(ctx context.Context, held []cloud.Commitment) (driver.Measured, error) {
-	creds, err := m.readCredentials(ctx, grant{reads: meterActions})
+	creds, err := m.readCredentials(ctx, meterGrant)
 	if err != nil {
 		return driver.Measured{}, err
 	}

@@ -3,6 +3,7 @@ package aws
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,25 @@ func TestMeasure(t *testing.T) {
 				t.Errorf("%d spending requests", n)
 			}
 		})
+	}
+}
+
+// TestMeasureDenied: the policy is what is needed, and nothing in it is too much.
+func TestMeasureDenied(t *testing.T) {
+	policy := testAccess(Services...).Utilization()
+	for _, action := range append(slices.Clone(meterGrant.reads), "") {
+		failed := false
+		for _, s := range []cloud.Service{RDS, SavingsPlans} {
+			w := limited(t, way(s), without(policy, action), testAccess(s).Base())
+			_, err := w.meter(t, func(c *Config) { c.RoleARN, c.ExternalID = testRole, "tenant-7" }).Measure(t.Context(), nil)
+			if err != nil && !strings.Contains(driver.Says(cloud.Lane{Account: testAccount}, err), action) {
+				t.Errorf("without %s: %v", action, err)
+			}
+			failed = failed || err != nil
+		}
+		if failed != (action != "") {
+			t.Errorf("without %q: failed %t", action, failed)
+		}
 	}
 }
 
