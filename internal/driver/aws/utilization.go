@@ -149,6 +149,9 @@ func (m meter) reservations(ctx context.Context, creds aws.Credentials, held []c
 			return nil, err
 		}
 		if out.Total != nil && out.Total.CoverageHours != nil {
+			if n, ok := decimal(out.Total.CoverageHours.TotalRunningHours); !ok || n.Sign() <= 0 {
+				return out.NextPageToken, nil // of no usage, no share is covered
+			}
 			percentage = out.Total.CoverageHours.CoverageHoursPercentage // of the whole period, whatever the page
 		}
 		return out.NextPageToken, nil
