@@ -254,6 +254,22 @@ type Item struct {
 	Start      time.Time         `json:"start"`
 	Line       string            `json:"line,omitempty"`
 	Problem    string            `json:"problem,omitempty"`
+	// UtilizationBP is how much of the commitment was used in the last UtilizationDays
+	// that the cloud has counted, in hundredths of a per cent; nil where it was not told.
+	UtilizationBP   *int `json:"utilization_bp,omitempty"`
+	UtilizationDays int  `json:"utilization_days,omitempty"`
+}
+
+// Coverage is how much of the usage that could be covered was covered by commitments,
+// in a lane. It says nothing of how much of a commitment was used.
+type Coverage struct {
+	Provider   string `json:"provider"`
+	Account    string `json:"account"`
+	Region     string `json:"region"`
+	Service    string `json:"service"`
+	CoverageBP int    `json:"coverage_bp"` // hundredths of a per cent
+	Of         string `json:"of"`          // what is covered: hours, or spend
+	Days       int    `json:"days"`        // the window
 }
 
 // Inventory is the comparison of the clouds with the ledger.
@@ -266,6 +282,8 @@ type Inventory struct {
 	Equations []Equation     `json:"equations"`          // of the lanes that were listed
 	Findings  []AuditFinding `json:"findings,omitempty"` // of audits; open
 	Failed    []Dropped      `json:"failed,omitempty"`   // lanes that could not be listed
+	Coverage  []Coverage     `json:"coverage,omitempty"` // of the lanes that were asked and told it
+	Untold    []Dropped      `json:"untold,omitempty"`   // lanes that were asked for their utilization and did not tell it
 }
 
 // Finding is the result of one invariant.

@@ -453,6 +453,11 @@ func (c *Client) Inventory(ctx context.Context) (Inventory, error) {
 	return get[Inventory](ctx, c, "/inventory", nil)
 }
 
+// Utilization implements Service.
+func (c *Client) Utilization(ctx context.Context) (Inventory, error) {
+	return post[Inventory](ctx, c, "/inventory/utilization", Nothing{})
+}
+
 // Check implements Service.
 func (c *Client) Check(ctx context.Context) ([]Finding, error) {
 	return get[[]Finding](ctx, c, "/check", nil)

@@ -53,6 +53,9 @@ type AccountPolicy struct {
 	// where there is one.
 	Base  json.RawMessage `json:"base_policy,omitempty"`
 	Trust json.RawMessage `json:"trust_policy,omitempty"`
+	// Utilization is for the same as Policy, to ask how commitments are used, where that
+	// is a policy of its own.
+	Utilization json.RawMessage `json:"utilization_policy,omitempty"`
 }
 
 // Member is an account of an organization.

@@ -42,6 +42,9 @@ type Service interface {
 	Undo(ctx context.Context, r UndoRequest) (UndoOptions, error)
 
 	Inventory(ctx context.Context) (Inventory, error)
+	// Utilization is the inventory with what the clouds say of use when they are asked,
+	// which may cost money.
+	Utilization(ctx context.Context) (Inventory, error)
 	Check(ctx context.Context) ([]Finding, error)
 	Budgets(ctx context.Context) ([]Budget, error)
 	SetBudget(ctx context.Context, r BudgetRequest) (Budget, error)

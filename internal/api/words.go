@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,4 +116,27 @@ func Counted(n int64, perHour *money.Amount) (count, commitment string) {
 		return "", perHour.Canonical()
 	}
 	return strconv.FormatInt(n, 10), ""
+}
+
+// Percent is a share in hundredths of a per cent, for people: "87.41%".
+func Percent(bp int) string { return fmt.Sprintf("%d.%02d%%", bp/100, bp%100) }
+
+// Used is a utilization for people, who are never shown a number that the cloud did not
+// tell.
+func Used(bp *int) string {
+	if bp == nil {
+		return "not told"
+	}
+	return Percent(*bp)
+}
+
+// Window is the days that a share is of, for people; "" for none.
+func Window(days int) string {
+	switch days {
+	case 0:
+		return ""
+	case 1:
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", days)
 }

@@ -99,6 +99,11 @@ func (a *App) Inventory(ctx context.Context) (api.Inventory, error) {
 	if err != nil {
 		return api.Inventory{}, err
 	}
+	return a.inventoryView(ctx, inv)
+}
+
+// inventoryView is an inventory as whoever asks sees it.
+func (a *App) inventoryView(ctx context.Context, inv *engine.Inventory) (api.Inventory, error) {
 	v := api.Inventory{
 		Balanced: inv.Balanced(), Simulated: a.Simulated(), Lanes: inv.Lanes,
 		Counts: map[string]int{}, Items: []api.Item{}, Equations: equationViews(inv.Equations), Failed: notListed(inv.Failed),
@@ -178,6 +183,9 @@ func itemView(i engine.Item) api.Item {
 		Service: string(c.Service), Commitment: c.ID, State: string(c.State), Attributes: c.Attributes,
 		TermMonths: int(c.Term), Payment: string(c.Payment), Quantity: c.Quantity, Measure: c.Measure(), PerHour: amount(c.PerHour()), Start: c.Start,
 		Offering: c.OfferingID, Line: string(i.Line), Problem: i.Problem,
+	}
+	if n := len(c.Used); n > 0 {
+		v.UtilizationBP, v.UtilizationDays = &c.Used[n-1].BP, c.Used[n-1].Days
 	}
 	unit := cloud.Offering{Term: c.Term, Upfront: c.Upfront, Hourly: c.Hourly}
 	if p, err := unit.Price(c.Quantity); err == nil {

@@ -405,6 +405,10 @@ func policyOf(p patient, whom string) api.AccountPolicy {
 
 func policyView(p patient, a aws.Access) (api.AccountPolicy, error) {
 	v := policyOf(p, cmp.Or(a.RoleARN, baseCredentials))
+	var err error
+	if v.Utilization, err = json.Marshal(a.Utilization()); err != nil {
+		return v, err
+	}
 	policy, err := a.Policy()
 	if err != nil {
 		return v, err

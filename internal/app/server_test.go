@@ -134,6 +134,7 @@ var routes = map[string]route{
 	"GET /api/v1/installation":                 {needs: auth.Read},
 	"GET /api/v1/overview":                     {needs: auth.Read},
 	"GET /api/v1/inventory":                    {needs: auth.Read},
+	"POST /api/v1/inventory/utilization":       {needs: auth.Plan, body: `{}`},
 	"GET /api/v1/check":                        {needs: auth.Read, whole: true},
 	"GET /api/v1/plans":                        {needs: auth.Read},
 	"POST /api/v1/plans":                       {needs: auth.Plan, body: `{"file":"p.yaml","content":"eA=="}`},

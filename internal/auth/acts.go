@@ -21,6 +21,8 @@ const (
 	PlanSchedule Act = "plan.schedule"
 	AdviceJudge  Act = "advice.judge" // dismiss, snooze, restore
 
+	UtilizationAsk Act = "utilization.ask" // it may cost money
+
 	ScheduleCancel Act = "schedule.cancel"
 	LineCancel     Act = "line.cancel"
 	LineResolve    Act = "line.resolve"
@@ -65,7 +67,7 @@ const (
 var Acts = map[Act]Permission{
 	ReadAny: Read,
 
-	PlanCreate: Plan, PlanContinue: Plan, AdviceJudge: Plan,
+	PlanCreate: Plan, PlanContinue: Plan, AdviceJudge: Plan, UtilizationAsk: Plan,
 	PlanApprove: Approve, PlanReject: Approve,
 	PlanApply: Apply, PlanSchedule: Apply, Reconcile: Apply,
 	LineResolve: Resolve, LineUndo: Resolve, TaskRun: Resolve, Follow: Resolve,

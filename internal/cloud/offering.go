@@ -186,6 +186,16 @@ type Commitment struct {
 	Unit  money.Amount    `json:"unit,omitzero"`
 	State CommitmentState `json:"state"`
 	Start time.Time       `json:"start"`
+	// Used is what the listing told of its utilization, by window, the longest last; nil
+	// where it tells none. It changes by the hour and is no part of a record.
+	Used []Used `json:"-"`
+}
+
+// Used is the utilization of a commitment: how much of it was used, not how much usage
+// it covers.
+type Used struct {
+	Days int // the window; where it ends the cloud says, about a day ago
+	BP   int // of what was paid for, in hundredths of a per cent, 0 to 10000
 }
 
 // Measure is the quantity for people: "3", or "1.5 USD/h".

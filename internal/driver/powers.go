@@ -70,6 +70,13 @@ type (
 		// Replace writes a mark whatever is there.
 		Replace(ctx context.Context, name, text string) error
 	}
+	// Meter asks a cloud that does not say it with its listing how commitments are used.
+	// Every request may cost money. It is read only.
+	Meter interface {
+		// Measure tells of held, all of one lane, how much of each was used, and how much
+		// of the usage of the lane was covered. What the cloud does not tell is missing.
+		Measure(ctx context.Context, held []cloud.Commitment) (Measured, error)
+	}
 	// Checker asks the cloud what the credentials of a lane may do. The order of
 	// the checks is that of a purchase, and those that cannot be asked because an
 	// earlier one failed are left out.
@@ -78,6 +85,23 @@ type (
 		Check(ctx context.Context, identity string) []Check
 	}
 )
+
+// Measured is what a cloud says of the use of a lane. Utilization is of what was paid
+// for, coverage of what was used: neither follows from the other.
+type Measured struct {
+	Used     map[string]cloud.Used // by the id of the commitment
+	Coverage []Covered
+}
+
+// Covered is how much of the usage of a lane that commitments could cover was covered.
+type Covered struct {
+	Of   string // what is covered: "hours" or "spend"
+	Days int    // the window
+	BP   int    // hundredths of a per cent
+}
+
+// ErrNotTold: the cloud does not say how its commitments are used.
+var ErrNotTold = errors.New("not told by the cloud")
 
 // ErrMarkDenied: the account does not permit marks.
 var ErrMarkDenied = errors.New("the account does not permit marks")

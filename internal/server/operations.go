@@ -169,6 +169,10 @@ func (s *Server) books(a huma.API) {
 	get(a, s, "/inventory", "inventory", "What the clouds list, matched with the ledger", func(ctx context.Context, _ *none) (*answer[api.Inventory], error) {
 		return answered(s.Service.Inventory(ctx))
 	})
+	type asked struct{ Body api.Nothing }
+	post(a, s, auth.UtilizationAsk, "/inventory/utilization", "ask-utilization", "The inventory with what the clouds say of utilization and coverage when they are asked, which may cost money", func(ctx context.Context, _ *asked) (*answer[api.Inventory], error) {
+		return answered(s.Service.Utilization(ctx))
+	})
 	get(a, s, "/check", "check", "Every invariant of the ledger, by name", func(ctx context.Context, _ *none) (*answer[[]api.Finding], error) {
 		return answered(s.Service.Check(ctx))
 	})

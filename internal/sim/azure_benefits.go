@@ -269,7 +269,8 @@ func (r *reservation) azurePlanNodes(at time.Time) []node {
 		leaf("purchaseDateTime", r.BoughtAt.Format(armTime)))...)
 	properties.kids = append(properties.kids, scopeNodes(r.Attributes[azureScope])...)
 	if r.succeeded(at) {
-		properties.kids = append(properties.kids, leaf("benefitStartTime", r.StartsAt.Format(armTime)), leaf("expiryDateTime", r.endsAt().Format(armTime)))
+		properties.kids = append(properties.kids, leaf("benefitStartTime", r.StartsAt.Format(armTime)), leaf("expiryDateTime", r.endsAt().Format(armTime)),
+			r.utilizationNodes(at))
 	}
 	return []node{
 		leaf("id", r.planPath()+"/savingsPlans/"+r.childID()), leaf("name", r.childID()),

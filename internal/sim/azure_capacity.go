@@ -424,6 +424,9 @@ func (r *reservation) reservationNodes(at time.Time) []node {
 	if r.succeeded(at) {
 		properties.kids = append(properties.kids, leaf("benefitStartTime", r.StartsAt.Format(armTime)), leaf("expiryDateTime", r.endsAt().Format(armTime)))
 	}
+	if r.succeeded(at) {
+		properties.kids = append(properties.kids, r.utilizationNodes(at))
+	}
 	return []node{
 		leaf("id", r.childPath()), leaf("name", r.childID()), leaf("type", "microsoft.capacity/reservationOrders/reservations"),
 		leaf("location", r.Region), number("etag", r.etag(at)), group("sku", leaf("name", r.Class)), properties,

@@ -15,10 +15,15 @@ import (
 func (s *site) inventoryPages() {
 	s.get("/inventory", auth.Read, s.showInventory)
 	s.post("/inventory", s.listInventory)
+	s.post("/inventory/utilization", s.askUtilization)
 }
 
 // stale is after what time the clouds are listed anew when somebody looks.
 const stale = time.Hour
+
+// useful is for how long the answers about use are shown: they were paid for, are of 30
+// days, and change by the day.
+const useful = 24 * time.Hour
 
 // stock is a page of the inventory.
 type stock struct {
@@ -28,6 +33,7 @@ type stock struct {
 	counts []tally
 	sorted sorting
 	total  column
+	asked  time.Time // when the clouds were asked about use; zero if that is long ago
 }
 
 // tally is how many items the ledger accounts for in one way.
@@ -47,6 +53,9 @@ func (s *site) showInventory(w http.ResponseWriter, r *http.Request, v view) err
 	}
 	var k stock
 	k.Inventory, k.at = s.inventory.last(v.who)
+	if use, at := s.measured.last(v.who); !at.IsZero() && v.now.Sub(at) <= useful {
+		k.asked, k.Inventory = at, withUse(k.Inventory, use)
+	}
 	for _, m := range matches {
 		if n := k.Counts[m]; n > 0 {
 			k.counts = append(k.counts, tally{m, n})
@@ -84,6 +93,38 @@ func itemEnd(i api.Item) time.Time { return i.Start.AddDate(0, i.TermMonths, 0) 
 // ask lists the clouds anew.
 func (s *site) ask(ctx context.Context, v view) error {
 	return s.inventory.ask(ctx, v, s.Service.Inventory)
+}
+
+// withUse is an inventory with what the clouds said when they were asked about use.
+func withUse(inv, use api.Inventory) api.Inventory {
+	said := map[[4]string]api.Item{}
+	key := func(i api.Item) [4]string { return [4]string{i.Account, i.Region, i.Service, i.Commitment} }
+	for _, i := range use.Items {
+		said[key(i)] = i
+	}
+	inv.Items = slices.Clone(inv.Items)
+	for n, i := range inv.Items {
+		if u := said[key(i)]; i.UtilizationBP == nil {
+			inv.Items[n].UtilizationBP, inv.Items[n].UtilizationDays = u.UtilizationBP, u.UtilizationDays
+		}
+	}
+	inv.Coverage, inv.Untold = use.Coverage, use.Untold
+	return inv
+}
+
+// used says how much of a commitment was used: a number only where the cloud told it.
+func (k stock) used(i api.Item) string {
+	if i.UtilizationBP == nil && k.asked.IsZero() && i.Provider == "aws" {
+		return "not asked"
+	}
+	return api.Used(i.UtilizationBP)
+}
+
+func (s *site) askUtilization(w http.ResponseWriter, r *http.Request, v view) error {
+	if err := s.measured.ask(r.Context(), v, s.Service.Utilization); err != nil {
+		return err
+	}
+	return done(w, r, "/inventory")
 }
 
 func (s *site) listInventory(w http.ResponseWriter, r *http.Request, v view) error {

@@ -34,6 +34,7 @@ type site struct {
 	Options
 	mux       *http.ServeMux
 	inventory memo[api.Inventory]
+	measured  memo[api.Inventory] // with what the clouds were asked of use
 	doctor    memo[api.Doctor]
 	checks    memo[[]api.Finding]
 	chain     memo[api.AuditHead]

@@ -121,6 +121,7 @@ func (d *reservations) translate(id string, order armreservations.ReservationOrd
 		},
 		Term: g.months(), Payment: g.payment, State: stateIn(p, children),
 		Start: timeOf(p.BenefitStartTime, q.BenefitStartTime, q.PurchaseDateTime, p.RequestDateTime),
+		Used:  usedOrder(children),
 	}
 	if c.Name == "" || slices.ContainsFunc(r.Identities, func(name string) bool { return strings.EqualFold(name, text(q.DisplayName)) }) {
 		c.Name = text(q.DisplayName)

@@ -483,6 +483,7 @@ func (d *plans) translate(id string, plan *armbillingbenefits.SavingsPlanModel) 
 		Attributes: cloud.Attributes{attrSKU: g.sku, attrScope: scopeOf(text(p.AppliedScopeType), scopes...)},
 		Term:       g.months(), Payment: g.payment, State: stateOf(text(p.ProvisioningState)),
 		Start: timeOf(p.BenefitStartTime, p.PurchaseDateTime, p.EffectiveDateTime),
+		Used:  usedPlan(p.Utilization),
 	}
 	c.Account = cloud.Account(lastOf(text(p.BillingScopeID)))
 	if c.Unit, err = money.Parse(planUnit, perHour.Currency()); err != nil {
