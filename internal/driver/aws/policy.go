@@ -101,6 +101,8 @@ func (a Access) Policy() (Policy, error) {
 	p.Statement = append(p.Statement, Statement{
 		Effect: allow, Action: claimGrant.reads, Resource: texts{fmt.Sprintf("arn:%s:ssm:*:%s:parameter%s*", partition, a.Account, claimRoot)},
 	})
+	// Cost Explorer knows no resources.
+	p.Statement = append(p.Statement, Statement{Sid: "Advice", Effect: allow, Action: adviceGrant.reads, Resource: texts{"*"}})
 	if a.RoleARN == "" {
 		p.Statement = append(p.Statement, discovery)
 	}
