@@ -101,8 +101,6 @@ func (a Access) Policy() (Policy, error) {
 	p.Statement = append(p.Statement, Statement{
 		Effect: allow, Action: claimGrant.reads, Resource: texts{fmt.Sprintf("arn:%s:ssm:*:%s:parameter%s*", partition, a.Account, claimRoot)},
 	})
-	// Cost Explorer knows no resources.
-	p.Statement = append(p.Statement, Statement{Sid: "Advice", Effect: allow, Action: adviceGrant.reads, Resource: texts{"*"}})
 	if a.RoleARN == "" {
 		p.Statement = append(p.Statement, discovery)
 	}
@@ -116,6 +114,13 @@ var discovery = Statement{Sid: "Accounts", Effect: allow, Action: []string{actio
 // Base is for the base credentials where a role buys.
 func (a Access) Base() Policy {
 	return newPolicy(Statement{Sid: "Role", Effect: allow, Action: []string{actionAssume}, Resource: texts{a.RoleARN}}, discovery)
+}
+
+// Advice lets the identity that buys read what AWS recommends. It is a policy of its
+// own, because a policy may not be long and nothing is bought with it. Cost Explorer
+// knows no resources.
+func (a Access) Advice() Policy {
+	return newPolicy(Statement{Sid: "Advice", Effect: allow, Action: adviceGrant.reads, Resource: texts{"*"}})
 }
 
 // Trust is who may assume the role: identities of the account whose own policy

@@ -67,6 +67,12 @@ type beside struct {
 	Value        []any  `json:"value"`
 }
 
+// entry is a recommendation with its term in the words of Azure; "" where it has none.
+type entry struct {
+	term string
+	item any
+}
+
 // Advice implements driver.Adviser. One answer has both terms and is paid either way:
 // each term and payment has a document of its own.
 func (d Adviser) Advice(ctx context.Context, a driver.AdviceAsk) []driver.Advice {
@@ -75,12 +81,18 @@ func (d Adviser) Advice(ctx context.Context, a driver.AdviceAsk) []driver.Advice
 	if len(payments) == 0 || len(a.Terms) == 0 {
 		return nil
 	}
-	add := func(source, resource string, terms []cloud.Term, list []any, made time.Time, err error) {
+	add := func(source, resource string, terms []cloud.Term, list []entry, made time.Time, err error) {
 		for _, t := range terms {
+			value := []any{}
+			for _, e := range list {
+				if e.term == "" || e.term == adviceTerms[t] {
+					value = append(value, e.item)
+				}
+			}
 			for _, p := range payments {
 				one := driver.Advice{Source: fmt.Sprintf("%s %s %s", source, t, p), Made: made, Err: err}
 				if err == nil {
-					one.Document, one.Err = json.Marshal(beside{string(p), string(d.Account), resource, t.String(), "Single", append([]any{}, list...)})
+					one.Document, one.Err = json.Marshal(beside{string(p), string(d.Account), resource, t.String(), "Single", value})
 				}
 				all = append(all, one)
 			}
@@ -110,7 +122,7 @@ func (d Adviser) Advice(ctx context.Context, a driver.AdviceAsk) []driver.Advice
 // scope is the subscription as the SDK's clients put it into a path.
 func (d Adviser) scope() string { return "subscriptions/" + string(d.Account) }
 
-func (d Adviser) reservationAdvice(ctx context.Context, resource string) (list []any, err error) {
+func (d Adviser) reservationAdvice(ctx context.Context, resource string) (list []entry, err error) {
 	token, err := d.open(ctx)
 	if err != nil {
 		return nil, err
@@ -124,14 +136,14 @@ func (d Adviser) reservationAdvice(ctx context.Context, resource string) (list [
 	type page = armconsumption.ReservationRecommendationsClientListResponse
 	err = each(ctx, d.core, &look{operation: opReservationAdvice}, pager, func(p page) *string { return p.NextLink }, func(p page) error {
 		for _, r := range p.Value {
-			list = append(list, r)
+			list = append(list, entry{adviceTerm(r), r})
 		}
 		return nil
 	})
 	return list, adviceError(opReservationAdvice, err, token)
 }
 
-func (d Adviser) benefitAdvice(ctx context.Context, t cloud.Term) (list []any, made time.Time, err error) {
+func (d Adviser) benefitAdvice(ctx context.Context, t cloud.Term) (list []entry, made time.Time, err error) {
 	token, err := d.open(ctx)
 	if err != nil {
 		return nil, made, err
@@ -149,16 +161,16 @@ func (d Adviser) benefitAdvice(ctx context.Context, t cloud.Term) (list []any, m
 				// The last hour of usage that it rests on: when it was made is not said.
 				made = oldest(made, r.Properties.GetBenefitRecommendationProperties().LastConsumptionDate)
 			}
-			list = append(list, r)
+			list = append(list, entry{item: r})
 		}
 		return nil
 	})
 	return list, made, adviceError(opBenefitAdvice, err, token)
 }
 
-// advisorAdvice keeps what is about reservations of services that are asked for, and
-// what does not say of which.
-func (d Adviser) advisorAdvice(ctx context.Context, a driver.AdviceAsk) (list []any, made time.Time, err error) {
+// advisorAdvice keeps what is about reservations of the services that are asked for, and
+// of those that are not known: Advisor also advises what else saves.
+func (d Adviser) advisorAdvice(ctx context.Context, a driver.AdviceAsk) (list []entry, made time.Time, err error) {
 	token, err := d.open(ctx)
 	if err != nil {
 		return nil, made, err
@@ -175,14 +187,31 @@ func (d Adviser) advisorAdvice(ctx context.Context, a driver.AdviceAsk) (list []
 			if r.Properties == nil {
 				continue
 			}
-			if of := text(r.Properties.ExtendedProperties["reservedResourceType"]); of == "" || a.Wants(adviceOn(of)) {
+			more := r.Properties.ExtendedProperties
+			of := text(more["reservedResourceType"])
+			if s := adviceOn(of); of != "" && (s == "" || a.Wants(s)) {
 				made = oldest(made, r.Properties.LastUpdated)
-				list = append(list, r)
+				list = append(list, entry{text(more["term"]), r})
 			}
 		}
 		return nil
 	})
 	return list, made, adviceError(opAdvisor, err, token)
+}
+
+// adviceTerm is the term of a recommendation of either kind.
+func adviceTerm(r armconsumption.ReservationRecommendationClassification) string {
+	switch r := r.(type) {
+	case *armconsumption.LegacyReservationRecommendation:
+		if r.Properties != nil {
+			return text(r.Properties.GetLegacyReservationRecommendationProperties().Term)
+		}
+	case *armconsumption.ModernReservationRecommendation:
+		if r.Properties != nil {
+			return text(r.Properties.Term)
+		}
+	}
+	return ""
 }
 
 // adviceOn is the service that a resource type is of; "" for one that is not bought.
