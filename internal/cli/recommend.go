@@ -111,7 +111,7 @@ func recommendationsCSV(w io.Writer, r api.Recommendations) error {
 			lines[i].Price = *l.Price
 		}
 		if l.Why != "" {
-			lines[i].Reason = l.Why + "; " + l.Note
+			lines[i].Reason = strings.TrimSuffix(l.Why+"; "+l.Note, "; ")
 		}
 	}
 	rows := api.LineRows(lines)
