@@ -161,15 +161,17 @@ func (c *clouds) advisers(r api.RecommendRequest, ask driver.AdviceAsk) ([]asked
 			all = append(all, q)
 		case cloud.GCP:
 			for _, l := range p.lanes {
-				if l.Service != gcp.Compute {
+				if l.Service == gcp.Licenses || !slices.Contains(q.ask.Services, l.Service) {
 					continue
 				}
-				q.what = "Google's Recommender " + string(l.Region)
+				one := q
+				one.account, one.ask.Services = l.Account, []cloud.Service{l.Service}
+				one.what = "Google's Recommender " + string(l.Region)
 				var dc gcp.Config
-				if dc, q.err = c.googleConfig(l); q.err == nil {
-					q.adviser, q.err = gcp.NewAdviser(dc)
+				if dc, one.err = c.googleConfig(l); one.err == nil {
+					one.adviser, one.err = gcp.NewAdviser(l.Service, dc)
 				}
-				all = append(all, q)
+				all = append(all, one)
 			}
 		}
 	}

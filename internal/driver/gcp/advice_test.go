@@ -17,7 +17,7 @@ func TestAdvice(t *testing.T) {
 	open := func(permissions []string) Adviser {
 		w := &world{t: t, what: Compute, region: testRegion}
 		w.start(sim.Options{Unthrottled: true, PageSize: 1, GooglePermissions: map[string][]string{testProject: permissions}})
-		d, err := NewAdviser(Config{Account: testProject, Region: testRegion, Endpoint: w.url, Now: w.sim.Now, Tokens: SimulatorTokens(testProject, w.sim.Now)})
+		d, err := NewAdviser(Compute, Config{Account: testProject, Region: testRegion, Endpoint: w.url, Now: w.sim.Now, Tokens: SimulatorTokens(testProject, w.sim.Now)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,5 +44,28 @@ func TestAdvice(t *testing.T) {
 	}
 	if all := open(role.IncludedPermissions).Advice(t.Context(), driver.AdviceAsk{Terms: ask.Terms, Payments: []cloud.Payment{cloud.AllUpfront}}); all != nil {
 		t.Errorf("paid upfront: %+v", all)
+	}
+}
+
+// TestSpendAdvice: a billing account is asked with the least roles, all pages.
+func TestSpendAdvice(t *testing.T) {
+	project, billing := Roles([]cloud.Service{Spend})
+	all := slices.Concat(project.IncludedPermissions, billing.IncludedPermissions)
+	ask := driver.AdviceAsk{Terms: []cloud.Term{cloud.OneYear}, Payments: []cloud.Payment{cloud.Monthly}}
+	for _, lacks := range append([]string{""}, spendAdviceRights...) {
+		w := &world{t: t, what: Spend, region: Global}
+		w.start(sim.Options{Unthrottled: true, PageSize: 1, GooglePermissions: map[string][]string{
+			testProject: slices.DeleteFunc(slices.Clone(all), func(p string) bool { return p == lacks }),
+		}})
+		d, err := NewAdviser(Spend, Config{
+			Account: testBilling, Project: testProject, Region: Global, Endpoint: w.url, Now: w.sim.Now, Tokens: SimulatorTokens(testProject, w.sim.Now),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := d.Advice(t.Context(), ask)
+		if len(got) != 1 || (got[0].Err == nil) != (lacks == "") || lacks == "" && bytes.Count(got[0].Document, []byte(spendRecommender)) != 2 {
+			t.Errorf("without %q: %+v", lacks, got)
+		}
 	}
 }

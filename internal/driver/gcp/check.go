@@ -59,6 +59,9 @@ func Roles(services []cloud.Service) (project, billing *Role) {
 	if slices.Contains(services, Compute) {
 		onProject = append(onProject, adviceRights...)
 	}
+	if slices.Contains(services, Spend) {
+		onBilling = append(onBilling, spendAdviceRights...)
+	}
 	for _, s := range services {
 		p, b := Rights(s)
 		onProject, onBilling = append(onProject, p...), append(onBilling, b...)

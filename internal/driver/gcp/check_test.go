@@ -101,7 +101,7 @@ func TestRoles(t *testing.T) {
 		t.Errorf("roles of compute: %+v, %+v", project, billing)
 	}
 	project, billing = Roles(Services)
-	if len(project.IncludedPermissions) != 8 || len(billing.IncludedPermissions) != 3 {
+	if len(project.IncludedPermissions) != 8 || len(billing.IncludedPermissions) != 4 {
 		t.Errorf("roles of all: %+v, %+v", project, billing)
 	}
 }
