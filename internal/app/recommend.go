@@ -66,6 +66,9 @@ func Recommend(ctx context.Context, o Options, r api.RecommendRequest, agree fun
 	if err := ctx.Err(); err != nil {
 		return api.Recommendations{}, err
 	}
+	if len(g.out.Sources) == 0 {
+		return api.Recommendations{}, errors.New("nothing was asked: these services are not recommended with this payment: AWS has no-upfront, partial-upfront and all-upfront, Azure monthly and all-upfront, Google Cloud monthly")
+	}
 	g.price(ctx, c)
 	g.choose()
 	return g.out, ctx.Err()
