@@ -49,6 +49,9 @@ type AccountPolicy struct {
 	// For is whom Policy is for: the ARN of the role, or "the base credentials".
 	For    string          `json:"for"`
 	Policy json.RawMessage `json:"policy"`
+	// Advice is for the same, to read what the cloud recommends, where that is a policy
+	// of its own.
+	Advice json.RawMessage `json:"advice_policy,omitempty"`
 	// Base is for the base credentials and Trust is the trust policy of the role,
 	// where there is one.
 	Base  json.RawMessage `json:"base_policy,omitempty"`

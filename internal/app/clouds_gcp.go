@@ -142,23 +142,31 @@ func (a Account) gcpConfig(lane cloud.Lane) gcp.Config {
 
 // openGCP opens the driver of a lane in a project.
 func (c *clouds) openGCP(lane cloud.Lane) (driver.Service, error) {
-	a, err := c.projectFor(lane)
+	cfg, err := c.googleConfig(lane)
 	if err != nil {
 		return nil, err
 	}
+	cfg.Count = c.calls.of(lane.Provider, lane.Service)
+	return gcp.Open(lane.Service, cfg)
+}
+
+// googleConfig is how the driver of a lane in a project is configured.
+func (c *clouds) googleConfig(lane cloud.Lane) (gcp.Config, error) {
+	a, err := c.projectFor(lane)
+	if err != nil {
+		return gcp.Config{}, err
+	}
 	cfg := a.gcpConfig(lane)
-	cfg.Now, cfg.Count = c.now, c.calls.of(lane.Provider, lane.Service)
+	cfg.Now = c.now
 	if c.simulator == nil {
-		if cfg.Tokens, err = gcp.DefaultTokens(context.Background()); err != nil {
-			return nil, err
-		}
-		return gcp.Open(lane.Service, cfg)
+		cfg.Tokens, err = gcp.DefaultTokens(context.Background())
+		return cfg, err
 	}
 	if lane.Region != gcp.Global && !slices.Contains(a.Regions, string(lane.Region)) {
-		return nil, fmt.Errorf("region %s is not simulated: the simulator has %s", lane.Region, strings.Join(a.Regions, ", "))
+		return cfg, fmt.Errorf("region %s is not simulated: the simulator has %s", lane.Region, strings.Join(a.Regions, ", "))
 	}
 	cfg.Endpoint, cfg.Tokens = c.simulator.url, gcp.SimulatorTokens(cloud.Account(a.ID), c.now)
-	return gcp.Open(lane.Service, cfg)
+	return cfg, nil
 }
 
 // projects are the projects that can be used, by id.

@@ -413,7 +413,10 @@ func policyView(p patient, a aws.Access) (api.AccountPolicy, error) {
 	if err != nil {
 		return v, err
 	}
-	if v.Policy, err = json.Marshal(policy); err != nil || a.RoleARN == "" {
+	if v.Policy, err = json.Marshal(policy); err != nil {
+		return v, err
+	}
+	if v.Advice, err = json.Marshal(a.Advice()); err != nil || a.RoleARN == "" {
 		return v, err
 	}
 	if v.Base, err = json.Marshal(a.Base()); err != nil {

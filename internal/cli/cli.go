@@ -128,6 +128,7 @@ kept in a ledger. Without a live account everything happens on simulated clouds.
   bursar doctor                          what would make a purchase fail
   bursar budget set NAME --cap AMOUNT    cap what may be approved
   bursar what-if --usage FILE            what commitments usage would carry
+  bursar recommend                       what the clouds recommend to buy
   bursar plan create -f FILE             price what you would like to buy
   bursar approve PLAN                    look at it, then type its total
   bursar apply PLAN                      buy it; safe to run twice or to kill
@@ -171,7 +172,7 @@ Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		}
 		return fmt.Errorf("--output %q: use table, json or csv", sh.format)
 	}
-	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.whatIf(), sh.advice(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(), sh.serve(),
+	root.AddCommand(sh.demo(), sh.initialize(), sh.budget(), sh.whatIf(), sh.recommend(), sh.advice(), sh.plan(), sh.approve(), sh.reject(), sh.apply(), sh.worker(), sh.serve(),
 		sh.schedule(), sh.run(), sh.reconcile(), sh.resolve(), sh.cancel(), sh.undo(), sh.stop(), sh.start(),
 		sh.history(), sh.inventory(), sh.audit(), sh.receipt(), sh.check(), sh.notify(), sh.recovery(), sh.doctor(), sh.accounts(), sh.person(), sh.tokens(), sh.signInLink(), sh.ledgers(), sh.migrate(), sh.prove(), sh.drill(), sh.sim(), sh.version())
 	return root

@@ -410,7 +410,7 @@ func scriptField(ts *testscript.TestScript, neg bool, args []string) {
 // apiTypes are the types that scripts may ask for.
 var apiTypes = map[string]func() any{
 	"Person": func() any { return new(api.Person) }, "Verdict": func() any { return new(api.Verdict) }, "SignedReceipt": func() any { return new(api.SignedReceipt) },
-	"AuditHead": func() any { return new(api.AuditHead) }, "AuditLog": func() any { return new([]api.AuditEntry) },
+	"AuditHead": func() any { return new(api.AuditHead) }, "AuditLog": func() any { return new([]api.AuditEntry) }, "Recommendations": func() any { return new(api.Recommendations) },
 	"Installation": func() any { return new(api.Installation) },
 	"Migration":    func() any { return new(api.Migration) },
 	"LedgerCopy":   func() any { return new(api.LedgerCopy) },

@@ -13,6 +13,7 @@ import (
 const (
 	advisor          = "recommender"
 	usageRecommender = "google.compute.commitment.UsageCommitmentRecommender"
+	spendRecommender = "google.cloudbilling.commitment.SpendBasedCommitmentRecommender"
 )
 
 func init() {
@@ -23,11 +24,52 @@ func init() {
 				pages: &pager{token: "pageToken", size: "pageSize", low: 0, high: 1000, invalid: "INVALID_ARGUMENT", answer: "nextPageToken"},
 				rate:  gcpReads, run: listRecommendations,
 			},
+			"billingAccounts.recommendations.list": {
+				pages: &pager{token: "pageToken", size: "pageSize", low: 0, high: 1000, invalid: "INVALID_ARGUMENT", answer: "nextPageToken"},
+				rate:  gcpReads, run: listSpendRecommendations,
+			},
 		},
 	})
 	gcpPermissions[advisor+".recommendations.list"] = "recommender.usageCommitmentRecommendations.list"
 	gcpRoutes = append(gcpRoutes, gcpRoute{method: "GET", path: "/v1/projects/{project}/locations/{region}/recommenders/{recommender}/recommendations",
-		service: advisor, operation: "recommendations.list", query: []string{"filter", "pageSize", "pageToken"}})
+		service: advisor, operation: "recommendations.list", query: []string{"filter", "pageSize", "pageToken"}},
+		gcpRoute{method: "GET", path: "/v1/billingAccounts/{billing}/locations/{location}/recommenders/{recommender}/recommendations",
+			service: advisor, operation: "billingAccounts.recommendations.list", query: []string{"filter", "pageSize", "pageToken"}})
+	gcpPermissions[advisor+".billingAccounts.recommendations.list"] = "recommender.spendBasedCommitmentRecommendations.list"
+}
+
+// listSpendRecommendations advises a billing account to commit to spending, for all
+// regions alone. What such a recommendation says of its offer is not published: here it
+// says nothing.
+func listSpendRecommendations(c *call) (node, *apiError) {
+	location := c.in["location"]
+	switch {
+	case c.in["recommender"] != spendRecommender || location != "global" && !isGCPRegion(location):
+		return node{}, fail("NotFound", "Recommender %s is not found in %s.", c.in["recommender"], location)
+	case c.in["filter"] != "":
+		return node{}, fail("InvalidParameterValue", "The simulator knows no filter.")
+	}
+	var terms []int
+	if location == "global" {
+		terms = []int{12, 36}
+	}
+	page, next, err := paginate(c, terms, func(int) (time.Time, int) { return time.Time{}, 0 })
+	if err != nil {
+		return node{}, err
+	}
+	var items []node
+	for _, months := range page {
+		items = append(items, group("",
+			leaf("name", "billingAccounts/"+c.in["billing"]+"/locations/"+location+"/recommenders/"+spendRecommender+
+				"/recommendations/"+drawUUID(c.world.seed, advisor, c.in["billing"], strconv.Itoa(months))),
+			leaf("description", "Purchase a spend-based commitment"), leaf("lastRefreshTime", c.now.Truncate(24*time.Hour).Format(time.RFC3339)),
+			group("primaryImpact", leaf("category", "COST"), group("costProjection",
+				group("cost", leaf("currencyCode", currency), leaf("units", strconv.Itoa(-10*months))), leaf("duration", "2592000s"))),
+			group("stateInfo", leaf("state", "ACTIVE")), leaf("etag", "\"1\""), leaf("priority", "P4"),
+			leaf("xorGroupId", drawUUID(c.world.seed, advisor, c.in["billing"])),
+		))
+	}
+	return group("", list("recommendations", items...)).maybe("nextPageToken", next), nil
 }
 
 func listRecommendations(c *call) (node, *apiError) {

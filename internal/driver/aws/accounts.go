@@ -31,17 +31,8 @@ func Members(ctx context.Context, cfg Config) ([]Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	region := string(c.Region)
-	switch c.partition {
-	case "aws":
-		region = "us-east-1"
-	case "aws-cn":
-		region = "cn-northwest-1"
-	case "aws-us-gov":
-		region = "us-gov-west-1"
-	}
 	client := organizations.New(organizations.Options{
-		Region:                     region,
+		Region:                     payerRegion(c),
 		BaseEndpoint:               c.baseEndpoint(),
 		Credentials:                frozen(creds),
 		HTTPClient:                 c.client,
@@ -71,4 +62,17 @@ func Members(ctx context.Context, cfg Config) ([]Member, error) {
 		return nil, readError(opListAccounts, err, creds)
 	}
 	return all, nil
+}
+
+// payerRegion is where a partition has what it has once for an organization.
+func payerRegion(c *core) string {
+	switch c.partition {
+	case "aws":
+		return "us-east-1"
+	case "aws-cn":
+		return "cn-northwest-1"
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	}
+	return string(c.Region)
 }

@@ -116,6 +116,13 @@ func (a Access) Base() Policy {
 	return newPolicy(Statement{Sid: "Role", Effect: allow, Action: []string{actionAssume}, Resource: texts{a.RoleARN}}, discovery)
 }
 
+// Advice lets the identity that buys read what AWS recommends. It is a policy of its
+// own, because a policy may not be long and nothing is bought with it. Cost Explorer
+// knows no resources.
+func (a Access) Advice() Policy {
+	return newPolicy(Statement{Sid: "Advice", Effect: allow, Action: adviceGrant.reads, Resource: texts{"*"}})
+}
+
 // Trust is who may assume the role: identities of the account whose own policy
 // allows it, if they know the external id. Where the base credentials are of
 // another account, that account belongs here.

@@ -90,6 +90,9 @@ func TestCheckFindsWhatLacks(t *testing.T) {
 		for i, action := range role {
 			all := check(slices.Delete(slices.Clone(role), i, i+1))
 			of, want := action, driver.CheckFailed
+			if slices.Contains(adviceActions, action) { // nothing is bought with it
+				continue
+			}
 			switch action {
 			case mayReadSubscription:
 				of = "identity"
@@ -126,7 +129,7 @@ func TestRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"Name":"Bursar ` + testAccount + `","IsCustom":true,"Description":"Buys commitments for disk, vm","Actions":["` +
-		strings.Join(append([]string{mayReadSubscription, mayReadPermissions}, reservationActions...), `","`) +
+		strings.Join(slices.Concat([]string{mayReadSubscription, mayReadPermissions}, adviceActions, reservationActions), `","`) +
 		`"],"NotActions":[],"DataActions":[],"NotDataActions":[],"AssignableScopes":["/subscriptions/` + testAccount + `"]}`
 	if string(raw) != want {
 		t.Errorf("%s, want %s", raw, want)

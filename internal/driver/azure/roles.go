@@ -56,7 +56,7 @@ type Role struct {
 // done with an order needs no wider role; orders of other people are seen by the
 // built-in role Reservations Reader alone. With byAlias reservations are bought by alias.
 func RoleFor(account cloud.Account, services []cloud.Service, byAlias bool) Role {
-	actions := []string{mayReadSubscription, mayReadPermissions}
+	actions := append([]string{mayReadSubscription, mayReadPermissions}, adviceActions...)
 	for _, s := range services {
 		list := reservationActions
 		if byAlias {

@@ -56,6 +56,12 @@ type Role struct {
 // project and one for its billing account, nil where nothing is needed there.
 func Roles(services []cloud.Service) (project, billing *Role) {
 	var onProject, onBilling []string
+	if slices.Contains(services, Compute) {
+		onProject = append(onProject, adviceRights...)
+	}
+	if slices.Contains(services, Spend) {
+		onBilling = append(onBilling, spendAdviceRights...)
+	}
 	for _, s := range services {
 		p, b := Rights(s)
 		onProject, onBilling = append(onProject, p...), append(onBilling, b...)
@@ -206,9 +212,10 @@ func (c *core) manager(ctx context.Context) (*cloudresourcemanager.Service, erro
 
 // Project is a project that credentials can see.
 type Project struct {
-	ID    cloud.Account
-	Name  string
-	State string // "ACTIVE", "DELETE_REQUESTED"
+	ID     cloud.Account
+	Number string
+	Name   string
+	State  string // "ACTIVE", "DELETE_REQUESTED"
 }
 
 // Projects lists the projects that the credentials of cfg may see.
@@ -221,8 +228,12 @@ func Projects(ctx context.Context, cfg Config) ([]Project, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.projects(ctx, t)
+}
+
+func (c *core) projects(ctx context.Context, t *oauth2.Token) ([]Project, error) {
 	var all []Project
-	err = pages(func(page string) (string, error) {
+	err := pages(func(page string) (string, error) {
 		got, err := read(ctx, func(ctx context.Context) (*cloudresourcemanager.SearchProjectsResponse, error) {
 			api, err := c.manager(ctx)
 			if err != nil {
@@ -239,7 +250,7 @@ func Projects(ctx context.Context, cfg Config) ([]Project, error) {
 			return "", err
 		}
 		for _, p := range got.Projects {
-			all = append(all, Project{cloud.Account(p.ProjectId), p.DisplayName, p.State})
+			all = append(all, Project{cloud.Account(p.ProjectId), strings.TrimPrefix(p.Name, "projects/"), p.DisplayName, p.State})
 		}
 		return got.NextPageToken, nil
 	})

@@ -97,11 +97,11 @@ func (w *world) wholeWay() error {
 
 func TestRoles(t *testing.T) {
 	project, billing := Roles([]cloud.Service{Compute, Licenses})
-	if billing != nil || len(project.IncludedPermissions) != 6 || !slices.IsSorted(project.IncludedPermissions) {
+	if billing != nil || len(project.IncludedPermissions) != 8 || !slices.IsSorted(project.IncludedPermissions) {
 		t.Errorf("roles of compute: %+v, %+v", project, billing)
 	}
 	project, billing = Roles(Services)
-	if len(project.IncludedPermissions) != 7 || len(billing.IncludedPermissions) != 3 {
+	if len(project.IncludedPermissions) != 8 || len(billing.IncludedPermissions) != 4 {
 		t.Errorf("roles of all: %+v, %+v", project, billing)
 	}
 }
@@ -109,8 +109,9 @@ func TestRoles(t *testing.T) {
 func TestProjects(t *testing.T) {
 	w := newWorld(t, Compute, testRegion, sim.Options{Unthrottled: true, PageSize: 1})
 	list, err := Projects(t.Context(), Config{Account: testProject, Region: testRegion, Endpoint: w.url, Now: w.sim.Now, Tokens: SimulatorTokens(testProject, w.sim.Now)})
-	if err != nil || len(list) != 3 || !slices.Contains(list, Project{"example-prod", "Example Corp Production", "ACTIVE"}) ||
-		!slices.Contains(list, Project{"example-old", "Example Corp Old Shop", "DELETE_REQUESTED"}) {
+	if err != nil || len(list) != 3 || !slices.ContainsFunc(list, func(p Project) bool {
+		return p.ID == "example-prod" && p.Name == "Example Corp Production" && p.State == "ACTIVE" && p.Number != ""
+	}) || !slices.ContainsFunc(list, func(p Project) bool { return p.ID == "example-old" && p.State == "DELETE_REQUESTED" }) {
 		t.Errorf("projects %+v, %v", list, err)
 	}
 }

@@ -1,0 +1,99 @@
+package api
+
+import (
+	"time"
+
+	"bursar/internal/money"
+)
+
+// RecommendRequest asks the clouds what they recommend to buy.
+type RecommendRequest struct {
+	Providers []string // aws, azure, gcp; none for all that are configured
+	Account   string   // "" for all
+	Services  []string // none for all
+	Terms     []string // none is 1y
+	Payments  []string // none is no upfront payment: no-upfront, or monthly where a cloud has that
+	AllCells  bool     // every term with every payment
+	MaxAge    time.Duration
+}
+
+// The states of a recommendation. A CSV file of them is an input of plan create, which
+// buys what is recommended and leaves the rest with its state.
+const (
+	Recommended = "recommended"
+	Alternative = "alternative" // to another one, for the same usage
+	Unpriced    = "unpriced"    // no offering with a price was found
+)
+
+// Recommendation is one line of a cloud's advice.
+type Recommendation struct {
+	State      string            `json:"state"`
+	Why        string            `json:"why,omitempty"` // of a state that is not recommended
+	Provider   string            `json:"provider"`
+	Account    string            `json:"account"`
+	Region     string            `json:"region"`
+	Service    string            `json:"service"`
+	Attributes map[string]string `json:"attributes"`
+	TermMonths int               `json:"term_months"`
+	Payment    string            `json:"payment"`
+	Quantity   int64             `json:"quantity"`
+	// PerHour is the commitment where the quantity is an amount of money.
+	PerHour *money.Amount `json:"per_hour,omitempty"`
+	Price   *Price        `json:"price,omitempty"` // of the whole quantity, by today's catalog
+	// SavesPerMonth is what the cloud expects, a month of 730 hours.
+	SavesPerMonth *money.Amount `json:"saves_per_month,omitempty"`
+	// BreakEvenMonths is after how many months of the same usage the whole commitment has
+	// cost no more than on-demand; 0 where that is not known, or never.
+	BreakEvenMonths int        `json:"break_even_months,omitempty"`
+	Source          string     `json:"source"`
+	MadeAt          *time.Time `json:"made_at,omitempty"` // nil where the cloud does not say
+	Note            string     `json:"note,omitempty"`
+}
+
+// AdviceSource is something that was asked for advice.
+type AdviceSource struct {
+	Provider string     `json:"provider"`
+	Account  string     `json:"account"`
+	Source   string     `json:"source"`
+	MadeAt   *time.Time `json:"made_at,omitempty"`
+	Lines    int        `json:"lines"`
+	Stale    bool       `json:"stale"`             // older than was asked for
+	Problem  string     `json:"problem,omitempty"` // why it gave nothing
+}
+
+// LeftAdvice is advice that did not become a recommendation.
+type LeftAdvice struct {
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	Source   string `json:"source"`
+	What     string `json:"what"`
+	Why      string `json:"why"`
+}
+
+// Recommendations are what the clouds advise.
+type Recommendations struct {
+	At        time.Time        `json:"at"`
+	Simulated bool             `json:"simulated"`
+	Lines     []Recommendation `json:"lines"`
+	Sources   []AdviceSource   `json:"sources"`
+	Left      []LeftAdvice     `json:"left"`
+}
+
+// Failed counts the sources that gave no answer.
+func (r Recommendations) Failed() (n int) {
+	for _, s := range r.Sources {
+		if s.Problem != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// AdviceCost is what asking costs at least.
+type AdviceCost struct {
+	Requests int          // that are charged for
+	Each     money.Amount // price of one
+	Total    money.Amount
+	Source   string // of the price
+	Live     bool   // it is real money
+}
