@@ -222,6 +222,7 @@ func (w *acting) acts() []act {
 			_, err := w.CreateToken(ctx, api.TokenRequest{Name: "n", Owner: "ada", Valid: time.Hour, By: by})
 			return err
 		}},
+		{auth.UtilizationAsk, func(ctx context.Context, by string) error { _, err := w.Utilization(ctx); return err }},
 		{auth.LinkCreate, func(ctx context.Context, by string) error { _, err := w.SignInLink(ctx, "ada", "", by); return err }},
 	}
 }
@@ -313,7 +314,7 @@ func TestWhoMayNotIsRefusedAndLogged(t *testing.T) {
 		p.Session = "token x"
 		before := w.dump()
 		for _, a := range w.acts() {
-			if p.May(auth.Acts[a.name]) && (p.Accounts == nil || a.name == auth.PurchasingStop || len(p.Accounts) > 0 && p.Accounts[0] == mixed[0] && (a.name == auth.LineCancel || a.name == auth.LineResolve)) {
+			if p.May(auth.Acts[a.name]) && (p.Accounts == nil || a.name == auth.PurchasingStop || a.name == auth.UtilizationAsk || len(p.Accounts) > 0 && p.Accounts[0] == mixed[0] && (a.name == auth.LineCancel || a.name == auth.LineResolve)) {
 				continue // they may
 			}
 			n := len(w.log())
@@ -345,7 +346,7 @@ func TestNobodyActsInAnothersName(t *testing.T) {
 	ctx := auth.With(t.Context(), auth.Principal{Name: "ada", Roles: []auth.Role{auth.Admin}, Session: "token x"})
 	before := w.dump()
 	for _, a := range w.acts() {
-		if slices.Contains([]auth.Act{auth.TaskRun, auth.Reconcile, auth.Follow}, a.name) {
+		if slices.Contains([]auth.Act{auth.TaskRun, auth.Reconcile, auth.Follow, auth.UtilizationAsk}, a.name) {
 			continue // nobody is named
 		}
 		n := len(w.log())
