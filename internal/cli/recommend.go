@@ -31,7 +31,7 @@ you are asked.
 
   bursar recommend --provider aws,azure,gcp
   bursar recommend --provider aws --service rds,savingsplans --term 1y,3y
-  bursar recommend --account 111122223333 --all-cells -o csv > advice.csv
+  bursar recommend --account 111122223333 --all-cells -o csv
 
 The CSV that it writes is an input of plan create: what is only an alternative to
 another line stays out of the plan. See docs/recommend.md.`,
