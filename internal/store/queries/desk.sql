@@ -12,8 +12,9 @@ WHERE r.ends_at > sqlc.arg(after) AND r.ends_at <= sqlc.arg(until) AND r.at >= s
 ORDER BY r.ends_at, r.line_id LIMIT sqlc.arg(most);
 
 -- name: OldestLinesInState :many
--- Those of the oldest plans: the index line_page_in_state backwards.
-SELECT * FROM line WHERE state || '' = CAST(sqlc.arg(state) AS TEXT) AND plan_id > ''
+-- Those of the oldest plans: the index line_page_in_state backwards. SQLite does not use
+-- it for a value that is cast.
+SELECT * FROM line WHERE state || '' = sqlc.arg(state) AND plan_id > ''
   AND (CAST(sqlc.arg(account) AS TEXT) = '' OR account = CAST(sqlc.arg(account) AS TEXT))
 ORDER BY plan_id, number DESC LIMIT sqlc.arg(most);
 

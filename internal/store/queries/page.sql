@@ -17,7 +17,7 @@ ORDER BY number LIMIT sqlc.arg(most);
 SELECT * FROM line WHERE plan_id < sqlc.arg(before) ORDER BY plan_id DESC, number LIMIT sqlc.arg(most);
 
 -- name: LinesBeforeInState :many
-SELECT * FROM line WHERE state || '' = CAST(sqlc.arg(state) AS TEXT) AND plan_id < sqlc.arg(before)
+SELECT * FROM line WHERE state || '' = sqlc.arg(state) AND plan_id < sqlc.arg(before)
   AND (CAST(sqlc.arg(account) AS TEXT) = '' OR account = CAST(sqlc.arg(account) AS TEXT))
 ORDER BY plan_id DESC, number LIMIT sqlc.arg(most);
 
@@ -34,7 +34,7 @@ SELECT state, account, currency, total, count(*) AS n FROM line GROUP BY account
 SELECT state, account, currency, total, count(*) AS n FROM line WHERE plan_id = $1 GROUP BY state, account, currency, total;
 
 -- name: OldestInState :many
-SELECT updated_at FROM line WHERE state || '' = CAST(sqlc.arg(state) AS TEXT) ORDER BY updated_at LIMIT 1;
+SELECT updated_at FROM line WHERE state || '' = sqlc.arg(state) ORDER BY updated_at LIMIT 1;
 
 -- name: GetReceipt :many
 SELECT * FROM receipt WHERE line_id = $1;

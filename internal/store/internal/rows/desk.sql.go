@@ -145,7 +145,7 @@ func (q *Queries) LinesEnding(ctx context.Context, arg LinesEndingParams) ([]Lin
 }
 
 const oldestLinesInState = `-- name: OldestLinesInState :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE state || '' = CAST($1 AS TEXT) AND plan_id > ''
+SELECT id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE state || '' = $1 AND plan_id > ''
   AND (CAST($2 AS TEXT) = '' OR account = CAST($2 AS TEXT))
 ORDER BY plan_id, number DESC LIMIT $3
 `
@@ -156,7 +156,8 @@ type OldestLinesInStateParams struct {
 	Most    int32
 }
 
-// Those of the oldest plans: the index line_page_in_state backwards.
+// Those of the oldest plans: the index line_page_in_state backwards. SQLite does not use
+// it for a value that is cast.
 func (q *Queries) OldestLinesInState(ctx context.Context, arg OldestLinesInStateParams) ([]Line, error) {
 	rows, err := q.db.QueryContext(ctx, oldestLinesInState, arg.State, arg.Account, arg.Most)
 	if err != nil {

@@ -250,7 +250,7 @@ func (q *Queries) LinesBefore(ctx context.Context, arg LinesBeforeParams) ([]Lin
 }
 
 const linesBeforeInState = `-- name: LinesBeforeInState :many
-SELECT id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE state || '' = CAST($1 AS TEXT) AND plan_id < $2
+SELECT id, plan_id, number, provider, service, account, region, class, spec, currency, total, state, generation, armed, version, cancel_requested, decided_by, begun, listing_digest, listing_at, reason, must_leave_by, look_at, updated_at FROM line WHERE state || '' = $1 AND plan_id < $2
   AND (CAST($3 AS TEXT) = '' OR account = CAST($3 AS TEXT))
 ORDER BY plan_id DESC, number LIMIT $4
 `
@@ -375,7 +375,7 @@ func (q *Queries) LinesBeforeOfAccount(ctx context.Context, arg LinesBeforeOfAcc
 }
 
 const oldestInState = `-- name: OldestInState :many
-SELECT updated_at FROM line WHERE state || '' = CAST($1 AS TEXT) ORDER BY updated_at LIMIT 1
+SELECT updated_at FROM line WHERE state || '' = $1 ORDER BY updated_at LIMIT 1
 `
 
 func (q *Queries) OldestInState(ctx context.Context, state string) ([]int64, error) {
