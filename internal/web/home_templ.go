@@ -788,7 +788,7 @@ func freshness(v view, tasks []api.Schedule, name, never string) string {
 
 // taskSays are what the tasks keep fresh.
 var taskSays = map[string]string{
-	"resolve": "lines in doubt are looked up", "audit": "what was bought is looked at", "inventory": "what the clouds list is compared", "expire": "approvals that are over end",
+	"resolve": "lines in doubt are looked up", "audit": "what was bought is looked at", "inventory": "what the clouds list is compared", "expire": "approvals that are over end", "outbox": "people are told",
 }
 
 func freshTable(v view, h home) templ.Component {
