@@ -15,7 +15,7 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/auth"
-	"bursar/internal/policy"
+	"bursar/internal/recommend/policy"
 )
 
 var mixed = []string{"111122223333", "444455556666"}

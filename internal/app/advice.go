@@ -10,7 +10,7 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/auth"
-	"bursar/internal/policy"
+	"bursar/internal/recommend/policy"
 	"bursar/internal/store"
 )
 

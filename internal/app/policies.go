@@ -14,9 +14,9 @@ import (
 	"bursar/internal/api"
 	"bursar/internal/auth"
 	"bursar/internal/engine"
-	"bursar/internal/policy"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
+	"bursar/internal/recommend/policy"
 	"bursar/internal/store"
 )
 

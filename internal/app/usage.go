@@ -11,10 +11,10 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/cloud"
-	"bursar/internal/policy"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
-	"bursar/internal/sizing"
+	"bursar/internal/recommend/policy"
+	"bursar/internal/recommend/sizing"
 )
 
 // usageFormat is the format of an input that was sized from usage.

@@ -16,7 +16,7 @@ import (
 	"bursar/internal/driver"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
-	"bursar/internal/sizing"
+	"bursar/internal/recommend/sizing"
 )
 
 // Where a what-if takes committed prices from, and what is held.

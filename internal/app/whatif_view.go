@@ -2,7 +2,7 @@ package app
 
 import (
 	"bursar/internal/api"
-	"bursar/internal/sizing"
+	"bursar/internal/recommend/sizing"
 )
 
 // whatIfView is a report as pages show it.

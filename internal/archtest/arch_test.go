@@ -50,17 +50,17 @@ var rules = []rule{
 	{"pgtest/pgtesting", []string{"pgtest"}, sdks},
 	{"queue", nothing, append([]string{"bursar/internal/driver", "bursar/internal/engine", "text/template"}, sdks...)},
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
-	{"sizing", []string{"cloud", "money"}, slices.Concat(pure, sdks)},
-	{"policy", []string{"recommend", "purchase", "cloud", "money"}, append([]string{"=database/sql", "net", "net/http", "os/exec", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
-	{"engine", []string{"purchase", "driver", "store", "journal", "policy", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
+	{"recommend/sizing", []string{"cloud", "money"}, slices.Concat(pure, sdks)},
+	{"recommend/policy", []string{"recommend", "purchase", "cloud", "money"}, append([]string{"=database/sql", "net", "net/http", "os/exec", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
+	{"engine", []string{"purchase", "driver", "store", "journal", "recommend/policy", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"auth", []string{"auditlog"}, append([]string{"bursar/internal/store", "bursar/internal/engine"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"=database/sql"}, sdks...)},
 	{"notify", []string{"api", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},
 	{"web", []string{"api", "auth", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},
 	{"server", []string{"api", "auth", "money"}, append([]string{"bursar/internal/store", "bursar/internal/engine", "bursar/internal/app"}, sdks...)},
-	{"app", []string{"api", "auditlog", "auth", "server", "web", "dst", "engine", "notify", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "policy", "recommend", "queue", "sim", "sizing", "store", "cloud", "money"}, nothing},
+	{"app", []string{"api", "auditlog", "auth", "server", "web", "dst", "engine", "notify", "purchase", "driver", "driver/aws", "driver/azure", "driver/gcp", "journal", "recommend/policy", "recommend", "queue", "sim", "recommend/sizing", "store", "cloud", "money"}, nothing},
 	{"drill", []string{"api", "app", "pgtest", "sim"}, nothing},
-	{"cli", []string{"api", "app", "drill", "sizing", "money"}, nothing},
+	{"cli", []string{"api", "app", "drill", "recommend/sizing", "money"}, nothing},
 	{"archtest", nothing, nothing},
 	{"cmd/*", []string{"cli"}, nothing},
 }
@@ -187,7 +187,7 @@ func TestRulesBite(t *testing.T) {
 // TestPureTime keeps the clock out of the core: time is an argument there.
 func TestPureTime(t *testing.T) {
 	all := list(t)
-	for _, name := range []string{"money", "cloud", "purchase", "dst", "sizing", "policy"} {
+	for _, name := range []string{"money", "cloud", "purchase", "dst", "recommend/sizing", "recommend/policy"} {
 		p, ok := all["bursar/internal/"+name]
 		if !ok {
 			continue

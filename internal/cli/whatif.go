@@ -15,7 +15,7 @@ import (
 	"bursar/internal/api"
 	"bursar/internal/app"
 	"bursar/internal/money"
-	"bursar/internal/sizing"
+	"bursar/internal/recommend/sizing"
 )
 
 func (sh *shell) whatIf() *cobra.Command {

@@ -10,9 +10,9 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/money"
-	"bursar/internal/policy"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
+	"bursar/internal/recommend/policy"
 	"bursar/internal/store"
 )
 

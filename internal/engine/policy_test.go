@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bursar/internal/money"
-	"bursar/internal/policy"
 	"bursar/internal/recommend"
+	"bursar/internal/recommend/policy"
 )
 
 // TestAPolicyOnlyTightens: who approves a plan of a policy is never fewer people, or

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	schemaFile  = "../../docs/policy.schema.json"
-	exampleFile = "../../testdata/policy.yaml"
+	schemaFile  = "../../../docs/policy.schema.json"
+	exampleFile = "../../../testdata/policy.yaml"
 	head        = "version: 1\nname: p\n"
 )
 

@@ -11,7 +11,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-const usageFile = "../../testdata/usage.csv"
+const usageFile = "../../../testdata/usage.csv"
 
 // usageBegins and usageDays are the history of the file.
 var usageBegins = time.Date(2026, 8, 31, 0, 0, 0, 0, time.UTC)
