@@ -317,26 +317,7 @@ func (m *Memory) Apply(_ context.Context, c purchase.Change, now time.Time) erro
 	if c.To != c.From && c.To.Unbought() {
 		m.callOffBeside(c.Line, now)
 	}
-	l.Version++
-	l.State, l.Generation, l.Reason, l.Listing = c.To, c.Generation, c.Reason, c.Listing
-	if c.DecidedBy != "" {
-		l.DecidedBy = c.DecidedBy
-	}
-	l.MustLeaveBy, l.LookAt, l.UpdatedAt = c.MustLeaveBy, c.LookAt, now
-	if c.Arm != nil || len(c.Attempts) > 0 {
-		e.row.Attempts = slices.Clone(e.row.Attempts)
-	}
-	if c.Arm != nil {
-		l.Armed++
-		e.row.Attempts = append(e.row.Attempts, *c.Arm)
-	}
-	for _, ac := range c.Attempts {
-		a := &e.row.Attempts[ac.N-1]
-		a.State, a.Outcome, a.Code, a.EndedAt = ac.To, ac.Outcome, ac.Code, ac.EndedAt
-		if ac.Handle != "" {
-			a.Handle = ac.Handle
-		}
-	}
+	e.row = c.Applied(e.row, now)
 	e.facts += len(c.Evidence)
 	if c.Receipt != nil {
 		m.receipts[key] = c.Line

@@ -48,7 +48,7 @@ func (rules Rules) answer(row *Row, ev Answered, now time.Time) (Change, error) 
 			return record(move(row, "T12", NeedsReview, why, now), AttemptInDoubt), nil
 		}
 		c := record(move(row, "T4", Purchased, "", now), AttemptSucceeded)
-		c.Receipt = &Receipt{Line: row.Line.ID, Attempt: a.N, Commitment: *e.Commitment, At: now, How: e.Kind}
+		c.Receipt = &Receipt{Line: row.Line.ID, Attempt: a.N, Term: row.Line.Spec.Offering.Term, Commitment: *e.Commitment, At: now, How: e.Kind}
 		c.Attempts = append(c.Attempts, closeOthers(row, a.N, AttemptDead, now)...)
 		return c, nil
 

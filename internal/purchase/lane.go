@@ -126,7 +126,7 @@ func (rules Rules) take(row *Row, n int, e cloud.Evidence, now time.Time) Change
 	}
 	c.Attempts = append(c.Attempts, closeOthers(row, n, AttemptDead, now)...)
 	c.Evidence = about(n, []cloud.Evidence{e})
-	c.Receipt = &Receipt{Line: row.Line.ID, Attempt: n, Commitment: *e.Commitment, At: now, How: e.Kind}
+	c.Receipt = &Receipt{Line: row.Line.ID, Attempt: n, Term: row.Line.Spec.Offering.Term, Commitment: *e.Commitment, At: now, How: e.Kind}
 	return c
 }
 

@@ -118,17 +118,10 @@ func (l *memLedger) change(c Change, now time.Time) (Row, []Receipt, error) {
 				}
 			}
 		}
-		row.Line.Armed++
-		row.Attempts = append(row.Attempts, *c.Arm)
 	}
 	for _, m := range c.Attempts {
 		if m.N < 1 || m.N > len(row.Attempts) || row.Attempts[m.N-1].State.Closed() {
 			return Row{}, nil, ErrLost
-		}
-		a := &row.Attempts[m.N-1]
-		a.State, a.Outcome, a.Code, a.EndedAt = m.To, m.Outcome, m.Code, m.EndedAt
-		if m.Handle != "" {
-			a.Handle = m.Handle
 		}
 	}
 	receipts := l.receipts
@@ -140,10 +133,7 @@ func (l *memLedger) change(c Change, now time.Time) (Row, []Receipt, error) {
 		}
 		receipts = append(slices.Clone(receipts), *r)
 	}
-	row.Line.Version++
-	row.Line.State, row.Line.Generation, row.Line.Reason, row.Line.Listing = c.To, c.Generation, c.Reason, c.Listing
-	row.Line.MustLeaveBy, row.Line.LookAt, row.Line.UpdatedAt = c.MustLeaveBy, c.LookAt, now
-	return row, receipts, nil
+	return c.Applied(row, now), receipts, nil
 }
 
 func (l *memLedger) change1(line LineID, f func(*Row)) {

@@ -123,6 +123,7 @@ func (i Intent) SHA256() (string, error) {
 type Receipt struct {
 	Line       LineID
 	Attempt    int
+	Term       cloud.Term // that the line asks for
 	Commitment cloud.Commitment
 	At         time.Time
 	// How says what proved it: the answer itself, a later look, the audit log, or

@@ -120,6 +120,8 @@ func (p *Protocol) Advance(ctx context.Context, id LineID) (Row, error) {
 			err = p.work(ctx, &row)
 		}
 		switch {
+		case err == nil && row.Line.State.Terminal():
+			return row, nil
 		case errors.Is(err, ErrNoStep):
 			return row, nil
 		case errors.Is(err, ErrTaken):
@@ -318,7 +320,7 @@ func (p *Protocol) buy(ctx context.Context, row *Row, checked Checked, deadline 
 		return err
 	}
 	if c.Arm == nil {
-		return p.Ledger.Apply(ctx, c, armedAt)
+		return p.commit(ctx, row, c, armedAt)
 	}
 	// The deadline is the one that the credential was opened with.
 	c.Arm.Intent.Deadline, c.Arm.SettledAt = deadline, deadline.Add(checked.Facts.Settle)
@@ -334,26 +336,34 @@ func (p *Protocol) buy(ctx context.Context, row *Row, checked Checked, deadline 
 	if err != nil {
 		return err
 	}
+	*row = c.Applied(*row, armedAt)
 
 	// From here on the request may be on the wire. It is bounded by its own time
 	// limits and not by ours: a stop lets it finish and be recorded.
 	ctx = context.WithoutCancel(ctx)
 	answer := p.Market.Purchase(ctx, c.Arm.Intent, armedAt.Add(p.Rules.Gate))
 	answer.N, answer.Nonce = c.Arm.N, c.Arm.Nonce
-	return p.record(ctx, row.Line.ID, answer)
+	return p.record(ctx, row, answer)
 }
 
 // record writes down what became of an attempt. It is repeated until the ledger
 // has it: applying it twice is harmless, and if it fails for good the attempt
 // stays armed and the next look finds out.
-func (p *Protocol) record(ctx context.Context, line LineID, answer Answered) error {
+//
+// What was bought is tried with the row as it was armed: whoever has moved the line
+// since, or called it off, makes that fail. Any other answer may end in another way
+// by what has happened to the plan in the meantime.
+func (p *Protocol) record(ctx context.Context, row *Row, answer Answered) error {
 	var err error
-	for range 5 {
-		var row Row
-		if row, err = p.Ledger.Row(ctx, line); err != nil {
-			continue
+	for try := range 5 {
+		if try > 0 || answer.Evidence.Outcome != cloud.Bought {
+			var now Row
+			if now, err = p.Ledger.Row(ctx, row.Line.ID); err != nil {
+				continue
+			}
+			*row = now
 		}
-		err = p.apply(ctx, &row, answer, p.Now())
+		err = p.apply(ctx, row, answer, p.Now())
 		if err == nil || errors.Is(err, ErrNoStep) {
 			return nil
 		}
@@ -366,7 +376,16 @@ func (p *Protocol) apply(ctx context.Context, row *Row, ev Event, now time.Time)
 	if err != nil {
 		return err
 	}
-	return p.Ledger.Apply(ctx, c, now)
+	return p.commit(ctx, row, c, now)
+}
+
+// commit performs a change; row is then what it made of the line.
+func (p *Protocol) commit(ctx context.Context, row *Row, c Change, now time.Time) error {
+	if err := p.Ledger.Apply(ctx, c, now); err != nil {
+		return err
+	}
+	*row = c.Applied(*row, now)
+	return nil
 }
 
 // queueUp waits for the line that holds the lane, without asking the cloud.

@@ -61,6 +61,8 @@ func TestHistoriesOfOneLine(t *testing.T) {
 			}},
 		{name: "the request is lost and the approval ends", faults: []fault{lostRequest}, state: Expired, attempts: 1, row: lineIn(Ready, approvedUntil(t0.Add(time.Second)))},
 		{name: "refused", faults: []fault{refuses}, state: Failed, requests: 1, attempts: 1},
+		{name: "refused, when the plan has been replaced since", faults: []fault{refuses}, state: Expired, requests: 1, attempts: 1,
+			prepare: func(w *world) { w.cloud.onWire = func() { w.ledger.change1(testLine, superseded) } }},
 		{name: "throttled three times", faults: []fault{throttles, throttles, throttles}, bought: true, requests: 4, attempts: 4},
 		{name: "never sent twenty times", faults: repeat(neverSent, 20), bought: true, requests: 1, attempts: 21},
 		{name: "throttled for ever", faults: repeat(throttles, 100), state: Failed, requests: 40, attempts: 40},

@@ -142,7 +142,7 @@ func (rules Rules) recovered(row *Row, n int, e cloud.Evidence, now time.Time) C
 		c.Attempts = append(c.Attempts, AttemptChange{N: n, To: AttemptSucceeded, Outcome: a.Outcome, Code: a.Code, EndedAt: now})
 	}
 	c.Evidence = about(n, []cloud.Evidence{e})
-	c.Receipt = &Receipt{Line: row.Line.ID, Attempt: n, Commitment: *e.Commitment, At: now, How: e.Kind}
+	c.Receipt = &Receipt{Line: row.Line.ID, Attempt: n, Term: row.Line.Spec.Offering.Term, Commitment: *e.Commitment, At: now, How: e.Kind}
 	return c
 }
 

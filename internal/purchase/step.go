@@ -3,6 +3,7 @@ package purchase
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/internal/cloud"
@@ -107,6 +108,31 @@ type Change struct {
 	// Heuristic: a person's guess, not evidence from the cloud, closes the line.
 	Heuristic bool
 	DecidedBy string // whose guess; "" without one
+}
+
+// Applied is a row right after the change was committed, as far as the change says it:
+// what surrounds the line is as it was read. The attempts of row stay as they are.
+func (c Change) Applied(row Row, now time.Time) Row {
+	l := &row.Line
+	l.Version++
+	l.State, l.Generation, l.Reason, l.Listing = c.To, c.Generation, c.Reason, c.Listing
+	l.MustLeaveBy, l.LookAt, l.UpdatedAt = c.MustLeaveBy, c.LookAt, now
+	if c.DecidedBy != "" {
+		l.DecidedBy = c.DecidedBy
+	}
+	row.Attempts = slices.Clone(row.Attempts)
+	if c.Arm != nil {
+		l.Armed++
+		row.Attempts = append(row.Attempts, *c.Arm)
+	}
+	for _, m := range c.Attempts {
+		a := &row.Attempts[m.N-1]
+		a.State, a.Outcome, a.Code, a.EndedAt = m.To, m.Outcome, m.Code, m.EndedAt
+		if m.Handle != "" {
+			a.Handle = m.Handle
+		}
+	}
+	return row
 }
 
 // AttemptChange ends or moves one attempt that must not be closed.

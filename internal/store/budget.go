@@ -465,12 +465,16 @@ func endHolds(ctx context.Context, q *rows.Queries, line purchase.LineID, state 
 	if to == purchase.HoldHeld {
 		return nil
 	}
+	see := func(err error) error { return fmt.Errorf("holds of line %s: %w: see bursar check", line, err) }
+	if to == purchase.HoldSpent { // what is taken stays taken
+		if err := q.SpendHolds(ctx, rows.SpendHoldsParams{EndedAt: micros(now), LineID: string(line)}); err != nil {
+			return see(err)
+		}
+		return nil
+	}
 	holds, err := q.EndHolds(ctx, rows.EndHoldsParams{State: string(to), EndedAt: micros(now), LineID: string(line)})
 	if err != nil {
-		return fmt.Errorf("holds of line %s: %w: see bursar check", line, err)
-	}
-	if to == purchase.HoldSpent {
-		return nil // taken it stays
+		return see(err)
 	}
 	// In one order, so that two lines never wait for each other.
 	slices.SortFunc(holds, func(a, b rows.EndHoldsRow) int { return strings.Compare(a.BudgetID, b.BudgetID) })

@@ -65,29 +65,27 @@ type parts struct {
 	attempts []rows.Attempt
 }
 
-// readParts reads all parts by one query, of which the first finds nothing for a line
-// without attempts.
+// readParts reads all parts by one query for a line without attempts, as most are when
+// they are read, and by a second one for the others.
 func readParts(ctx context.Context, q *rows.Queries, line string) (p parts, err error) {
-	for range 3 { // between the two the first attempt may be made
-		rs, err := q.RowWithAttempts(ctx, line)
-		if err != nil {
-			return p, err
-		}
-		for _, r := range rs {
-			p.line, p.plan, p.in = r.Line, r.Plan, r.Installation
-			p.attempts = append(p.attempts, r.Attempt)
-		}
-		if len(rs) > 0 {
-			return p, nil
-		}
-		r, err := q.RowWithoutAttempts(ctx, line)
-		if err == nil {
-			return parts{line: r.Line, plan: r.Plan, in: r.Installation}, nil
-		} else if !errors.Is(err, sql.ErrNoRows) {
-			return p, err
-		}
+	r, err := q.RowWithoutAttempts(ctx, line)
+	if err == nil {
+		return parts{line: r.Line, plan: r.Plan, in: r.Installation}, nil
+	} else if !errors.Is(err, sql.ErrNoRows) {
+		return p, err
 	}
-	return p, orNotFound(sql.ErrNoRows, "line", line)
+	rs, err := q.RowWithAttempts(ctx, line) // they are never deleted
+	if err != nil {
+		return p, err
+	}
+	for _, r := range rs {
+		p.line, p.plan, p.in = r.Line, r.Plan, r.Installation
+		p.attempts = append(p.attempts, r.Attempt)
+	}
+	if len(rs) == 0 {
+		return p, orNotFound(sql.ErrNoRows, "line", line)
+	}
+	return p, nil
 }
 
 func (p parts) row() (row purchase.Row, err error) {
@@ -191,18 +189,6 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 				return err
 			}
 		}
-		for _, a := range c.Attempts {
-			n, err := q.MoveAttempt(ctx, rows.MoveAttemptParams{
-				State: string(a.To), Outcome: string(a.Outcome), Code: a.Code, EndedAt: micros(a.EndedAt), NewHandle: a.Handle,
-				LineID: string(c.Line), N: int64(a.N),
-			})
-			if err != nil {
-				return err
-			}
-			if n != 1 {
-				return purchase.ErrLost
-			}
-		}
 		for _, e := range c.Evidence {
 			if err := insertEvidence(ctx, q, c.Line, e, now); err != nil {
 				return err
@@ -219,11 +205,25 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 		if err := moveHolds(ctx, q, c, now); err != nil {
 			return err
 		}
+		for _, a := range c.Attempts {
+			n, err := q.MoveAttempt(ctx, rows.MoveAttemptParams{
+				State: string(a.To), Outcome: string(a.Outcome), Code: a.Code, EndedAt: micros(a.EndedAt), NewHandle: a.Handle,
+				LineID: string(c.Line), N: int64(a.N),
+			})
+			if err != nil {
+				return err
+			}
+			if n != 1 {
+				return purchase.ErrLost
+			}
+		}
 		return db.wakeForLine(ctx, q, c, now)
 	})
 	switch {
 	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrTaken), errors.Is(err, purchase.ErrCommitUnknown), errors.Is(err, purchase.ErrWentBack):
 		return err
+	case c.Arm != nil && isUnique(err):
+		return purchase.ErrTaken // its nonce, its number or its second
 	}
 	return fmt.Errorf("move line %s from %s to %s: %w", c.Line, c.From, c.To, err)
 }
@@ -277,17 +277,13 @@ func insertAttempt(ctx context.Context, q *rows.Queries, a *purchase.Attempt) er
 	if err != nil {
 		return err
 	}
-	err = q.InsertAttempt(ctx, rows.InsertAttemptParams{
+	return q.InsertAttempt(ctx, rows.InsertAttemptParams{
 		LineID: string(a.Line), N: int64(a.N), Generation: int64(a.Generation), Nonce: a.Nonce,
 		Protocol: int64(a.Protocol), Account: string(a.Intent.Account), Region: string(a.Intent.Offering.Region),
 		Identity: a.Intent.Identity, Intent: string(intent), IntentSha256: sum, Credential: a.Credential,
 		ArmedAt: micros(a.ArmedAt), AnswerBy: micros(a.AnswerBy), Deadline: micros(a.Intent.Deadline), SettledAt: micros(a.SettledAt),
 		FireAt: sql.NullInt64{Int64: micros(a.FireAt), Valid: !a.FireAt.IsZero()}, BeforeIds: string(before),
 	})
-	if isUnique(err) {
-		return purchase.ErrTaken
-	}
-	return err
 }
 
 func insertEvidence(ctx context.Context, q *rows.Queries, line purchase.LineID, e purchase.AttemptEvidence, now time.Time) error {
@@ -312,20 +308,11 @@ func insertReceipt(ctx context.Context, q *rows.Queries, r *purchase.Receipt) er
 	if err != nil {
 		return err
 	}
-	row, err := q.GetLine(ctx, string(r.Line))
-	if err != nil {
-		return err
-	}
-	l, err := toLine(row)
-	if err != nil {
-		return err
-	}
-	term := int(l.Spec.Offering.Term)
 	return q.InsertReceipt(ctx, rows.InsertReceiptParams{
 		LineID: string(r.Line), N: sql.NullInt64{Int64: int64(r.Attempt), Valid: r.Attempt > 0}, Provider: string(c.Provider), Account: string(c.Account),
 		Region: string(c.Region), Service: string(c.Service), CommitmentID: c.ID, Commitment: string(raw),
 		How: string(r.How), Heuristic: flag(r.Heuristic), At: micros(r.At),
-		EndsAt: micros(c.Start.AddDate(0, term, 0)), TermMonths: int64(term), Currency: row.Currency, Total: row.Total,
+		EndsAt: micros(c.Start.AddDate(0, int(r.Term), 0)), TermMonths: int64(r.Term),
 	})
 }
 

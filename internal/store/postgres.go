@@ -56,8 +56,8 @@ const longest = 2 * time.Minute
 // writers and pgReaders are how many connections a process has at most, unless
 // pool_max_conns in the URL says how many there are in all.
 const (
-	writers   = 16
-	pgReaders = 8
+	writers   = 8
+	pgReaders = 4
 )
 
 // connectPostgres prepares both pools. It speaks to no server.
@@ -258,6 +258,7 @@ const (
 	uniqueViolation      = "23505"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	abortedTransaction   = "25P02"
 )
 
 // pgCode is the SQL state of an error; "" for one that PostgreSQL did not send.
@@ -293,7 +294,12 @@ func (db *DB) writePostgres(ctx context.Context, lock ledgerLock, fn func(*rows.
 func (db *DB) once(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) error) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	defer cancel()
-	tx, err := db.writer.BeginTx(ctx, nil)
+	conn, err := db.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // back to the pool
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -303,10 +309,15 @@ func (db *DB) once(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) 
 			_ = tx.Rollback() // a connection that is gone has rolled back
 		}
 	}()
-	if _, err := tx.ExecContext(ctx, string(lock)); err != nil {
-		return err
+	in := unstopped{tx, ctx}
+	if lock == alone {
+		if _, err = in.ExecContext(ctx, string(lock)); err == nil {
+			err = fn(rows.New(in))
+		}
+	} else {
+		err = (&batch{unstopped: in, conn: conn}).run(lock, fn)
 	}
-	if err := fn(rows.New(unstopped{tx, ctx})); err != nil {
+	if err != nil {
 		return err
 	}
 	whole = true
@@ -323,31 +334,6 @@ func (db *DB) once(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) 
 func refused(err error) bool {
 	var e *pgconn.PgError
 	return errors.Is(err, pgx.ErrTxCommitRollback) || errors.As(err, &e) && e.SeverityUnlocalized == "ERROR"
-}
-
-// unstopped runs queries in the context of their transaction instead of the caller's:
-// pgx ends a connection whose query is stopped.
-type unstopped struct {
-	tx  *sql.Tx
-	ctx context.Context
-}
-
-var _ rows.DBTX = unstopped{}
-
-func (u unstopped) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
-	return u.tx.ExecContext(u.ctx, query, args...)
-}
-
-func (u unstopped) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
-	return u.tx.QueryContext(u.ctx, query, args...)
-}
-
-func (u unstopped) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
-	return u.tx.QueryRowContext(u.ctx, query, args...)
-}
-
-func (u unstopped) PrepareContext(_ context.Context, query string) (*sql.Stmt, error) {
-	return u.tx.PrepareContext(u.ctx, query)
 }
 
 // viewPostgres is view in a transaction whose queries see one moment.

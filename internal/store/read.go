@@ -198,7 +198,7 @@ func toReceipts(rs []rows.Receipt) ([]purchase.Receipt, error) {
 	receipts := make([]purchase.Receipt, len(rs))
 	for i, r := range rs {
 		receipts[i] = purchase.Receipt{
-			Line: purchase.LineID(r.LineID), Attempt: int(r.N.Int64), At: fromMicros(r.At), How: cloud.EvidenceKind(r.How), Heuristic: r.Heuristic == 1,
+			Line: purchase.LineID(r.LineID), Attempt: int(r.N.Int64), Term: cloud.Term(r.TermMonths), At: fromMicros(r.At), How: cloud.EvidenceKind(r.How), Heuristic: r.Heuristic == 1,
 		}
 		if err := json.Unmarshal([]byte(r.Commitment), &receipts[i].Commitment); err != nil {
 			return nil, fmt.Errorf("receipt of line %s: %w", r.LineID, err)

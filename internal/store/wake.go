@@ -24,17 +24,20 @@ func (db *DB) wake(ctx context.Context, q *rows.Queries, at, now time.Time) erro
 	if db.waker == nil {
 		return nil
 	}
+	if _, err := q.On().ExecContext(ctx, "SAVEPOINT wake"); err != nil {
+		return err
+	}
 	var tx *sql.Tx
 	switch on := q.On().(type) {
 	case transaction:
 		tx, ctx = on.Tx, on.in(ctx)
 	case unstopped:
 		tx, ctx = on.tx, on.ctx
-	default:
-		return nil
-	}
-	if _, err := q.On().ExecContext(ctx, "SAVEPOINT wake"); err != nil {
-		return err
+	case *batch:
+		if err := on.send(); err != nil {
+			return err
+		}
+		tx, ctx = on.tx, on.ctx
 	}
 	if failed := db.waker(ctx, tx, max(0, at.Sub(now))); failed != nil {
 		if _, err := q.On().ExecContext(ctx, "ROLLBACK TO SAVEPOINT wake"); err != nil {

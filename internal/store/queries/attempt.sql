@@ -29,7 +29,10 @@ SELECT * FROM evidence ORDER BY line_id, id;
 
 -- name: InsertReceipt :exec
 INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at, ends_at, term_months, currency, total)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+SELECT l.id, CAST(sqlc.narg(n) AS BIGINT), CAST(sqlc.arg(provider) AS TEXT), CAST(sqlc.arg(account) AS TEXT), CAST(sqlc.arg(region) AS TEXT),
+  CAST(sqlc.arg(service) AS TEXT), CAST(sqlc.arg(commitment_id) AS TEXT), CAST(sqlc.arg(commitment) AS TEXT), CAST(sqlc.arg(how) AS TEXT),
+  CAST(sqlc.arg(heuristic) AS BIGINT), CAST(sqlc.arg(at) AS BIGINT), CAST(sqlc.arg(ends_at) AS BIGINT), CAST(sqlc.arg(term_months) AS BIGINT), l.currency, l.total
+FROM line l WHERE l.id = sqlc.arg(line_id);
 
 -- name: AllReceipts :many
 SELECT * FROM receipt ORDER BY at, line_id;

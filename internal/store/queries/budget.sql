@@ -59,8 +59,12 @@ INSERT INTO hold (line_id, budget_id, period, amount, state, at) VALUES ($1, $2,
 -- name: EndHold :execrows
 UPDATE hold SET state = $1, ended_at = $2 WHERE line_id = $3 AND budget_id = $4 AND state = 'held';
 
--- name: EndHolds :many
+-- name: SpendHolds :exec
 -- A hold that has ended is refused by its guard.
+UPDATE hold SET state = 'spent', ended_at = $1 WHERE line_id = $2;
+
+-- name: EndHolds :many
+-- Likewise.
 UPDATE hold SET state = $1, ended_at = $2 WHERE line_id = $3 RETURNING budget_id, period, amount;
 
 -- name: LineHolds :many

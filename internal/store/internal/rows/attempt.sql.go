@@ -254,11 +254,13 @@ func (q *Queries) InsertEvidence(ctx context.Context, arg InsertEvidenceParams) 
 
 const insertReceipt = `-- name: InsertReceipt :exec
 INSERT INTO receipt (line_id, n, provider, account, region, service, commitment_id, commitment, how, heuristic, at, ends_at, term_months, currency, total)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+SELECT l.id, CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT),
+  CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT),
+  CAST($9 AS BIGINT), CAST($10 AS BIGINT), CAST($11 AS BIGINT), CAST($12 AS BIGINT), l.currency, l.total
+FROM line l WHERE l.id = $13
 `
 
 type InsertReceiptParams struct {
-	LineID       string
 	N            sql.NullInt64
 	Provider     string
 	Account      string
@@ -271,13 +273,11 @@ type InsertReceiptParams struct {
 	At           int64
 	EndsAt       int64
 	TermMonths   int64
-	Currency     string
-	Total        string
+	LineID       string
 }
 
 func (q *Queries) InsertReceipt(ctx context.Context, arg InsertReceiptParams) error {
 	_, err := q.db.ExecContext(ctx, insertReceipt,
-		arg.LineID,
 		arg.N,
 		arg.Provider,
 		arg.Account,
@@ -290,8 +290,7 @@ func (q *Queries) InsertReceipt(ctx context.Context, arg InsertReceiptParams) er
 		arg.At,
 		arg.EndsAt,
 		arg.TermMonths,
-		arg.Currency,
-		arg.Total,
+		arg.LineID,
 	)
 	return err
 }

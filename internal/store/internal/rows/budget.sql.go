@@ -342,7 +342,7 @@ type EndHoldsRow struct {
 	Amount   int64
 }
 
-// A hold that has ended is refused by its guard.
+// Likewise.
 func (q *Queries) EndHolds(ctx context.Context, arg EndHoldsParams) ([]EndHoldsRow, error) {
 	rows, err := q.db.QueryContext(ctx, endHolds, arg.State, arg.EndedAt, arg.LineID)
 	if err != nil {
@@ -672,6 +672,21 @@ func (q *Queries) RetireBudget(ctx context.Context, arg RetireBudgetParams) (int
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const spendHolds = `-- name: SpendHolds :exec
+UPDATE hold SET state = 'spent', ended_at = $1 WHERE line_id = $2
+`
+
+type SpendHoldsParams struct {
+	EndedAt int64
+	LineID  string
+}
+
+// A hold that has ended is refused by its guard.
+func (q *Queries) SpendHolds(ctx context.Context, arg SpendHoldsParams) error {
+	_, err := q.db.ExecContext(ctx, spendHolds, arg.EndedAt, arg.LineID)
+	return err
 }
 
 const takePeriod = `-- name: TakePeriod :execrows
