@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -230,7 +229,7 @@ func TestALowerCapRacesWithApprovals(t *testing.T) {
 
 func TestAnUnknownCommitHoldsAllOrNothing(t *testing.T) {
 	onEngines(t, func(t *testing.T, on database) {
-		for name, commit := range map[string]func(*sql.Tx) error{"applied": appliedUnknown, "not applied": notAppliedUnknown} {
+		for name, commit := range map[string]func(ender) error{"applied": appliedUnknown, "not applied": notAppliedUnknown} {
 			e := on.open(t)
 			e.setBudget(budget("march", times(2)))
 			p := e.save(1, 2)
@@ -239,7 +238,7 @@ func TestAnUnknownCommitHoldsAllOrNothing(t *testing.T) {
 			if err := e.Decide(t.Context(), yes(p), t0.Add(time.Hour)); !errors.Is(err, purchase.ErrCommitUnknown) {
 				t.Errorf("%s: %v", name, err)
 			}
-			db.commit = (*sql.Tx).Commit
+			db.commit = ender.Commit
 			want := "none"
 			if name == "applied" {
 				want = held(2)

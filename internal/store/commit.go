@@ -41,26 +41,39 @@ type group struct {
 // took effect is unknown, and the error says so. fn may run more than once, and what
 // it has written before is then undone.
 func (db *DB) write(ctx context.Context, fn func(*rows.Queries) error) error {
-	return db.commitAs(ctx, alone, fn)
+	return db.commitAs(ctx, alone, false, fn)
 }
 
 // writeStep is write for a step of one line, which on PostgreSQL runs beside the
 // steps of other lines. fn first changes the row of the line by a guarded UPDATE,
 // which makes any other step of the line wait for this one, and after it touches only
 // rows of that line: attempts, evidence, receipt, watch, and last its holds and their
-// periods in the order of the budgets.
+// periods in the order of the budgets. What it does is sent as a batch, so a statement
+// that changes rows may fail only after the next ones were asked for.
 func (db *DB) writeStep(ctx context.Context, fn func(*rows.Queries) error) error {
-	return db.commitAs(ctx, beside, fn)
+	return db.commitAs(ctx, beside, true, fn)
 }
 
-func (db *DB) commitAs(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) error) error {
+// writeAndWake is writeStep for a step that writes a message for workers, statement by
+// statement.
+func (db *DB) writeAndWake(ctx context.Context, fn func(*rows.Queries) error) error {
+	return db.commitAs(ctx, beside, false, fn)
+}
+
+func (db *DB) commitAs(ctx context.Context, lock ledgerLock, batched bool, fn func(*rows.Queries) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if db.postgres {
-		return db.writePostgres(ctx, lock, fn)
+		return db.writePostgres(ctx, lock, batched, fn)
 	}
 	return db.writeSQLite(ctx, fn)
+}
+
+// ender ends a transaction.
+type ender interface {
+	Commit() error
+	Rollback() error
 }
 
 func (db *DB) writeSQLite(ctx context.Context, fn func(*rows.Queries) error) error {

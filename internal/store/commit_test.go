@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"testing"
 	"time"
@@ -14,13 +13,13 @@ import (
 var errLost = errors.New("the connection is gone")
 
 // appliedUnknown commits and loses the answer; notAppliedUnknown loses the COMMIT.
-func appliedUnknown(tx *sql.Tx) error    { return errors.Join(tx.Commit(), errLost) }
-func notAppliedUnknown(tx *sql.Tx) error { return errors.Join(tx.Rollback(), errLost) }
+func appliedUnknown(tx ender) error    { return errors.Join(tx.Commit(), errLost) }
+func notAppliedUnknown(tx ender) error { return errors.Join(tx.Rollback(), errLost) }
 
 func TestAnUnknownCommitIsReadBackByItsNonce(t *testing.T) {
 	onEngines(t, func(t *testing.T, on database) {
 		for name, c := range map[string]struct {
-			commit func(*sql.Tx) error
+			commit func(ender) error
 			armed  bool
 		}{
 			"applied":     {appliedUnknown, true},
@@ -37,7 +36,7 @@ func TestAnUnknownCommitIsReadBackByItsNonce(t *testing.T) {
 				if !errors.Is(err, purchase.ErrCommitUnknown) || !errors.Is(err, errLost) || errors.Is(err, purchase.ErrLost) {
 					t.Errorf("apply: %v, want ErrCommitUnknown", err)
 				}
-				db.commit = (*sql.Tx).Commit
+				db.commit = ender.Commit
 				if armed, err := db.Armed(t.Context(), line, "nonce-1"); err != nil || armed != c.armed {
 					t.Errorf("armed: %v, %v, want %v", armed, err, c.armed)
 				}
@@ -59,13 +58,13 @@ func TestAnUnknownCommitOfADecisionSaysSo(t *testing.T) {
 		e := on.open(t)
 		p := e.save(1, 2)
 		db := e.ledger.(*DB)
-		for _, commit := range []func(*sql.Tx) error{notAppliedUnknown, appliedUnknown} {
+		for _, commit := range []func(ender) error{notAppliedUnknown, appliedUnknown} {
 			db.commit = commit
 			if err := e.Decide(t.Context(), yes(p), t0.Add(time.Hour)); !errors.Is(err, purchase.ErrCommitUnknown) {
 				t.Errorf("decide: %v, want ErrCommitUnknown", err)
 			}
 		}
-		db.commit = (*sql.Tx).Commit
+		db.commit = ender.Commit
 		if err := e.Decide(t.Context(), yes(p), t0.Add(time.Hour)); !errors.Is(err, ErrDigest) {
 			t.Errorf("the second of the two was applied, and a third is taken: %v", err)
 		}
@@ -88,14 +87,14 @@ func TestAStopDoesNotTearAWrite(t *testing.T) {
 		// A stop between the statements and COMMIT: the commit is finished.
 		ctx, stop = context.WithCancel(t.Context())
 		db := e.ledger.(*DB)
-		db.commit = func(tx *sql.Tx) error {
+		db.commit = func(tx ender) error {
 			stop()
 			return tx.Commit()
 		}
 		if err := e.Apply(ctx, change, t0); err != nil {
 			t.Errorf("apply: %v", err)
 		}
-		db.commit = (*sql.Tx).Commit
+		db.commit = ender.Commit
 		if row := e.row(line); row.Line.State != purchase.Armed {
 			t.Errorf("the line is %s", row.Line.State)
 		}
@@ -130,12 +129,12 @@ func (m *market) Purchase(_ context.Context, i purchase.Intent, _ time.Time) pur
 
 func TestTheProtocolBuysOnceOnARealLedger(t *testing.T) {
 	onEngines(t, func(t *testing.T, on database) {
-		for name, faults := range map[string][]func(*sql.Tx) error{
+		for name, faults := range map[string][]func(ender) error{
 			"no fault":                      nil,
 			"arming, applied":               {appliedUnknown},
 			"arming, not applied":           {notAppliedUnknown},
-			"recording, applied":            {(*sql.Tx).Commit, appliedUnknown},
-			"recording, not applied":        {(*sql.Tx).Commit, notAppliedUnknown},
+			"recording, applied":            {ender.Commit, appliedUnknown},
+			"recording, not applied":        {ender.Commit, notAppliedUnknown},
 			"both, not applied and applied": {notAppliedUnknown, appliedUnknown, notAppliedUnknown, appliedUnknown},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -143,8 +142,8 @@ func TestTheProtocolBuysOnceOnARealLedger(t *testing.T) {
 				db := create(t, path)
 				e := &engine{ledger: db, t: t}
 				line := e.approve(1, 1).Lines[0].ID
-				db.commit = func(tx *sql.Tx) error {
-					commit := (*sql.Tx).Commit
+				db.commit = func(tx ender) error {
+					commit := ender.Commit
 					if len(faults) > 0 {
 						commit, faults = faults[0], faults[1:]
 					}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"runtime"
@@ -16,7 +15,7 @@ import (
 // returns what each was told and how many commits it took.
 func together(db *DB, writers ...func() error) (errs []error, commits int) {
 	commit := db.commit
-	db.commit = func(tx *sql.Tx) error {
+	db.commit = func(tx ender) error {
 		commits++
 		return commit(tx)
 	}
@@ -90,10 +89,10 @@ func TestWritersShareACommit(t *testing.T) {
 // to everybody in it, and nobody takes it for done.
 func TestAGroupIsToldItsCommit(t *testing.T) {
 	for name, tc := range map[string]struct {
-		commit func(*sql.Tx) error
+		commit func(ender) error
 		torn   bool
 	}{
-		"commit": {commit: notAppliedUnknown}, "torn": {commit: (*sql.Tx).Commit, torn: true},
+		"commit": {commit: notAppliedUnknown}, "torn": {commit: ender.Commit, torn: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := sqliteFile.open(t)
@@ -118,7 +117,7 @@ func TestAGroupIsToldItsCommit(t *testing.T) {
 				}}
 			}
 			errs, _ := together(db, writers...)
-			db.commit = (*sql.Tx).Commit
+			db.commit = ender.Commit
 			unknown := 0
 			for _, err := range errs {
 				if errors.Is(err, purchase.ErrCommitUnknown) {

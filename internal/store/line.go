@@ -170,10 +170,13 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 			return fmt.Errorf("arm line %s: %w", c.Line, err)
 		}
 	}
-	ends := c.To != c.From && c.To.Unbought()
+	ends, wakes := c.To != c.From && c.To.Unbought(), db.wakes(c, now)
 	write := db.writeStep
-	if ends || c.DecidedBy != "" {
+	switch {
+	case ends || c.DecidedBy != "":
 		write = db.write // it may touch other lines
+	case wakes:
+		write = db.writeAndWake
 	}
 	err := write(ctx, func(q *rows.Queries) error {
 		if err := db.moveLine(ctx, q, c, now); err != nil {
@@ -217,7 +220,10 @@ func (db *DB) Apply(ctx context.Context, c purchase.Change, now time.Time) error
 				return purchase.ErrLost
 			}
 		}
-		return db.wakeForLine(ctx, q, c, now)
+		if !wakes {
+			return nil
+		}
+		return db.wake(ctx, q, c.LookAt, now)
 	})
 	switch {
 	case err == nil, errors.Is(err, purchase.ErrLost), errors.Is(err, purchase.ErrTaken), errors.Is(err, purchase.ErrCommitUnknown), errors.Is(err, purchase.ErrWentBack):

@@ -80,7 +80,7 @@ func connectPostgres(ledger string) (*DB, error) {
 		pool.SetMaxIdleConns(most)
 		return pool, nil
 	}
-	db := &DB{name: Masked(ledger), postgres: true, commit: (*sql.Tx).Commit}
+	db := &DB{name: Masked(ledger), postgres: true, commit: ender.Commit}
 	if db.writer, err = open(write, nil); err != nil {
 		return nil, err
 	}
@@ -274,11 +274,15 @@ func pgCode(err error) string {
 // others.
 const tries = 10
 
-func (db *DB) writePostgres(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) error) error {
+func (db *DB) writePostgres(ctx context.Context, lock ledgerLock, batched bool, fn func(*rows.Queries) error) error {
+	once := db.once
+	if batched {
+		once = db.onceBatched
+	}
 	for try := 1; ; try++ {
-		err := db.once(ctx, lock, fn)
+		err := once(ctx, lock, fn)
 		switch code := pgCode(err); {
-		case code != serializationFailure && code != deadlockDetected, errors.Is(err, purchase.ErrCommitUnknown), try == tries:
+		case code != serializationFailure && code != deadlockDetected && !errors.Is(err, errUnsent), errors.Is(err, purchase.ErrCommitUnknown), try == tries:
 			return err
 		}
 		select {
@@ -294,12 +298,7 @@ func (db *DB) writePostgres(ctx context.Context, lock ledgerLock, fn func(*rows.
 func (db *DB) once(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) error) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	defer cancel()
-	conn, err := db.writer.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close() //nolint:errcheck // back to the pool
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -309,19 +308,48 @@ func (db *DB) once(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) 
 			_ = tx.Rollback() // a connection that is gone has rolled back
 		}
 	}()
-	in := unstopped{tx, ctx}
-	if lock == alone {
-		if _, err = in.ExecContext(ctx, string(lock)); err == nil {
-			err = fn(rows.New(in))
+	if _, err := tx.ExecContext(ctx, string(lock)); err != nil {
+		return err
+	}
+	if err := fn(rows.New(unstopped{tx, ctx})); err != nil {
+		return err
+	}
+	whole = true
+	return db.ended(tx)
+}
+
+// onceBatched is once with the statements of a batch.
+func (db *DB) onceBatched(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	defer cancel()
+	conn, err := db.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // back to the pool
+	b := &batch{unstopped: unstopped{conn, ctx}, conn: conn}
+	whole := false
+	defer func() { // also when fn panics
+		if !whole {
+			_ = b.Rollback() // a connection that is gone has rolled back
 		}
-	} else {
-		err = (&batch{unstopped: in, conn: conn}).run(lock, fn)
+	}()
+	b.queue("BEGIN")
+	b.queue(string(lock))
+	err = fn(rows.New(b))
+	if failed := b.failed; failed != nil && (err == nil || pgCode(err) == abortedTransaction) {
+		err = failed
 	}
 	if err != nil {
 		return err
 	}
 	whole = true
-	if err := db.commit(tx); err != nil && refused(err) {
+	return db.ended(b)
+}
+
+// ended commits a transaction.
+func (db *DB) ended(t ender) error {
+	if err := db.commit(t); err != nil && refused(err) {
 		return err
 	} else if err != nil {
 		return fmt.Errorf("%w: %w", purchase.ErrCommitUnknown, err)
@@ -333,7 +361,7 @@ func (db *DB) once(ctx context.Context, lock ledgerLock, fn func(*rows.Queries) 
 // error that ends the connection says nothing.
 func refused(err error) bool {
 	var e *pgconn.PgError
-	return errors.Is(err, pgx.ErrTxCommitRollback) || errors.As(err, &e) && e.SeverityUnlocalized == "ERROR"
+	return errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, errUnsent) || errors.As(err, &e) && e.SeverityUnlocalized == "ERROR"
 }
 
 // viewPostgres is view in a transaction whose queries see one moment.

@@ -95,7 +95,7 @@ func (db *DB) TakeTick(ctx context.Context, s *Schedule, holder string, now, unt
 	if s.Every > 0 {
 		next = now.Add(s.Every)
 	}
-	err = db.writeStep(ctx, func(q *rows.Queries) error {
+	err = db.writeAndWake(ctx, func(q *rows.Queries) error {
 		var n int64
 		var err error
 		if force {

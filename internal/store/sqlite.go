@@ -123,7 +123,7 @@ func connectSQLite(path string) (*DB, error) {
 		"&_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)" +
 		// Without it INSERT OR REPLACE deletes a row and asks no trigger.
 		"&_pragma=recursive_triggers(ON)"
-	db := &DB{name: path, host: thisHost(), commit: (*sql.Tx).Commit}
+	db := &DB{name: path, host: thisHost(), commit: ender.Commit}
 	if db.writer, err = sql.Open("sqlite", name); err != nil {
 		return nil, err
 	}

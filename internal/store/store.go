@@ -40,7 +40,7 @@ type DB struct {
 	commits       commits
 	clocks        clocks
 	// commit ends a writing transaction; tests replace it to lose the answer.
-	commit func(*sql.Tx) error
+	commit func(ender) error
 	// incarnation is the one that this process has recognized.
 	incarnation atomic.Int64
 	// waker is told of what becomes due; nil for nobody.

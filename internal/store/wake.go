@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"bursar/internal/purchase"
@@ -24,20 +25,17 @@ func (db *DB) wake(ctx context.Context, q *rows.Queries, at, now time.Time) erro
 	if db.waker == nil {
 		return nil
 	}
-	if _, err := q.On().ExecContext(ctx, "SAVEPOINT wake"); err != nil {
-		return err
-	}
 	var tx *sql.Tx
 	switch on := q.On().(type) {
 	case transaction:
 		tx, ctx = on.Tx, on.in(ctx)
 	case unstopped:
-		tx, ctx = on.tx, on.ctx
-	case *batch:
-		if err := on.send(); err != nil {
-			return err
-		}
-		tx, ctx = on.tx, on.ctx
+		tx, ctx = on.on.(*sql.Tx), on.ctx
+	default:
+		return errors.New("a batch wakes nobody")
+	}
+	if _, err := q.On().ExecContext(ctx, "SAVEPOINT wake"); err != nil {
+		return err
 	}
 	if failed := db.waker(ctx, tx, max(0, at.Sub(now))); failed != nil {
 		if _, err := q.On().ExecContext(ctx, "ROLLBACK TO SAVEPOINT wake"); err != nil {
@@ -48,12 +46,9 @@ func (db *DB) wake(ctx context.Context, q *rows.Queries, at, now time.Time) erro
 	return err
 }
 
-// wakeForLine has a message written for the next look at a line that was moved. For
-// one that was armed none is written: its answer is awaited, and if the process dies
-// the sweep of another finds the line.
-func (db *DB) wakeForLine(ctx context.Context, q *rows.Queries, c purchase.Change, now time.Time) error {
-	if c.Arm != nil || c.To.Terminal() || !c.LookAt.After(now) {
-		return nil
-	}
-	return db.wake(ctx, q, c.LookAt, now)
+// wakes reports whether a message is written for the next look at a line that is moved.
+// For one that is armed none is: its answer is awaited, and if the process dies the
+// sweep of another finds the line.
+func (db *DB) wakes(c purchase.Change, now time.Time) bool {
+	return db.waker != nil && c.Arm == nil && !c.To.Terminal() && c.LookAt.After(now)
 }
