@@ -81,7 +81,8 @@ func connectPostgres(ledger string) (*DB, error) {
 		return pool, nil
 	}
 	db := &DB{name: Masked(ledger), postgres: true, commit: ender.Commit}
-	if db.writer, err = open(write, nil); err != nil {
+	// What is written is found by its key, whatever the key: a plan is made once.
+	if db.writer, err = open(write, map[string]string{"plan_cache_mode": "force_generic_plan"}); err != nil {
 		return nil, err
 	}
 	if db.reader, err = open(read, map[string]string{"default_transaction_read_only": "on"}); err != nil {
