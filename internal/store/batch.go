@@ -93,7 +93,7 @@ var errUnsent = errors.New("the connection was lost before the end of the transa
 // send sends what has waited, and reports the first statement that failed.
 func (b *batch) send() error {
 	if b.failed == nil && len(b.queued) > 0 {
-		if b.failed = b.exchange(); b.failed != nil && pgCode(b.failed) == "" {
+		if b.failed = b.exchange(); b.failed != nil && !refused(b.failed) {
 			b.failed = fmt.Errorf("%w: %w", errUnsent, b.failed)
 		}
 	}
