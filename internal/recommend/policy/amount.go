@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"bursar/internal/cloud"
@@ -73,7 +72,7 @@ func (r *Run) worth(c *candidate) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		c.saved = share(saves, without, 10_000)
+		c.saved = ratio(saves, without, 10_000)
 		c.say("advice", recommend.Position{}, "that is %s of what is paid without it, %s a month at the price of %s", percent(c.saved), without, all)
 	}
 	if a := p.percent; a != nil {
@@ -99,7 +98,7 @@ func (r *Run) worth(c *candidate) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		months := share(price.Upfront, gain, 100)
+		months := ratio(price.Upfront, gain, 100)
 		c.say("advice", recommend.Position{}, "it breaks even after %s months", hundredths(months))
 		if months > a.n {
 			r.reject(c, "filters", a.at, "it breaks even after %s months, later than %s", hundredths(months), hundredths(a.n))
@@ -107,102 +106,6 @@ func (r *Run) worth(c *candidate) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// need is how much is wanted in the end: what is to be covered less what is owned.
-func (r *Run) need(c *candidate) bool {
-	d := &c.draft
-	recent := r.policy.Recent.N
-	if recent == 0 {
-		recent = max(d.Claim.Window, defaultRecent)
-	}
-	since := r.s.Now.Add(-Days{N: recent}.duration())
-	usage, before := c.advised, int64(0)
-	have := map[Held]*owned{}
-	var ends, renew owned
-	for _, o := range r.s.Owned {
-		if !Covers(o.Lane, o.Attributes, *d) {
-			continue
-		}
-		if o.Held == Active && !d.Claim.Usage && o.Starts.Before(since) {
-			usage, before = usage+o.Quantity, before+o.Quantity
-		}
-		switch {
-		case r.ends(o):
-			ends.add(o)
-			continue
-		case o.Renews && r.soon(o):
-			renew.add(o)
-		}
-		if have[o.Held] == nil {
-			have[o.Held] = &owned{}
-		}
-		have[o.Held].add(o)
-	}
-	pct, at := r.policy.coverage(*d)
-	if r.s.Coverage > 0 {
-		pct, at = r.s.Coverage, recommend.Position{File: "--coverage"}
-	}
-	target, away := recommend.Part(usage, pct)
-	of := d.Amount(usage)
-	if before > 0 {
-		of += fmt.Sprintf(" (%s advised, and %s that is active longer than %d days, which the advice leaves out)", d.Amount(c.advised), d.Amount(before), recent)
-	}
-	switch least, words := d.Least(); {
-	case target < least:
-		r.reject(c, "coverage", at, "%d%% of %s is %s, %s", pct, of, d.Share(target, away), words)
-		return false
-	case away > 0:
-		c.say("coverage", at, "%d%% of %s is %s, rounded down to %s", pct, of, d.Share(target, away), d.Amount(target))
-	case pct < 100 || before > 0 || at.File != "":
-		c.say("coverage", at, "%d%% of %s is %s", pct, of, d.Amount(target))
-	}
-	want := target
-	for _, held := range []Held{Active, Queued, Planned} {
-		o := have[held]
-		if o == nil {
-			continue
-		}
-		want = max(0, want-o.n)
-		c.say("net", recommend.Position{}, "%s %s already: %s; %s is left", d.Amount(o.n), held, o.names(), d.Amount(want))
-	}
-	if ends.n > 0 && len(c.renews) == 0 {
-		c.say("rebuy", r.policy.Rebuy.At, "not counted, as it ends within %d days: %s", r.policy.Rebuy.N, ends.names())
-	}
-	if renew.n > 0 {
-		c.say("rebuy", r.policy.Rebuy.At, "counted, as the cloud renews it by itself: %s; turn its renewal off to have it planned here", renew.names())
-	}
-	return r.take(c, want, "net", recommend.Position{}, "nothing is left to buy")
-}
-
-// defaultRecent is how many days advice is taken to look back where it does not say.
-const defaultRecent = 30
-
-// owned sums up what is owned.
-type owned struct {
-	n    int64
-	list []Owned
-}
-
-func (o *owned) add(one Owned) {
-	o.n += one.Quantity
-	o.list = append(o.list, one)
-}
-
-func (o *owned) names() string {
-	const most = 10
-	var names []string
-	for _, one := range o.list[:min(most, len(o.list))] {
-		text := one.Name
-		if !one.Ends.IsZero() {
-			text += " until " + day(one.Ends)
-		}
-		names = append(names, text)
-	}
-	if more := len(o.list) - most; more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
-	}
-	return strings.Join(names, ", ")
 }
 
 // take sets the quantity of a candidate to what can be bought of n, and drops it

@@ -115,6 +115,7 @@ type candidate struct {
 	order   int             // in the input; renewals come after it
 	steps   []Step
 
+	net      *netting
 	offering cloud.Offering
 	saved    int64 // hundredths of a per cent; -1: not known
 }
@@ -209,7 +210,7 @@ func (r *Run) reject(c *candidate, rule string, at recommend.Position, format st
 // are the drafts, by their place, that nobody can buy, with the reason: their
 // offerings are left out.
 func (r *Run) Size(offerings []cloud.Offering, advised map[int]error) (*Result, error) {
-	var priced []*candidate
+	var worth, priced []*candidate
 	for i, c := range r.candidates {
 		if why, is := advised[i]; is {
 			r.reject(c, "offering", recommend.Position{}, "%v", why)
@@ -223,7 +224,13 @@ func (r *Run) Size(offerings []cloud.Offering, advised map[int]error) (*Result, 
 		if err != nil {
 			return nil, err
 		}
-		if kept && r.need(c) && r.step(c) {
+		if kept {
+			worth = append(worth, c)
+		}
+	}
+	r.net(worth)
+	for _, c := range worth {
+		if r.need(c) && r.step(c) {
 			priced = append(priced, c)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,7 +60,7 @@ func aDraft(t *rapid.T) recommend.Draft {
 		d.Quantity = rapid.Int64Range(100, 10_000_000).Draw(t, "commitment")
 	} else {
 		d.Service, d.Region = "rds", "us-east-1"
-		d.Attributes = cloud.Attributes{"engine": "mysql", "class": rapid.SampledFrom([]string{"db.m6g.large", "db.r6g.large"}).Draw(t, "class")}
+		d.Attributes = cloud.Attributes{"engine": "mysql", "class": rapid.SampledFrom([]string{"db.m6g.large", "db.r6g.large", "db.r6g.xlarge", "db.r6g.4xlarge"}).Draw(t, "class")}
 		d.Quantity = rapid.Int64Range(1, 60).Draw(t, "quantity")
 	}
 	d.At = recommend.Position{File: "in.csv", Line: rapid.IntRange(1, 99).Draw(t, "line")}
@@ -308,6 +309,68 @@ func TestPropertyNettingIsNeverNegative(t *testing.T) {
 		for key, n := range places {
 			if n < 0 {
 				t.Fatalf("%s is told of %d times too few", key, -n)
+			}
+		}
+	})
+}
+
+// TestPropertyOneCommitmentIsNettedOnce: over all lines no more of a commitment is taken
+// off than there is, in normalized units; nothing is taken off below zero; and what is
+// not bought of a family is never more than what is owned of it.
+func TestPropertyOneCommitmentIsNettedOnce(t *testing.T) {
+	large := map[string]int64{"db.m6g.large": 1, "db.r6g.large": 1, "db.r6g.xlarge": 2, "db.r6g.4xlarge": 8}
+	units := func(a cloud.Attributes) int64 { return max(1, large[a["class"]]) }
+	rapid.Check(t, func(t *rapid.T) {
+		w := aWorld(t)
+		w.policy.Caps, w.policy.Ladder, w.policy.Coverage, w.s.Coverage, w.policy.Rebuy = nil, nil, nil, 0, Days{}
+		run := w.policy.Choose(w.in, w.s)
+		chosen := map[string]recommend.Draft{} // the source's, by what they are about
+		var offerings []cloud.Offering
+		for _, d := range run.Drafts() {
+			offerings = append(offerings, w.offering(d))
+			chosen[Key(d)] = d
+		}
+		all := slices.Clone(run.candidates)
+		got, err := run.Size(offerings, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken := map[int]int64{}
+		for _, c := range all {
+			for _, s := range c.net.shares {
+				if s.units < 0 || s.spare < 0 || s.spare > s.units {
+					t.Fatalf("%d units, %d to spare", s.units, s.spare)
+				}
+				taken[s.owned] += s.units - s.spare
+			}
+		}
+		for i, n := range taken {
+			if o := w.s.Owned[i]; n > o.Quantity*goodsOf(o.Lane, o.Attributes).units {
+				t.Fatalf("%s of %d is taken off as %d units", o.Name, o.Quantity, n)
+			}
+		}
+		// By the family, from outside: wanted less bought is at most owned and the rest of
+		// one for each line.
+		family := func(l cloud.Lane, a cloud.Attributes) string {
+			class, _, _ := strings.Cut(strings.TrimPrefix(a["class"], "db."), ".")
+			return l.String() + class
+		}
+		short, most := map[string]int64{}, map[string]int64{}
+		for _, d := range chosen {
+			if d.Unit == "" {
+				short[family(laneOf(d), d.Attributes)] += d.Quantity * units(d.Attributes)
+				most[family(laneOf(d), d.Attributes)] += units(d.Attributes) - 1
+			}
+		}
+		for _, d := range got.Input.Drafts {
+			short[family(laneOf(d), d.Attributes)] -= d.Quantity * units(d.Attributes)
+		}
+		for _, o := range w.s.Owned {
+			most[family(o.Lane, o.Attributes)] += o.Quantity * units(o.Attributes)
+		}
+		for name, n := range short {
+			if n > most[name] {
+				t.Fatalf("%s: %d are not bought, and %d are owned", name, n, most[name])
 			}
 		}
 	})

@@ -258,18 +258,47 @@ func goodsOf(lane cloud.Lane, a cloud.Attributes, currency string) (goods, strin
 		delete(g.pool.Attributes, "multi_az")
 	}
 	delete(g.pool.Attributes, k.typeKey)
-	g.size, g.unit = Units(quarters)*One/4, "normalized units"
+	g.size, g.unit = Units(quarters)*One/4, normalized
 	return g, "", nil
 }
 
+// Flexible tells what one of the goods counts for where a reservation applies to all sizes
+// of a family: family is the same text for all goods that count together, name is the
+// size for people, and units its normalized units in quarters. It is false for goods
+// that cover nothing but themselves.
+func Flexible(lane cloud.Lane, a cloud.Attributes) (family, name string, units int64, ok bool) {
+	k, known := kinds[lane.Provider][lane.Service]
+	if !known || k.typeKey == "" || k.measured {
+		return "", "", 0, false
+	}
+	g, _, err := goodsOf(lane, a, "")
+	if err != nil || g.unit != normalized {
+		return "", "", 0, false
+	}
+	name = a[k.typeKey]
+	if a["multi_az"] == "true" {
+		name += " Multi-AZ"
+	}
+	return g.pool.key(), name, int64(g.size / (One / 4)), true
+}
+
+// normalized is the unit of goods that count together with other sizes.
+const normalized = "normalized units"
+
 // flexible reports whether a reservation applies to all sizes of its family: regional
-// ones of EC2 for Linux on shared hardware, and those of some engines of RDS.
+// ones of EC2 for Linux on shared hardware, those of some engines of RDS, and those of
+// nodes in memory ("your reserved nodes are automatically applied to usage of any size
+// in the same node family", MemoryDB Developer Guide, "Size flexible reserved nodes";
+// "size flexibility for all its reserved node offerings", AWS Database Blog, 2024, of
+// ElastiCache). Those of OpenSearch and Redshift apply to one type.
 func flexible(s cloud.Service, family string, a cloud.Attributes) bool {
 	switch s {
 	case ec2:
 		return strings.TrimSuffix(a["platform"], " (Amazon VPC)") == "Linux/UNIX" && a["tenancy"] == "default" && !slices.Contains(rigid, family)
 	case rds:
 		return slices.Contains(flexibleEngines, a["engine"])
+	case elastiCache, memoryDB:
+		return true
 	}
 	return false
 }

@@ -544,11 +544,13 @@ func TestFlexibility(t *testing.T) {
 		{rds, cloud.Attributes{"class": "db.r6g.xlarge", "engine": "mysql", "multi_az": "false"}, "8", "db.r6g engine=mysql"},
 		{rds, cloud.Attributes{"class": "db.r5.xlarge", "engine": "sqlserver-se(li)", "multi_az": "true"}, "1", "db.r5 class=db.r5.xlarge engine=sqlserver-se(li) multi_az=true"},
 		{openSearch, cloud.Attributes{"instance_type": "r6g.large.search"}, "1", "r6g instance_type=r6g.large.search"},
-		{memoryDB, cloud.Attributes{"node_type": "db.r7g.large"}, "1", "db.r7g node_type=db.r7g.large"},
+		{memoryDB, cloud.Attributes{"node_type": "db.r7g.xlarge"}, "8", "db.r7g"},
+		{elastiCache, cloud.Attributes{"node_type": "cache.r7g.2xlarge", "engine": "valkey"}, "16", "cache.r7g engine=valkey"},
+		{redshift, cloud.Attributes{"node_type": "ra3.4xlarge"}, "1", "ra3 node_type=ra3.4xlarge"},
 	} {
 		lane.Service = tc.service
 		g, _, err := goodsOf(lane, tc.a, "USD")
-		if err != nil || g.size.String() != tc.units || g.pool.Family+" "+g.pool.Attributes.String() != tc.pool {
+		if err != nil || g.size.String() != tc.units || strings.TrimSpace(g.pool.Family+" "+g.pool.Attributes.String()) != tc.pool {
 			t.Errorf("%v: %s of %q, %v", tc.a, g.size, g.pool.Family+" "+g.pool.Attributes.String(), err)
 		}
 	}
