@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -115,6 +116,9 @@ type candidate struct {
 	order   int             // in the input; renewals come after it
 	steps   []Step
 
+	mixed    *mixed // of a part of a mix; nil of others
+	part     Part
+	nth      int // of the parts
 	net      *netting
 	offering cloud.Offering
 	saved    int64 // hundredths of a per cent; -1: not known
@@ -163,6 +167,7 @@ func (p *Policy) Choose(in recommend.Input, s Situation) *Run {
 			r.candidates = append(r.candidates, c)
 		}
 	}
+	r.divide()
 	r.preferred()
 	return r
 }
@@ -228,10 +233,35 @@ func (r *Run) Size(offerings []cloud.Offering, advised map[int]error) (*Result, 
 			worth = append(worth, c)
 		}
 	}
-	r.net(worth)
+	// A mix is decided about by the first of its parts.
+	var decided []*candidate
+	parts := map[*mixed][]*candidate{}
 	for _, c := range worth {
-		if r.need(c) && r.step(c) {
+		if c.mixed == nil || parts[c.mixed] == nil {
+			decided = append(decided, c)
+		}
+		if c.mixed != nil {
+			parts[c.mixed] = append(parts[c.mixed], c)
+		}
+	}
+	r.net(decided)
+	for _, c := range decided {
+		said, payment := len(c.steps), c.draft.Payment
+		if c.mixed != nil { // its parts are rounded to what is sold, and not the whole
+			c.mixed.said, c.draft.Payment = said, cloud.NoUpfront
+		}
+		wanted := r.need(c) && r.step(c)
+		c.draft.Payment = payment
+		switch {
+		case c.mixed == nil && wanted:
 			priced = append(priced, c)
+		case wanted:
+			priced = append(priced, r.deal(c.mixed, parts[c.mixed])...)
+		case c.mixed != nil:
+			for _, other := range parts[c.mixed][1:] {
+				other.steps = append(other.steps, c.steps[said:]...)
+				r.dropped = append(r.dropped, other)
+			}
 		}
 	}
 	kept, err := r.bound(priced)
@@ -243,7 +273,7 @@ func (r *Run) Size(offerings []cloud.Offering, advised map[int]error) (*Result, 
 
 // result puts the lines in the order of the input, and tells the rest.
 func (r *Run) result(kept []*candidate) (*Result, error) {
-	slices.SortFunc(kept, func(a, b *candidate) int { return a.order - b.order })
+	slices.SortFunc(kept, func(a, b *candidate) int { return cmp.Or(a.order-b.order, a.nth-b.nth) })
 	slices.SortStableFunc(r.dropped, func(a, b *candidate) int { return a.order - b.order })
 	out := &Result{Input: r.in, Tranche: r.tranche, Shut: r.shut}
 	out.Input.Name, out.Input.Drafts, out.Input.Left = r.policy.Name, nil, nil

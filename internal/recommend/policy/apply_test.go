@@ -103,6 +103,7 @@ func TestRules(t *testing.T) {
 		class(name)(&d)
 		return d
 	}
+	const mix = "mix: [{term: 1y, payment: no-upfront, part: 60%}, {term: 3y, payment: all-upfront, part: 40%}]"
 	year := func(days int) time.Time { return now.AddDate(0, 0, -days) }
 	past := func(plan string, days int, d recommend.Draft, n int64) Past {
 		o := cloud.Offering{Term: d.Term, Upfront: money.Zero("USD"), Hourly: money.MustParse("0.1", "USD")}
@@ -200,6 +201,19 @@ func TestRules(t *testing.T) {
 			says: "terms | the same goods are advised for 1y all-upfront, which is preferred: ce.json:3 | p.yaml:3: terms[0]"},
 		{name: "no preferred terms", drafts: []recommend.Draft{d, rds(3, 9, func(d *recommend.Draft) { d.Payment = cloud.AllUpfront })},
 			says: "terms | the same goods are advised on other terms at ce.json:3: write under terms which are preferred"},
+		// A mix divides what is left to buy.
+		{name: "a mix", policy: mix, want: "6 4", says: "mix | 40% of 10 on 3y all-upfront: 4, part 2 of 2 | p.yaml:3: mix[1]"},
+		{name: "a mix of what is left", policy: mix, s: Situation{Owned: []Owned{owns(d, 3, 7)}}, want: "4 3", says: "net | 3 active already"},
+		{name: "a mix of one", policy: mix, drafts: []recommend.Draft{rds(2, 1)}, want: "1", says: "mix | 60% of 1 on 1y no-upfront: its part is 0, of which nothing can be bought"},
+		{name: "a mix with a ladder", policy: mix + "\nladder: {tranches: 4, interval: 30d}", drafts: []recommend.Draft{rds(2, 40)}, want: "6 4"},
+		{name: "a mix of what is advised on both terms", policy: mix, drafts: []recommend.Draft{d, rds(3, 9, func(d *recommend.Draft) { d.Term, d.Payment = cloud.ThreeYears, cloud.AllUpfront })}, want: "6 4",
+			says: "mix | the same goods are advised at ce.json:2, which is divided over the terms of the mix"},
+		{name: "a part of which nobody says what it saves", policy: mix + "\nfilters: {min_savings: 1 USD}", want: "6", says: "filters | the source does not say what it saves"},
+		{name: "both parts say what they save", policy: mix + "\nfilters: {min_savings: 1 USD}", want: "6 4",
+			drafts: []recommend.Draft{d, rds(3, 9, func(d *recommend.Draft) { d.Term, d.Payment = cloud.ThreeYears, cloud.AllUpfront })}},
+		{name: "a mix of nothing", policy: mix, s: Situation{Owned: []Owned{owns(d, 30, 7)}}, says: "net | nothing is left to buy"},
+		{name: "a mix for another service", policy: strings.ReplaceAll(mix, "{term", "{service: ec2, term"), want: "10"},
+		{name: "terms of the service before a mix for all", policy: mix + "\nterms: [{service: rds, term: 1y, payment: no-upfront}]", want: "10"},
 		// People.
 		{name: "dismissed", s: Situation{Verdicts: map[string]Verdict{Key(d): {By: "ada", Reason: "we leave"}}}, drafts: []recommend.Draft{d, big}, want: "4", says: "dismissed | ada dismissed it: we leave"},
 		{name: "snoozed", s: Situation{Verdicts: map[string]Verdict{Key(d): {By: "ada", Reason: "later", Until: now.Add(time.Second)}}}, says: "snoozed | ada snoozed it until 2026-11-23: later"},

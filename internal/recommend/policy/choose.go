@@ -103,6 +103,10 @@ func (r *Run) preferred() {
 	}
 	var kept []*candidate
 	for _, c := range r.candidates {
+		if c.mixed != nil {
+			kept = append(kept, c)
+			continue
+		}
 		rank, named := r.policy.rank(c.draft)
 		at := recommend.Position{}
 		if len(r.policy.Terms) > 0 {

@@ -376,6 +376,90 @@ func TestPropertyOneCommitmentIsNettedOnce(t *testing.T) {
 	})
 }
 
+// TestPropertyAMixIsWhole: the parts of a mix are together what would be bought without
+// one, but for what is less than the last of them can buy; and none is more than its
+// percentage and what rounding took of those before it.
+func TestPropertyAMixIsWhole(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := aWorld(t)
+		p := w.policy
+		p.Caps = nil
+		if p.Ladder != nil && p.Ladder.Den == 0 {
+			p.Ladder = nil
+		}
+		goods := map[string]bool{}
+		w.in.Drafts = slices.DeleteFunc(w.in.Drafts, func(d recommend.Draft) bool {
+			again := goods[Key(d)]
+			goods[Key(d)] = true
+			return again
+		})
+		for i := range w.in.Drafts {
+			w.in.Drafts[i].Payment = cloud.NoUpfront
+		}
+		p.Rebuy = Days{}
+		run := func() map[string][]recommend.Draft {
+			run := p.Choose(w.in, w.s)
+			var offerings []cloud.Offering
+			for _, d := range run.Drafts() {
+				offerings = append(offerings, anOffering(t, d))
+			}
+			got, err := run.Size(offerings, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			by := map[string][]recommend.Draft{}
+			for _, d := range got.Input.Drafts {
+				by[Key(d)] = append(by[Key(d)], d)
+			}
+			return by
+		}
+		flat := run()
+		left := 100
+		for _, terms := range []Terms{{Term: cloud.OneYear, Payment: cloud.PartialUpfront}, {Term: cloud.ThreeYears, Payment: cloud.NoUpfront}, {Term: cloud.OneYear, Payment: cloud.NoUpfront}} {
+			n := rapid.IntRange(1, left-2).Draw(t, "part")
+			if terms.Term == cloud.OneYear && terms.Payment == cloud.NoUpfront {
+				n = left
+			} else {
+				left -= n
+			}
+			p.Mix = append(p.Mix, Part{terms, n})
+			if left < 4 {
+				p.Mix[len(p.Mix)-1].Percent += left
+				break
+			}
+		}
+		if sum := func() (sum int) {
+			for _, part := range p.Mix {
+				sum += part.Percent
+			}
+			return sum
+		}(); sum != 100 {
+			return // a part too many was dealt
+		}
+		mixed := run()
+		for key, all := range flat {
+			whole, sum := all[0].Quantity, int64(0)
+			for _, d := range mixed[key] {
+				sum += d.Quantity
+				if d.Down(d.Quantity) != d.Quantity {
+					t.Fatalf("a part of %d cannot be bought", d.Quantity)
+				}
+			}
+			rest := int64(0)
+			if all[0].Unit != "" {
+				rest = 5_000
+			}
+			if sum > whole || sum < whole-rest {
+				t.Fatalf("the parts of %d are %d", whole, sum)
+			}
+			delete(mixed, key)
+		}
+		if len(mixed) > 0 {
+			t.Fatalf("the mix buys what nobody asked for: %v", mixed)
+		}
+	})
+}
+
 // TestPropertyTheLadderTakesItsStep: a line of a tranche buys at most the step, rounded up
 // to a whole one, and all tranches together no more than what is wanted.
 func TestPropertyTheLadderTakesItsStep(t *testing.T) {
