@@ -177,60 +177,90 @@ func costs(of purchase.Measure, price cloud.Price, term cloud.Term, tolerance in
 }
 
 // TestPropertyNoCapIsExceeded: neither rounding, nor another coverage for once, nor the
-// ladder, nor what was planned this month takes a plan above a cap.
+// ladder, nor a mix of terms, nor what was planned this month takes a plan above a cap,
+// whatever it is of and for.
 func TestPropertyNoCapIsExceeded(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := aWorld(t)
-		got, err := w.run()
-		if err != nil {
-			t.Fatal(err)
-		}
-		caps := slices.Clone(w.policy.Caps)
-		if l := w.policy.Ladder; l != nil && l.PerHour.Currency() != "" {
-			caps = append(caps, Cap{Of: purchase.OfHourly, Per: PerRun, Most: l.PerHour})
-		}
-		for _, c := range caps {
-			sums := map[cloud.Account]*big.Rat{}
-			count := func(a cloud.Account, n *big.Rat) {
-				if c.Account != "" && c.Account != a {
-					return
-				}
-				if c.Per != PerAccount {
-					a = ""
-				}
-				if sums[a] == nil {
-					sums[a] = new(big.Rat)
-				}
-				sums[a].Add(sums[a], n)
-			}
-			for i, d := range got.Input.Drafts {
-				price, err := got.Offerings[i].Price(d.Quantity)
-				if err != nil {
-					t.Fatal(err)
-				}
-				count(d.Account, costs(c.Of, price, d.Term, int64(got.Input.ToleranceBP)))
-			}
-			planned := len(sums) > 0
-			for _, past := range w.s.Past {
-				if c.Per == PerMonth && past.At.Format("2006-01") == now.Format("2006-01") {
-					count(past.Lane.Account, costs(c.Of, past.Price, past.Offering.Term, int64(past.Tolerance)))
-				}
-			}
-			for account, sum := range sums {
-				free := c.Of == purchase.OfUpfront && func() bool { // what costs nothing upfront takes nothing
-					for i, d := range got.Input.Drafts {
-						if (c.Account == "" || c.Account == d.Account) && !got.Offerings[i].Upfront.IsZero() {
-							return false
-						}
+	for _, of := range []purchase.Measure{purchase.OfTotal, purchase.OfUpfront, purchase.OfHourly} {
+		for _, per := range []Per{PerRun, PerMonth, PerAccount} {
+			t.Run(string(of)+" per "+string(per), func(t *testing.T) {
+				rapid.Check(t, func(t *rapid.T) {
+					w := aWorld(t)
+					w.policy.Caps = append(w.policy.Caps, Cap{Of: of, Per: per, Most: anAmount(t, 100_000_000_000, "cap"), At: recommend.Position{File: "p.yaml", Line: 3}})
+					if rapid.Bool().Draw(t, "mix") {
+						w.divide(t)
 					}
-					return true
-				}()
-				if planned && !free && sum.Cmp(rat(c.Most)) > 0 {
-					t.Fatalf("%s per %s of %q: %s is more than %s", c.Of, c.Per, account, sum.FloatString(9), c.Most)
-				}
+					w.withinCaps(t)
+				})
+			})
+		}
+	}
+}
+
+// divide gives a world a mix.
+func (w *world) divide(t *rapid.T) {
+	n := rapid.IntRange(1, 99).Draw(t, "part")
+	for i, terms := range []Terms{{Term: cloud.ThreeYears, Payment: cloud.PartialUpfront}, {Term: cloud.OneYear, Payment: cloud.NoUpfront}} {
+		w.policy.Mix = append(w.policy.Mix, Part{terms, []int{n, 100 - n}[i]})
+		for _, d := range w.in.Drafts {
+			d.Term, d.Payment = terms.Term, terms.Payment
+			if key := Key(d) + d.Term.String() + string(d.Payment); w.offerings[key].Term == 0 {
+				w.offerings[key] = anOffering(t, d)
 			}
 		}
-	})
+	}
+}
+
+// withinCaps runs a world and counts its lines against every cap.
+func (w world) withinCaps(t *rapid.T) {
+	got, err := w.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	caps := slices.Clone(w.policy.Caps)
+	if l := w.policy.Ladder; l != nil && l.PerHour.Currency() != "" {
+		caps = append(caps, Cap{Of: purchase.OfHourly, Per: PerRun, Most: l.PerHour})
+	}
+	for _, c := range caps {
+		sums := map[cloud.Account]*big.Rat{}
+		count := func(a cloud.Account, n *big.Rat) {
+			if c.Account != "" && c.Account != a {
+				return
+			}
+			if c.Per != PerAccount {
+				a = ""
+			}
+			if sums[a] == nil {
+				sums[a] = new(big.Rat)
+			}
+			sums[a].Add(sums[a], n)
+		}
+		for i, d := range got.Input.Drafts {
+			price, err := got.Offerings[i].Price(d.Quantity)
+			if err != nil {
+				t.Fatal(err)
+			}
+			count(d.Account, costs(c.Of, price, d.Term, int64(got.Input.ToleranceBP)))
+		}
+		planned := len(sums) > 0
+		for _, past := range w.s.Past {
+			if c.Per == PerMonth && past.At.Format("2006-01") == now.Format("2006-01") {
+				count(past.Lane.Account, costs(c.Of, past.Price, past.Offering.Term, int64(past.Tolerance)))
+			}
+		}
+		for account, sum := range sums {
+			free := c.Of == purchase.OfUpfront && func() bool { // what costs nothing upfront takes nothing
+				for i, d := range got.Input.Drafts {
+					if (c.Account == "" || c.Account == d.Account) && !got.Offerings[i].Upfront.IsZero() {
+						return false
+					}
+				}
+				return true
+			}()
+			if planned && !free && sum.Cmp(rat(c.Most)) > 0 {
+				t.Fatalf("%s per %s of %q: %s is more than %s", c.Of, c.Per, account, sum.FloatString(9), c.Most)
+			}
+		}
+	}
 }
 
 // TestPropertyNettingIsNeverNegative: a line buys at least what can be bought, and never
