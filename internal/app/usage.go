@@ -53,7 +53,7 @@ func (a *App) usageInput(ctx context.Context, r api.PlanRequest) (recommend.Inpu
 			w.o.Terms = pol.Preferred
 		}
 		w.o.Apart = func(h sizing.Held, buys cloud.Attributes) bool {
-			return policy.Covers(h.Lane, h.Attributes, w.draftOf(h.Pool, buys))
+			return !sizing.Measured(h.Lane.Provider, h.Lane.Service) && policy.Covers(h.Lane, h.Attributes, w.draftOf(h.Pool, buys))
 		}
 		w.replaced = func(p *purchase.Plan) bool {
 			return p.State == purchase.PlanProposed && under[p.Lineage].Policy == pol.Name
@@ -151,5 +151,17 @@ func (w *whatIf) attributes(p cloud.Provider, s cloud.Service, of cloud.Attribut
 			all[key] = cmp.Or(all[key], value)
 		}
 	}
+	if p == cloud.Azure {
+		for key, value := range azureDefaults {
+			if slices.Contains(keys, key) {
+				all[key] = cmp.Or(all[key], value)
+			}
+		}
+	}
 	return all
 }
+
+// azureDefaults are what is bought of Azure unless --attribute says otherwise: for all
+// subscriptions of the billing account, for all sizes of a group, and not again by
+// itself.
+var azureDefaults = cloud.Attributes{"scope": "shared", "flexible": "true", "renew": "false"}

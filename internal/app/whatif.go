@@ -14,6 +14,7 @@ import (
 	"bursar/internal/api"
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/money"
 	"bursar/internal/purchase"
 	"bursar/internal/recommend"
 	"bursar/internal/recommend/sizing"
@@ -247,25 +248,26 @@ func (w *whatIf) usage() (*sizing.Usage, error) {
 
 // choose takes the services that were named, or those of the file.
 func (w *whatIf) choose(u *sizing.Usage) error {
+	sized := slices.Concat(sizing.Sized(cloud.AWS), sizing.Sized(cloud.Azure), sizing.Sized(cloud.GCP))
 	for _, name := range w.r.Services {
-		known := slices.ContainsFunc([]cloud.Provider{cloud.AWS, cloud.Azure}, func(p cloud.Provider) bool { return slices.Contains(sizing.Sized(p), cloud.Service(name)) })
-		if !known {
-			return fmt.Errorf("--service %q: usage is sized of %s", name, joined(slices.Concat(sizing.Sized(cloud.AWS), sizing.Sized(cloud.Azure))))
+		if !slices.Contains(sized, cloud.Service(name)) {
+			return fmt.Errorf("--service %q: usage is sized of %s", name, joined(sized))
 		}
 		w.o.Services = append(w.o.Services, cloud.Service(name))
 	}
 	if len(w.o.Services) > 0 {
 		return nil
 	}
-	found := map[cloud.Service]bool{}
+	found, plans := map[cloud.Service]bool{}, map[cloud.Service]bool{}
 	for _, p := range u.Pools() {
+		plans[sizing.PlanOf(p.Provider)] = true
 		if slices.Contains(sizing.Sized(p.Provider), p.Service) {
 			found[p.Service] = true
 		}
 	}
 	w.o.Services = slices.Sorted(maps.Keys(found))
 	if w.planDiscount > 0 {
-		w.o.Services = append(w.o.Services, sizing.SavingsPlans)
+		w.o.Services = append(w.o.Services, slices.Sorted(maps.Keys(plans))...)
 	}
 	return nil
 }
@@ -285,7 +287,7 @@ func (w *whatIf) price(ctx context.Context) error {
 		w.o.Prices = sizing.FromUsage(w.planDiscount)
 	case pricesCatalog:
 		w.o.Prices = func(a sizing.Ask) (sizing.Offer, error) {
-			if a.Pool.Service == sizing.SavingsPlans {
+			if sizing.IsPlan(a.Pool.Service) {
 				return sizing.Discounted(0, w.planDiscount)(a)
 			}
 			return w.catalog(ctx, a)
@@ -303,6 +305,9 @@ func (w *whatIf) catalog(ctx context.Context, a sizing.Ask) (sizing.Offer, error
 	if err != nil {
 		return sizing.Offer{}, err
 	}
+	if lane.Provider == cloud.GCP {
+		return measuredPrice(ctx, svc, a)
+	}
 	attributes := w.attributes(lane.Provider, lane.Service, a.Buys)
 	found, err := svc.Offerings(ctx, driver.Query{Attributes: attributes, Term: a.Term, Payment: a.Payment})
 	switch {
@@ -317,6 +322,35 @@ func (w *whatIf) catalog(ctx context.Context, a sizing.Ask) (sizing.Offer, error
 	return sizing.Offer{ID: o.ID, Upfront: o.Upfront, Hourly: o.Hourly, Source: "the price of offering " + o.ID}, nil
 }
 
+// measuredPrice is the price of one vCPU or of one gigabyte of memory. Google prices them
+// by themselves, and a commitment has both: so it is what one more costs.
+func measuredPrice(ctx context.Context, svc driver.Service, a sizing.Ask) (sizing.Offer, error) {
+	price := func(more string) (money.Amount, string, error) {
+		attributes := cloud.Attributes{"type": a.Buys["type"], "vcpu": "1", "memory_gb": "1"}
+		if more != "" {
+			attributes[more] = "2"
+		}
+		found, err := svc.Offerings(ctx, driver.Query{Attributes: attributes, Term: a.Term, Payment: a.Payment})
+		if err != nil {
+			return money.Amount{}, "", err
+		}
+		if len(found) != 1 {
+			return money.Amount{}, "", fmt.Errorf("%s, %s %s, is not sold", attributes, a.Term, a.Payment)
+		}
+		return found[0].Hourly, found[0].ID, nil
+	}
+	less, _, err := price("")
+	if err != nil {
+		return sizing.Offer{}, err
+	}
+	two, id, err := price(a.Buys["resource"])
+	if err != nil {
+		return sizing.Offer{}, err
+	}
+	one, err := two.Sub(less)
+	return sizing.Offer{ID: id, Upfront: money.Zero(a.Pool.Currency), Hourly: one, Source: "the price of " + id}, err
+}
+
 func (w *whatIf) complete(p *sizing.Proposal) { p.Buys = w.attributes(p.Provider, p.Service, p.Buys) }
 
 // hold collects what the clouds list and what plans are about to buy.
@@ -326,9 +360,7 @@ func (w *whatIf) hold(ctx context.Context) error {
 		return err
 	}
 	for _, lane := range slices.SortedFunc(maps.Keys(inv.Failed), func(a, b cloud.Lane) int { return strings.Compare(a.String(), b.String()) }) {
-		// A savings plan is sized from what reservations leave.
-		rests := slices.Contains(w.o.Services, sizing.SavingsPlans) && (lane.Service == "ec2" || lane.Service == "ec2-zonal")
-		if rests || slices.Contains(w.o.Services, lane.Service) {
+		if sizing.Rests(w.o.Services, lane) {
 			return fmt.Errorf("%s could not be listed, so what is held is not known: %w", lane, inv.Failed[lane])
 		}
 	}
@@ -370,5 +402,5 @@ func (w *whatIf) add(c cloud.Commitment, source string) {
 	if err != nil {
 		return
 	}
-	w.o.Held = append(w.o.Held, h)
+	w.o.Held = append(w.o.Held, h...)
 }

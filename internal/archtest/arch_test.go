@@ -51,7 +51,7 @@ var rules = []rule{
 	{"queue", nothing, append([]string{"bursar/internal/driver", "bursar/internal/engine", "text/template"}, sdks...)},
 	{"recommend", []string{"cloud", "money"}, append([]string{"=database/sql", "net/http", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
 	{"recommend/sizing", []string{"cloud", "money"}, slices.Concat(pure, sdks)},
-	{"recommend/policy", []string{"recommend", "purchase", "cloud", "money"}, append([]string{"=database/sql", "net", "net/http", "os/exec", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
+	{"recommend/policy", []string{"recommend", "recommend/sizing", "purchase", "cloud", "money"}, append([]string{"=database/sql", "net", "net/http", "os/exec", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
 	{"engine", []string{"purchase", "driver", "store", "journal", "recommend/policy", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"auth", []string{"auditlog"}, append([]string{"bursar/internal/store", "bursar/internal/engine"}, sdks...)},
 	{"api", []string{"money"}, append([]string{"=database/sql"}, sdks...)},

@@ -58,7 +58,7 @@ func (w whole) Run() int { return pgtesting.Run(w.M) }
 //	strict TYPE          stdout is JSON of a type of api, and nothing else
 //	csv N                stdout is CSV with N rows below its header
 //	sold N               the running clouds sold N commitments
-//	later VAR DURATION   a time by the clock of the running clouds
+//	later VAR DURATION   a time by the clock of the running clouds; after 3d, a day
 //	hook start VAR       serve a webhook; its secret address goes into a variable
 //	hook answer CODE     what it answers from now on
 //	hook bodies          how often it was posted to since the last time, and each body on a line
@@ -139,6 +139,12 @@ func scriptLater(ts *testscript.TestScript, neg bool, args []string) {
 		Now time.Time `json:"now"`
 	}
 	ts.Check(json.Unmarshal(raw, &clock))
+	if days, ok := strings.CutSuffix(args[1], "d"); ok {
+		n, err := strconv.Atoi(days)
+		ts.Check(err)
+		ts.Setenv(args[0], clock.Now.AddDate(0, 0, n).UTC().Format(time.DateOnly))
+		return
+	}
 	d, err := time.ParseDuration(args[1])
 	ts.Check(err)
 	ts.Setenv(args[0], clock.Now.Add(d).UTC().Format(time.RFC3339))

@@ -381,20 +381,30 @@ func (e *Engine) intend(ctx context.Context, i purchase.Intent) error {
 	return e.claim(ctx, i, r)
 }
 
-// entry is what the journal holds of an attempt, whose name says which one it is.
-func entry(i purchase.Intent, now time.Time) (journal.Record, error) {
+// lineOf tells the line of an attempt, its number and its generation, by its names.
+func lineOf(i purchase.Intent) (line purchase.LineID, n, generation int, err error) {
+	fail := func(format string, args ...any) (purchase.LineID, int, int, error) {
+		return "", 0, 0, fmt.Errorf(format, args...)
+	}
 	at := strings.LastIndex(i.Attempt, "-a")
 	parts := strings.Split(i.Identity, "-") // bu, installation, line, generation
 	if at < 0 || len(parts) != 4 {
-		return journal.Record{}, fmt.Errorf("attempt %q is not named as attempts are", i.Attempt)
+		return fail("attempt %q is not named as attempts are", i.Attempt)
 	}
-	n, err := strconv.Atoi(i.Attempt[at+2:])
-	if err != nil {
-		return journal.Record{}, fmt.Errorf("attempt %q is not named as attempts are", i.Attempt)
+	if n, err = strconv.Atoi(i.Attempt[at+2:]); err != nil {
+		return fail("attempt %q is not named as attempts are", i.Attempt)
 	}
-	generation, err := strconv.Atoi(parts[3])
+	if generation, err = strconv.Atoi(parts[3]); err != nil {
+		return fail("identity %q is not of a line", i.Identity)
+	}
+	return purchase.LineID(strings.ToUpper(parts[2])), n, generation, nil
+}
+
+// entry is what the journal holds of an attempt, whose name says which one it is.
+func entry(i purchase.Intent, now time.Time) (journal.Record, error) {
+	line, n, generation, err := lineOf(i)
 	if err != nil {
-		return journal.Record{}, fmt.Errorf("identity %q is not of a line", i.Identity)
+		return journal.Record{}, err
 	}
 	digest, err := i.SHA256()
 	if err != nil {
@@ -402,7 +412,7 @@ func entry(i purchase.Intent, now time.Time) (journal.Record, error) {
 	}
 	lane := laneOf(i)
 	return journal.Record{
-		At: now, Line: strings.ToUpper(parts[2]), N: n, Generation: generation, Identity: i.Identity,
+		At: now, Line: string(line), N: n, Generation: generation, Identity: i.Identity,
 		Provider: string(lane.Provider), Account: string(lane.Account), Region: string(lane.Region), Service: string(lane.Service),
 		Offering: i.Offering.ID, Quantity: i.Quantity, Deadline: i.Deadline, FireAt: i.FireAt, Request: digest,
 	}, nil

@@ -81,21 +81,36 @@ func (e *Engine) ProposeUnder(ctx context.Context, in recommend.Input, o PlanOpt
 	}
 	if open != nil && under.Keep && open.Digest == p.Digest && slices.Equal(open.Approvals.Approvers, p.Approvals.Approvers) &&
 		open.Approvals.Needed == p.Approvals.Needed {
-		out.Plan, out.Kept = open, true
-		return out, nil
+		dark, err := e.DB.Blackouts(ctx, open.Lineage)
+		if err != nil {
+			return nil, err
+		}
+		if slices.EqualFunc(dark, blackouts(pol), func(a, b store.Blackout) bool { return a.From.Equal(b.From) && a.Until.Equal(b.Until) }) {
+			out.Plan, out.Kept = open, true
+			return out, nil
+		}
 	}
 	base, err := e.base(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	out.Superseded, err = e.DB.SavePolicyPlan(ctx, p, store.PlanPolicy{
-		Policy: pol.Name, File: pol.File, SHA256: under.SHA256, Tranche: out.Result.Tranche,
+		Policy: pol.Name, File: pol.File, SHA256: under.SHA256, Tranche: out.Result.Tranche, Blackouts: blackouts(pol),
 	}, Explanations(out.Result), base...)
 	if err != nil {
 		return nil, err
 	}
 	out.Plan, err = e.DB.Plan(ctx, string(p.ID))
 	return out, err
+}
+
+// blackouts are the days of a policy as times.
+func blackouts(pol *policy.Policy) []store.Blackout {
+	list := make([]store.Blackout, len(pol.Blackouts))
+	for i, b := range pol.Blackouts {
+		list[i] = store.Blackout{From: b.From, Until: b.To.AddDate(0, 0, 1), Why: b.Why, At: b.At.String()}
+	}
+	return list
 }
 
 // Explanations are the entries of a result as the ledger keeps them.

@@ -49,6 +49,9 @@ func (t teller) Quote(ctx context.Context, i purchase.Intent) (cloud.Quote, erro
 	if err := t.mayBuy(ctx, laneOf(i)); err != nil {
 		return cloud.Quote{}, tell(laneOf(i), err)
 	}
+	if err := t.awake(ctx, i); err != nil {
+		return cloud.Quote{}, err
+	}
 	q, err := t.market.Quote(ctx, i)
 	return q, tell(laneOf(i), err)
 }

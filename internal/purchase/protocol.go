@@ -84,6 +84,16 @@ var (
 // ErrNotSold is returned by a Market for an offering that cannot be bought.
 var ErrNotSold = errors.New("the offering is not sold any more")
 
+// Later is the error of a Market that sells nothing to a line before a time. A line with
+// nothing open is not looked at before.
+type Later struct {
+	Until time.Time
+	Why   string // what a person reads
+}
+
+// Error is why.
+func (l Later) Error() string { return l.Why }
+
 // Protocol carries lines from ready to an end. It holds no state: any number of
 // them, in any number of processes, may work on one ledger.
 type Protocol struct {
@@ -405,6 +415,12 @@ func (p *Protocol) postpone(ctx context.Context, row *Row, cause error) error {
 	now := p.Now()
 	c := stay(row)
 	c.Reason, c.LookAt = cause.Error(), now.Add(ReadRetry)
+	if later := (Later{}); row.Line.State == Ready && errors.As(cause, &later) && later.Until.After(c.LookAt) {
+		c.LookAt = later.Until
+		if row.ApprovalExpires.Before(c.LookAt) {
+			c.LookAt = row.ApprovalExpires // that is then what is to be seen to
+		}
+	}
 	if err := p.Ledger.Apply(ctx, c, now); err != nil && !errors.Is(err, ErrLost) {
 		return errors.Join(cause, err)
 	}

@@ -141,6 +141,27 @@ func TestTroubleBeforeThePurchaseIsNotedAndTriedAgain(t *testing.T) {
 			w.bought(w.settle())
 		})
 	}
+	for _, c := range []struct {
+		name        string
+		until, want time.Duration
+	}{
+		{"until a time", time.Hour, time.Hour},
+		{"until now", 0, ReadRetry},
+		{"until the approval is over", 48 * time.Hour, 24 * time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, lineIn(Ready, func(r *Row) { r.ApprovalExpires = t0.Add(24 * time.Hour) }))
+			w.cloud.failing["Quote"] = Later{t0.Add(c.until), "not before"}
+			row, err := w.process(nil, nil).Advance(t.Context(), testLine)
+			if err == nil || row.Line.State != Ready || row.Line.Reason != "not before" || !row.Line.LookAt.Equal(t0.Add(c.want)) {
+				t.Errorf("%v, row %+v, want a look after %s", err, row.Line, c.want)
+			}
+			delete(w.cloud.failing, "Quote")
+			if row, err := w.advanced(t0.Add(c.want), true); c.want < 24*time.Hour && (err != nil || row.Line.State != Purchased) || c.want == 24*time.Hour && row.Line.State != Expired {
+				t.Errorf("then it is %s, %v", row.Line.State, err)
+			}
+		})
+	}
 	t.Run("while in doubt", func(t *testing.T) {
 		w := newWorld(t, lineIn(Ready), lostReply)
 		if _, err := w.process(nil, nil).Advance(t.Context(), testLine); err != nil {

@@ -26,6 +26,14 @@ const (
 	fired = 30 * time.Minute
 )
 
+// LatestFire is the last second that a purchase which is ordered now may be ordered for.
+func LatestFire(now time.Time, least time.Duration) time.Time {
+	return now.Add(max(lead, least) + fireSpread*time.Second)
+}
+
+// fireSpread is over how many seconds attempts spread theirs.
+const fireSpread = 1800
+
 // fireAt picks the second of an attempt from its nonce, so that two attempts of
 // one lane rarely want the same one; the ledger refuses a second taker.
 func fireAt(now time.Time, least time.Duration, nonce string) time.Time {
@@ -33,7 +41,7 @@ func fireAt(now time.Time, least time.Duration, nonce string) time.Time {
 	for i := range len(nonce) {
 		h = (h ^ uint32(nonce[i])) * 16777619
 	}
-	return now.Add(max(lead, least)).Truncate(time.Second).Add(time.Duration(1+h%1800) * time.Second)
+	return now.Add(max(lead, least)).Truncate(time.Second).Add(time.Duration(1+h%fireSpread) * time.Second)
 }
 
 // orders returns what is listed for the second of an attempt, deleted orders

@@ -2,7 +2,11 @@ package recommend
 
 import (
 	"errors"
+	"fmt"
+	"math/big"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"bursar/internal/cloud"
 	"bursar/internal/money"
@@ -40,6 +44,90 @@ func TestCaps(t *testing.T) {
 	if err := (Caps{MaxTotal: usd("1")}).Check(cloud.Price{}); err != nil {
 		t.Errorf("a price of nothing is refused: %v", err)
 	}
+}
+
+// TestPropertyCapsOfAPlan: a plan is refused if, and only if, the exact sum of its lines
+// is above a cap, however small the difference and whatever their quantities.
+func TestPropertyCapsOfAPlan(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		amount := func(name string, most int64) money.Amount {
+			a, err := money.FromMillionths(rapid.Int64Range(0, most).Draw(t, name), "USD")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}
+		var sum cloud.Price
+		total, monthly := new(big.Rat), new(big.Rat)
+		for i := range rapid.IntRange(1, 6).Draw(t, "lines") {
+			o := cloud.Offering{Term: rapid.SampledFrom([]cloud.Term{cloud.OneYear, cloud.ThreeYears}).Draw(t, "term"), Upfront: amount("upfront", 1_000_000_000), Hourly: amount("hourly", 10_000_000)}
+			n := rapid.Int64Range(1, 500).Draw(t, "quantity")
+			p, err := o.Price(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				sum = p
+			} else if sum, err = sum.Add(p); err != nil {
+				t.Fatal(err)
+			}
+			exact := func(a money.Amount) *big.Rat {
+				r, _ := new(big.Rat).SetString(a.Decimal())
+				return r.Mul(r, big.NewRat(n, 1))
+			}
+			hourly := exact(o.Hourly)
+			monthly.Add(monthly, new(big.Rat).Mul(hourly, big.NewRat(hoursPerMonth, 1)))
+			total.Add(total, exact(o.Upfront)).Add(total, new(big.Rat).Mul(hourly, big.NewRat(o.Term.Hours(), 1)))
+		}
+		above := func(sum *big.Rat, most money.Amount) bool {
+			r, _ := new(big.Rat).SetString(most.Decimal())
+			return sum.Cmp(r) > 0
+		}
+		// Caps at the sum, a millionth beside it, and anywhere.
+		near := func(sum *big.Rat, name string) money.Amount {
+			n := new(big.Int).Div(new(big.Int).Mul(sum.Num(), big.NewInt(1_000_000)), sum.Denom()).Int64()
+			a, err := money.FromMillionths(max(0, n+rapid.SampledFrom([]int64{-1, 0, 1, -1_000_000, 1_000_000}).Draw(t, name)), "USD")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}
+		caps := Caps{MaxTotal: near(total, "total"), MaxMonthly: near(monthly, "monthly")}
+		if err := caps.Check(sum); (err != nil) != (above(total, caps.MaxTotal) || above(monthly, caps.MaxMonthly)) {
+			t.Fatalf("%s and %s a month against %+v: %v", total.FloatString(6), monthly.FloatString(6), caps, err)
+		}
+	})
+}
+
+// TestPropertyPricesScale: every amount of a price is that of one, as often as the
+// quantity says, exactly; and no rounding of one is in it.
+func TestPropertyPricesScale(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := func(name string) money.Amount {
+			return money.MustParse(fmt.Sprintf("%d.%06d", rapid.IntRange(0, 9).Draw(t, name), rapid.Int64Range(0, 999_999).Draw(t, name+" decimals")), "USD")
+		}
+		o := cloud.Offering{Term: rapid.SampledFrom([]cloud.Term{cloud.OneYear, cloud.ThreeYears}).Draw(t, "term"), Upfront: text("upfront"), Hourly: text("hourly")}
+		n, k := rapid.Int64Range(1, 1000).Draw(t, "quantity"), rapid.Int64Range(1, 1000).Draw(t, "scale")
+		exact := func(a money.Amount, times int64) *big.Rat {
+			r, _ := new(big.Rat).SetString(a.Decimal())
+			return r.Mul(r, big.NewRat(times, 1))
+		}
+		for _, quantity := range []int64{n, n * k} {
+			p, err := o.Price(quantity)
+			if err != nil {
+				t.Fatal(err)
+			}
+			total := exact(o.Upfront, quantity)
+			total.Add(total, exact(o.Hourly, quantity*o.Term.Hours()))
+			for name, pair := range map[string][2]*big.Rat{
+				"upfront": {exact(p.Upfront, 1), exact(o.Upfront, quantity)}, "hourly": {exact(p.Hourly, 1), exact(o.Hourly, quantity)}, "total": {exact(p.Total, 1), total},
+			} {
+				if pair[0].Cmp(pair[1]) != 0 {
+					t.Fatalf("%s of %d: %s, want %s", name, quantity, pair[0].FloatString(12), pair[1].FloatString(12))
+				}
+			}
+		}
+	})
 }
 
 func TestParseAmount(t *testing.T) {

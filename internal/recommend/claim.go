@@ -75,6 +75,9 @@ func (d Draft) Down(n int64) int64 {
 		return max(0, min(n, MaxQuantity))
 	}
 	n = min(n, mostCommitment)
+	if d.cents() {
+		n -= n % wholeCents
+	}
 	if d.Service == savingsPlansService.name && d.Provider == savingsPlansService.provider && d.Payment == savingsPlansHalf {
 		n -= n % wholeHalves
 	}

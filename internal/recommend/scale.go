@@ -31,6 +31,10 @@ func (in Input) Scale(coverage int) (Input, []Rounded, error) {
 	var rounded []Rounded
 	for _, d := range in.Drafts {
 		kept, away := Part(d.Quantity, coverage)
+		if d.cents() {
+			away += kept % wholeCents * 100
+			kept -= kept % wholeCents
+		}
 		if away > 0 {
 			rounded = append(rounded, Rounded{At: d.At, Was: d.amount(d.Quantity), Exact: d.share(kept, away), Kept: d.amount(kept), Away: d.share(0, away)})
 		}
@@ -46,10 +50,20 @@ func (in Input) Scale(coverage int) (Input, []Rounded, error) {
 
 // least is the smallest quantity that can be bought, and what is to be said of less.
 func (d Draft) least() (int64, string) {
+	if d.cents() {
+		return wholeCents, "less than " + d.amount(wholeCents) + " per hour"
+	}
 	if d.Unit != "" {
 		return leastCommitment, "less than " + d.amount(leastCommitment) + " per hour"
 	}
 	return 1, "less than one"
+}
+
+// wholeCents is a commitment to spending that Google takes: its amounts have two decimals.
+const wholeCents = 1_000
+
+func (d Draft) cents() bool {
+	return d.Unit != "" && d.Provider == spendService.provider && d.Service == spendService.name
 }
 
 // amount writes a quantity without zeros at the end: "3", or "1.5" where it counts

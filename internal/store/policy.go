@@ -16,6 +16,15 @@ type PlanPolicy struct {
 	File    string
 	SHA256  string // of the file, in hex
 	Tranche int    // of its ladder; 0 without one
+	// Blackouts are when nothing of the plan is bought. PlanPolicies does not read them.
+	Blackouts []Blackout
+}
+
+// Blackout is a time in which nothing of a plan is bought, UTC. Until is no part of it.
+type Blackout struct {
+	From, Until time.Time
+	Why         string // "" where nobody says
+	At          string // where the policy says it
 }
 
 // Step is one thing that a rule did for a line, or against it.
@@ -78,6 +87,14 @@ func (db *DB) SavePolicyPlan(ctx context.Context, p *purchase.Plan, of PlanPolic
 		if err != nil {
 			return err
 		}
+		for i, b := range of.Blackouts {
+			err := q.InsertPlanBlackout(ctx, rows.InsertPlanBlackoutParams{
+				Lineage: string(p.Lineage), Number: int64(i + 1), FromAt: micros(b.From), UntilAt: micros(b.Until), Why: b.Why, Place: b.At,
+			})
+			if err != nil {
+				return fmt.Errorf("blackout %d: %w", i+1, err)
+			}
+		}
 		return insertExplanations(ctx, q, p.ID, why)
 	})
 	if err != nil {
@@ -118,6 +135,36 @@ func insertExplanations(ctx context.Context, q *rows.Queries, id purchase.PlanID
 	return nil
 }
 
+// Blackout returns the blackout of a line that has not ended now and begins by latest, the
+// last one to end, or false.
+func (db *DB) Blackout(ctx context.Context, line purchase.LineID, now, latest time.Time) (Blackout, bool, error) {
+	found, err := db.read().BlackoutsOfLine(ctx, rows.BlackoutsOfLineParams{ID: string(line), Latest: micros(latest), Now: micros(now)})
+	if err != nil {
+		return Blackout{}, false, fmt.Errorf("blackout of line %s: %w", line, err)
+	}
+	if len(found) == 0 {
+		return Blackout{}, false, nil
+	}
+	return toBlackout(found[0]), true, nil
+}
+
+// Blackouts reads those of a plan, by the id of its first version.
+func (db *DB) Blackouts(ctx context.Context, lineage purchase.PlanID) ([]Blackout, error) {
+	found, err := db.read().BlackoutsOfPlan(ctx, string(lineage))
+	if err != nil {
+		return nil, fmt.Errorf("blackouts of plan %s: %w", lineage, err)
+	}
+	list := make([]Blackout, len(found))
+	for i, r := range found {
+		list[i] = toBlackout(r)
+	}
+	return list, nil
+}
+
+func toBlackout(r rows.PlanBlackout) Blackout {
+	return Blackout{From: fromMicros(r.FromAt), Until: fromMicros(r.UntilAt), Why: r.Why, At: r.Place}
+}
+
 // Explanations reads why a plan is what it is: its lines in their order, then what was
 // dropped. A plan that no policy made has none.
 func (db *DB) Explanations(ctx context.Context, id purchase.PlanID) ([]Explanation, error) {
@@ -145,7 +192,7 @@ func (db *DB) PlanPolicies(ctx context.Context) (map[purchase.PlanID]PlanPolicy,
 	}
 	by := make(map[purchase.PlanID]PlanPolicy, len(found))
 	for _, r := range found {
-		by[purchase.PlanID(r.Lineage)] = PlanPolicy{r.Policy, r.File, r.Sha256, int(r.Tranche)}
+		by[purchase.PlanID(r.Lineage)] = PlanPolicy{Policy: r.Policy, File: r.File, SHA256: r.Sha256, Tranche: int(r.Tranche)}
 	}
 	return by, nil
 }

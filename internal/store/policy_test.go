@@ -22,6 +22,9 @@ func why(n int) []Explanation {
 	}
 }
 
+// p0 is the id of a plan that is not stored.
+func p0(t *testing.T, n int) purchase.PlanID { return newPlan(t, n, 1).ID }
+
 // TestPolicyPlans: a plan of a policy is stored with its reasons, which never change, and
 // takes the place of the one that nobody has approved. A policy has one open plan.
 func TestPolicyPlans(t *testing.T) {
@@ -72,6 +75,47 @@ func TestPolicyPlans(t *testing.T) {
 				t.Errorf("the database took: %s", query)
 			}
 		}
+		// Nothing of a plan is bought in its blackout: from its first instant on, and not
+		// at its end.
+		dark := under
+		dark.Policy, dark.Blackouts = "dark", []Blackout{{From: t0.Add(time.Hour), Until: t0.Add(2 * time.Hour), Why: "freeze", At: "p.yaml:7"}, {From: t0.Add(3 * time.Hour), Until: t0.Add(4 * time.Hour)}}
+		frozen, _, err := save(17, dark)
+		e.ok(err)
+		blackouts, err := db.Blackouts(t.Context(), frozen.Lineage)
+		if diff := cmp.Diff(dark.Blackouts, blackouts); err != nil || diff != "" {
+			t.Errorf("blackouts: %v (-want +got):\n%s", err, diff)
+		}
+		for _, c := range []struct {
+			now, latest time.Duration
+			until       time.Duration // 0: none
+		}{
+			{0, 0, 0}, {0, time.Hour - 1000, 0}, {0, time.Hour, 2 * time.Hour}, {time.Hour, time.Hour, 2 * time.Hour},
+			{2*time.Hour - 1000, 2*time.Hour - 1000, 2 * time.Hour}, {2 * time.Hour, 2 * time.Hour, 0}, {time.Hour, 3 * time.Hour, 4 * time.Hour},
+		} {
+			b, found, err := db.Blackout(t.Context(), frozen.Lines[0].ID, t0.Add(c.now), t0.Add(c.latest))
+			if err != nil || found != (c.until > 0) || found && !b.Until.Equal(t0.Add(c.until)) {
+				t.Errorf("from %s to %s: %v, %v, %v", c.now, c.latest, b, found, err)
+			}
+		}
+		for _, query := range []string{"DELETE FROM plan_blackout", "UPDATE plan_blackout SET until_at = until_at - 1", "INSERT INTO plan_blackout VALUES ('" + string(p0(t, 19)) + "', 1, 1, 2, '', '')"} {
+			if err := e.exec(query); !e.refusal(err) {
+				t.Errorf("the database took: %s", query)
+			}
+		}
+		e.ok(e.Decide(t.Context(), yes(frozen), t0.Add(9*time.Hour)))
+		arm := func(at time.Duration, fire string) error {
+			return e.exec(fmt.Sprintf("INSERT INTO attempt (line_id, n, generation, nonce, protocol, account, region, identity, intent, intent_sha256, credential, armed_at, answer_by, deadline, settled_at, fire_at, before_ids, handle, state, outcome, code, ended_at) "+
+				"VALUES ('%s', 1, 1, 'nonce-%d%s', 1, 'a', 'r', 'i', '{}', 'x', 'c', %d, 0, 0, 0, %s, '[]', '', 'armed', '', '', 0)", frozen.Lines[0].ID, at, fire, micros(t0.Add(at)), fire))
+		}
+		for _, at := range []time.Duration{time.Hour, 2*time.Hour - time.Microsecond, 3 * time.Hour} {
+			if err := arm(at, "NULL"); !e.refusal(err) || !strings.Contains(err.Error(), "in its blackout") {
+				t.Errorf("the database took an attempt in the blackout, after %s: %v", at, err)
+			}
+		}
+		if err := arm(0, fmt.Sprint(micros(t0.Add(90*time.Minute)))); !e.refusal(err) || !strings.Contains(err.Error(), "in its blackout") {
+			t.Errorf("the database took an order that fires in the blackout: %v", err)
+		}
+		e.ok(arm(2*time.Hour, "NULL"))
 		// While it is bought there is no other one, also not by going around the code.
 		e.ok(e.Decide(t.Context(), yes(second), t0.Add(2*time.Hour)))
 		var open *PolicyOpen

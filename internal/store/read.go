@@ -156,6 +156,7 @@ var guards = []string{
 	"lane_no_delete", "imported_item_no_delete", "plan_lane_no_delete", "watch_no_delete", "fact_no_delete", "finding_no_delete",
 	"imported_item_append_only", "plan_lane_append_only", "fact_append_only", "lane_frozen", "imported_item_first_listing",
 	"plan_advice_no_delete", "plan_advice_append_only", "plan_advice_with_its_plan",
+	"plan_blackout_no_delete", "plan_blackout_append_only", "plan_blackout_with_its_plan", "attempt_not_in_blackout",
 	"plan_policy_no_delete", "plan_policy_append_only", "plan_policy_with_its_plan", "plan_explanation_no_delete", "plan_explanation_append_only",
 	"plan_explanation_with_its_plan", "advice_verdict_no_delete", "advice_verdict_append_only", "policy_one_open_plan", "policy_one_open_version",
 	"plan_lane_with_its_plan", "watch_counts_up", "finding_frozen", "finding_one_open",

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,21 @@ func told(r *Result) string {
 func TestRules(t *testing.T) {
 	d := rds(2, 10)
 	big := rds(3, 4, class("db.r6g.large"))
+	xl, multi := rds(4, 6, class("db.m6g.xlarge")), rds(5, 1, func(d *recommend.Draft) {
+		d.Attributes = cloud.Attributes{"engine": "mysql", "class": "db.m6g.large", "multi_az": "true"}
+	})
+	rigid := func(d recommend.Draft) recommend.Draft {
+		d.Attributes = maps.Clone(d.Attributes)
+		d.Attributes["engine"] = "sqlserver-se(li)"
+		return d
+	}
+	open := rigid(d) // it does not say whether it is Multi-AZ
+	delete(open.Attributes, "multi_az")
+	class2 := func(d recommend.Draft, name string) recommend.Draft {
+		class(name)(&d)
+		return d
+	}
+	const mix = "mix: [{term: 1y, payment: no-upfront, part: 60%}, {term: 3y, payment: all-upfront, part: 40%}]"
 	year := func(days int) time.Time { return now.AddDate(0, 0, -days) }
 	past := func(plan string, days int, d recommend.Draft, n int64) Past {
 		o := cloud.Offering{Term: d.Term, Upfront: money.Zero("USD"), Hourly: money.MustParse("0.1", "USD")}
@@ -122,6 +138,30 @@ func TestRules(t *testing.T) {
 		{name: "queued and planned", s: Situation{Owned: []Owned{owns(d, 3, 7, func(o *Owned) { o.Held = Queued }), owns(d, 4, 7, func(o *Owned) { o.Held = Planned })}}, want: "3",
 			says: "net | 4 planned already: commitment c until 2027-11-16; 3 is left"},
 		{name: "more than enough", s: Situation{Owned: []Owned{owns(d, 30, 7)}}, says: "net | nothing is left to buy | "},
+		// Other sizes of the family: large counts 4, xlarge 8, and Multi-AZ twice.
+		{name: "another size", s: Situation{Owned: []Owned{owns(xl, 2, 7)}}, want: "6", says: "net | 2 db.m6g.xlarge active are 4 of db.m6g.large: commitment c until 2027-11-16; 6 is left"},
+		{name: "a smaller size", s: Situation{Owned: []Owned{owns(d, 4, 7)}}, drafts: []recommend.Draft{xl}, want: "4", says: "net | 4 db.m6g.large active are 2 of db.m6g.xlarge: commitment c until 2027-11-16; 4 is left"},
+		{name: "a part of a size", s: Situation{Owned: []Owned{owns(d, 3, 7)}}, drafts: []recommend.Draft{xl}, want: "4", says: "net | 3 db.m6g.large active are 1.5 of db.m6g.xlarge: commitment c until 2027-11-16; 4.5 is left"},
+		{name: "less than one of a size is left", s: Situation{Owned: []Owned{owns(d, 11, 7)}}, drafts: []recommend.Draft{xl}, says: "net | 0.5 is left, less than one"},
+		{name: "Multi-AZ", s: Situation{Owned: []Owned{owns(multi, 3, 7)}}, want: "4", says: "net | 3 db.m6g.large Multi-AZ active are 6 of db.m6g.large"},
+		{name: "another size, queued and planned", s: Situation{Owned: []Owned{owns(xl, 1, 7, func(o *Owned) { o.Held = Queued }), owns(xl, 2, 7, func(o *Owned) { o.Held = Planned })}}, want: "4",
+			says: "net | 2 db.m6g.xlarge planned are 4 of db.m6g.large"},
+		{name: "another size of an engine that is rigid", s: Situation{Owned: []Owned{owns(rigid(xl), 2, 7)}}, drafts: []recommend.Draft{rigid(d)}, want: "10"},
+		{name: "another size of another engine", s: Situation{Owned: []Owned{owns(rigid(xl), 2, 7)}}, want: "10"},
+		{name: "another size that was sized", s: Situation{Owned: []Owned{owns(xl, 2, 7)}}, drafts: []recommend.Draft{rds(2, 10, func(d *recommend.Draft) { d.Claim.Usage = true })}, want: "10"},
+		{name: "another size for long", policy: "coverage: [{percent: 80%}]", s: Situation{Owned: []Owned{owns(xl, 15, 200)}}, want: "2",
+			says: "80% of 40 (10 advised, and 30 that is active longer than 30 days, which the advice leaves out) is 32"},
+		{name: "another size for long, all to be covered", s: Situation{Owned: []Owned{owns(xl, 15, 200)}}, want: "10"},
+		{name: "another size that ends soon", policy: "rebuy: 30d", s: Situation{Owned: []Owned{owns(xl, 2, 340)}}, want: "10 2"},
+		// One commitment is taken off one line: first that of its size, and what that does not need off the others.
+		{name: "two sizes", s: Situation{Owned: []Owned{owns(xl, 2, 7)}}, drafts: []recommend.Draft{d, xl}, want: "10 4"},
+		{name: "more than its size needs", s: Situation{Owned: []Owned{owns(xl, 8, 7)}}, drafts: []recommend.Draft{d, xl}, want: "6", says: "net | 2 db.m6g.xlarge active are 4 of db.m6g.large"},
+		{name: "more than its size needs, but for long", policy: "coverage: [{percent: 80%}]", s: Situation{Owned: []Owned{owns(d, 30, 200)}},
+			drafts: []recommend.Draft{rds(2, 2), xl}, want: "4", says: "net | nothing is left to buy"},
+		{name: "it covers one of two lines", s: Situation{Owned: []Owned{owns(open, 3, 7)}}, drafts: []recommend.Draft{rigid(d), rigid(rds(5, 9, func(d *recommend.Draft) {
+			d.Attributes = multi.Attributes
+		}))}, want: "7 9"},
+		{name: "two other sizes", s: Situation{Owned: []Owned{owns(class2(d, "db.m6g.2xlarge"), 3, 7)}}, drafts: []recommend.Draft{d, xl}, want: "5", says: "net | 0.5 db.m6g.2xlarge active are 1 of db.m6g.xlarge"},
 		// What ends soon.
 		{name: "it ends soon", policy: "rebuy: 30d", s: Situation{Owned: []Owned{owns(d, 3, 340)}}, want: "13", says: "rebuy | not counted, as it ends within 30 days: commitment c until 2026-12-18 | p.yaml:3: rebuy"},
 		{name: "it ends later", policy: "rebuy: 20d", s: Situation{Owned: []Owned{owns(d, 3, 340)}}, want: "10"},
@@ -161,6 +201,19 @@ func TestRules(t *testing.T) {
 			says: "terms | the same goods are advised for 1y all-upfront, which is preferred: ce.json:3 | p.yaml:3: terms[0]"},
 		{name: "no preferred terms", drafts: []recommend.Draft{d, rds(3, 9, func(d *recommend.Draft) { d.Payment = cloud.AllUpfront })},
 			says: "terms | the same goods are advised on other terms at ce.json:3: write under terms which are preferred"},
+		// A mix divides what is left to buy.
+		{name: "a mix", policy: mix, want: "6 4", says: "mix | 40% of 10 on 3y all-upfront: 4, part 2 of 2 | p.yaml:3: mix[1]"},
+		{name: "a mix of what is left", policy: mix, s: Situation{Owned: []Owned{owns(d, 3, 7)}}, want: "4 3", says: "net | 3 active already"},
+		{name: "a mix of one", policy: mix, drafts: []recommend.Draft{rds(2, 1)}, want: "1", says: "mix | 60% of 1 on 1y no-upfront: its part is 0, of which nothing can be bought"},
+		{name: "a mix with a ladder", policy: mix + "\nladder: {tranches: 4, interval: 30d}", drafts: []recommend.Draft{rds(2, 40)}, want: "6 4"},
+		{name: "a mix of what is advised on both terms", policy: mix, drafts: []recommend.Draft{d, rds(3, 9, func(d *recommend.Draft) { d.Term, d.Payment = cloud.ThreeYears, cloud.AllUpfront })}, want: "6 4",
+			says: "mix | the same goods are advised at ce.json:2, which is divided over the terms of the mix"},
+		{name: "a part of which nobody says what it saves", policy: mix + "\nfilters: {min_savings: 1 USD}", want: "6", says: "filters | the source does not say what it saves"},
+		{name: "both parts say what they save", policy: mix + "\nfilters: {min_savings: 1 USD}", want: "6 4",
+			drafts: []recommend.Draft{d, rds(3, 9, func(d *recommend.Draft) { d.Term, d.Payment = cloud.ThreeYears, cloud.AllUpfront })}},
+		{name: "a mix of nothing", policy: mix, s: Situation{Owned: []Owned{owns(d, 30, 7)}}, says: "net | nothing is left to buy"},
+		{name: "a mix for another service", policy: strings.ReplaceAll(mix, "{term", "{service: ec2, term"), want: "10"},
+		{name: "terms of the service before a mix for all", policy: mix + "\nterms: [{service: rds, term: 1y, payment: no-upfront}]", want: "10"},
 		// People.
 		{name: "dismissed", s: Situation{Verdicts: map[string]Verdict{Key(d): {By: "ada", Reason: "we leave"}}}, drafts: []recommend.Draft{d, big}, want: "4", says: "dismissed | ada dismissed it: we leave"},
 		{name: "snoozed", s: Situation{Verdicts: map[string]Verdict{Key(d): {By: "ada", Reason: "later", Until: now.Add(time.Second)}}}, says: "snoozed | ada snoozed it until 2026-11-23: later"},

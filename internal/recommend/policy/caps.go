@@ -12,8 +12,8 @@ import (
 	"bursar/internal/purchase"
 )
 
-// share is a / b in parts of whole, rounded down; b is more than zero, else it is 0.
-func share(a, b money.Amount, whole int64) int64 {
+// ratio is a / b in parts of whole, rounded down; b is more than zero, else it is 0.
+func ratio(a, b money.Amount, whole int64) int64 {
 	x, okA := new(big.Rat).SetString(a.Decimal())
 	y, okB := new(big.Rat).SetString(b.Decimal())
 	if !okA || !okB || y.Sign() <= 0 {

@@ -58,6 +58,10 @@ type subject struct {
 	of  func(recommend.Draft) string // "" where the goods have none
 }
 
+// measured reports whether a draft is one commitment made to measure of Google: what it
+// holds are its attributes.
+func measured(d recommend.Draft) bool { return d.Provider == cloud.GCP && d.Attributes["vcpu"] != "" }
+
 var subjects = []subject{
 	{"providers", func(d recommend.Draft) string { return string(d.Provider) }},
 	{"accounts", func(d recommend.Draft) string { return string(d.Account) }},
@@ -146,9 +150,28 @@ func (p *Policy) Admits(l cloud.Lane) bool {
 	return !slices.ContainsFunc(p.filters, func(f filter) bool { return f.drops(d) != "" })
 }
 
+// mixOf are the parts of a service. What names the service counts before what is for all.
+func (p *Policy) mixOf(s cloud.Service) []Part {
+	of := func(s cloud.Service) (list []Part) {
+		for _, part := range p.Mix {
+			if part.Service == s {
+				list = append(list, part)
+			}
+		}
+		return list
+	}
+	if own := of(s); len(own) > 0 || slices.ContainsFunc(p.Terms, func(t Terms) bool { return t.Service == s }) {
+		return own
+	}
+	return of("")
+}
+
 // Preferred returns the terms of a service that the policy names first; false where it
 // names none.
 func (p *Policy) Preferred(s cloud.Service) (cloud.Term, cloud.Payment, bool) {
+	if mix := p.mixOf(s); len(mix) > 0 {
+		return mix[0].Term, mix[0].Payment, true
+	}
 	for _, t := range p.Terms {
 		if t.Service == "" || t.Service == s {
 			return t.Term, t.Payment, true

@@ -33,6 +33,7 @@ type Policy struct {
 	months   *limit // hundredths of a month
 
 	Terms     []Terms
+	Mix       []Part
 	Coverage  []Coverage
 	Recent    Days // younger commitments are netted in full
 	Rebuy     Days // what ends within it is bought again; zero lets everything end
@@ -70,6 +71,13 @@ type Terms struct {
 	Term    cloud.Term
 	Payment cloud.Payment
 	At      recommend.Position
+}
+
+// Part is a share of a mix: what is bought of a service is divided over the terms of its
+// parts, which are 100 per cent together.
+type Part struct {
+	Terms
+	Percent int
 }
 
 // Coverage is how much of the eligible usage is to be covered, in per cent. The

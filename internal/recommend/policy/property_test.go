@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,7 +60,7 @@ func aDraft(t *rapid.T) recommend.Draft {
 		d.Quantity = rapid.Int64Range(100, 10_000_000).Draw(t, "commitment")
 	} else {
 		d.Service, d.Region = "rds", "us-east-1"
-		d.Attributes = cloud.Attributes{"engine": "mysql", "class": rapid.SampledFrom([]string{"db.m6g.large", "db.r6g.large"}).Draw(t, "class")}
+		d.Attributes = cloud.Attributes{"engine": "mysql", "class": rapid.SampledFrom([]string{"db.m6g.large", "db.r6g.large", "db.r6g.xlarge", "db.r6g.4xlarge"}).Draw(t, "class")}
 		d.Quantity = rapid.Int64Range(1, 60).Draw(t, "quantity")
 	}
 	d.At = recommend.Position{File: "in.csv", Line: rapid.IntRange(1, 99).Draw(t, "line")}
@@ -176,60 +177,90 @@ func costs(of purchase.Measure, price cloud.Price, term cloud.Term, tolerance in
 }
 
 // TestPropertyNoCapIsExceeded: neither rounding, nor another coverage for once, nor the
-// ladder, nor what was planned this month takes a plan above a cap.
+// ladder, nor a mix of terms, nor what was planned this month takes a plan above a cap,
+// whatever it is of and for.
 func TestPropertyNoCapIsExceeded(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := aWorld(t)
-		got, err := w.run()
-		if err != nil {
-			t.Fatal(err)
-		}
-		caps := slices.Clone(w.policy.Caps)
-		if l := w.policy.Ladder; l != nil && l.PerHour.Currency() != "" {
-			caps = append(caps, Cap{Of: purchase.OfHourly, Per: PerRun, Most: l.PerHour})
-		}
-		for _, c := range caps {
-			sums := map[cloud.Account]*big.Rat{}
-			count := func(a cloud.Account, n *big.Rat) {
-				if c.Account != "" && c.Account != a {
-					return
-				}
-				if c.Per != PerAccount {
-					a = ""
-				}
-				if sums[a] == nil {
-					sums[a] = new(big.Rat)
-				}
-				sums[a].Add(sums[a], n)
-			}
-			for i, d := range got.Input.Drafts {
-				price, err := got.Offerings[i].Price(d.Quantity)
-				if err != nil {
-					t.Fatal(err)
-				}
-				count(d.Account, costs(c.Of, price, d.Term, int64(got.Input.ToleranceBP)))
-			}
-			planned := len(sums) > 0
-			for _, past := range w.s.Past {
-				if c.Per == PerMonth && past.At.Format("2006-01") == now.Format("2006-01") {
-					count(past.Lane.Account, costs(c.Of, past.Price, past.Offering.Term, int64(past.Tolerance)))
-				}
-			}
-			for account, sum := range sums {
-				free := c.Of == purchase.OfUpfront && func() bool { // what costs nothing upfront takes nothing
-					for i, d := range got.Input.Drafts {
-						if (c.Account == "" || c.Account == d.Account) && !got.Offerings[i].Upfront.IsZero() {
-							return false
-						}
+	for _, of := range []purchase.Measure{purchase.OfTotal, purchase.OfUpfront, purchase.OfHourly} {
+		for _, per := range []Per{PerRun, PerMonth, PerAccount} {
+			t.Run(string(of)+" per "+string(per), func(t *testing.T) {
+				rapid.Check(t, func(t *rapid.T) {
+					w := aWorld(t)
+					w.policy.Caps = append(w.policy.Caps, Cap{Of: of, Per: per, Most: anAmount(t, 100_000_000_000, "cap"), At: recommend.Position{File: "p.yaml", Line: 3}})
+					if rapid.Bool().Draw(t, "mix") {
+						w.divide(t)
 					}
-					return true
-				}()
-				if planned && !free && sum.Cmp(rat(c.Most)) > 0 {
-					t.Fatalf("%s per %s of %q: %s is more than %s", c.Of, c.Per, account, sum.FloatString(9), c.Most)
-				}
+					w.withinCaps(t)
+				})
+			})
+		}
+	}
+}
+
+// divide gives a world a mix.
+func (w *world) divide(t *rapid.T) {
+	n := rapid.IntRange(1, 99).Draw(t, "part")
+	for i, terms := range []Terms{{Term: cloud.ThreeYears, Payment: cloud.PartialUpfront}, {Term: cloud.OneYear, Payment: cloud.NoUpfront}} {
+		w.policy.Mix = append(w.policy.Mix, Part{terms, []int{n, 100 - n}[i]})
+		for _, d := range w.in.Drafts {
+			d.Term, d.Payment = terms.Term, terms.Payment
+			if key := Key(d) + d.Term.String() + string(d.Payment); w.offerings[key].Term == 0 {
+				w.offerings[key] = anOffering(t, d)
 			}
 		}
-	})
+	}
+}
+
+// withinCaps runs a world and counts its lines against every cap.
+func (w world) withinCaps(t *rapid.T) {
+	got, err := w.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	caps := slices.Clone(w.policy.Caps)
+	if l := w.policy.Ladder; l != nil && l.PerHour.Currency() != "" {
+		caps = append(caps, Cap{Of: purchase.OfHourly, Per: PerRun, Most: l.PerHour})
+	}
+	for _, c := range caps {
+		sums := map[cloud.Account]*big.Rat{}
+		count := func(a cloud.Account, n *big.Rat) {
+			if c.Account != "" && c.Account != a {
+				return
+			}
+			if c.Per != PerAccount {
+				a = ""
+			}
+			if sums[a] == nil {
+				sums[a] = new(big.Rat)
+			}
+			sums[a].Add(sums[a], n)
+		}
+		for i, d := range got.Input.Drafts {
+			price, err := got.Offerings[i].Price(d.Quantity)
+			if err != nil {
+				t.Fatal(err)
+			}
+			count(d.Account, costs(c.Of, price, d.Term, int64(got.Input.ToleranceBP)))
+		}
+		planned := len(sums) > 0
+		for _, past := range w.s.Past {
+			if c.Per == PerMonth && past.At.Format("2006-01") == now.Format("2006-01") {
+				count(past.Lane.Account, costs(c.Of, past.Price, past.Offering.Term, int64(past.Tolerance)))
+			}
+		}
+		for account, sum := range sums {
+			free := c.Of == purchase.OfUpfront && func() bool { // what costs nothing upfront takes nothing
+				for i, d := range got.Input.Drafts {
+					if (c.Account == "" || c.Account == d.Account) && !got.Offerings[i].Upfront.IsZero() {
+						return false
+					}
+				}
+				return true
+			}()
+			if planned && !free && sum.Cmp(rat(c.Most)) > 0 {
+				t.Fatalf("%s per %s of %q: %s is more than %s", c.Of, c.Per, account, sum.FloatString(9), c.Most)
+			}
+		}
+	}
 }
 
 // TestPropertyNettingIsNeverNegative: a line buys at least what can be bought, and never
@@ -309,6 +340,152 @@ func TestPropertyNettingIsNeverNegative(t *testing.T) {
 			if n < 0 {
 				t.Fatalf("%s is told of %d times too few", key, -n)
 			}
+		}
+	})
+}
+
+// TestPropertyOneCommitmentIsNettedOnce: over all lines no more of a commitment is taken
+// off than there is, in normalized units; nothing is taken off below zero; and what is
+// not bought of a family is never more than what is owned of it.
+func TestPropertyOneCommitmentIsNettedOnce(t *testing.T) {
+	large := map[string]int64{"db.m6g.large": 1, "db.r6g.large": 1, "db.r6g.xlarge": 2, "db.r6g.4xlarge": 8}
+	units := func(a cloud.Attributes) int64 { return max(1, large[a["class"]]) }
+	rapid.Check(t, func(t *rapid.T) {
+		w := aWorld(t)
+		w.policy.Caps, w.policy.Ladder, w.policy.Coverage, w.s.Coverage, w.policy.Rebuy = nil, nil, nil, 0, Days{}
+		run := w.policy.Choose(w.in, w.s)
+		chosen := map[string]recommend.Draft{} // the source's, by what they are about
+		var offerings []cloud.Offering
+		for _, d := range run.Drafts() {
+			offerings = append(offerings, w.offering(d))
+			chosen[Key(d)] = d
+		}
+		all := slices.Clone(run.candidates)
+		got, err := run.Size(offerings, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken := map[int]int64{}
+		for _, c := range all {
+			for _, s := range c.net.shares {
+				if s.units < 0 || s.spare < 0 || s.spare > s.units {
+					t.Fatalf("%d units, %d to spare", s.units, s.spare)
+				}
+				taken[s.owned] += s.units - s.spare
+			}
+		}
+		for i, n := range taken {
+			if o := w.s.Owned[i]; n > o.Quantity*goodsOf(o.Lane, o.Attributes).units {
+				t.Fatalf("%s of %d is taken off as %d units", o.Name, o.Quantity, n)
+			}
+		}
+		// By the family, from outside: wanted less bought is at most owned and the rest of
+		// one for each line.
+		family := func(l cloud.Lane, a cloud.Attributes) string {
+			class, _, _ := strings.Cut(strings.TrimPrefix(a["class"], "db."), ".")
+			return l.String() + class
+		}
+		short, most := map[string]int64{}, map[string]int64{}
+		for _, d := range chosen {
+			if d.Unit == "" {
+				short[family(laneOf(d), d.Attributes)] += d.Quantity * units(d.Attributes)
+				most[family(laneOf(d), d.Attributes)] += units(d.Attributes) - 1
+			}
+		}
+		for _, d := range got.Input.Drafts {
+			short[family(laneOf(d), d.Attributes)] -= d.Quantity * units(d.Attributes)
+		}
+		for _, o := range w.s.Owned {
+			most[family(o.Lane, o.Attributes)] += o.Quantity * units(o.Attributes)
+		}
+		for name, n := range short {
+			if n > most[name] {
+				t.Fatalf("%s: %d are not bought, and %d are owned", name, n, most[name])
+			}
+		}
+	})
+}
+
+// TestPropertyAMixIsWhole: the parts of a mix are together what would be bought without
+// one, but for what is less than the last of them can buy; and none is more than its
+// percentage and what rounding took of those before it.
+func TestPropertyAMixIsWhole(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := aWorld(t)
+		p := w.policy
+		p.Caps = nil
+		if p.Ladder != nil && p.Ladder.Den == 0 {
+			p.Ladder = nil
+		}
+		goods := map[string]bool{}
+		w.in.Drafts = slices.DeleteFunc(w.in.Drafts, func(d recommend.Draft) bool {
+			again := goods[Key(d)]
+			goods[Key(d)] = true
+			return again
+		})
+		for i := range w.in.Drafts {
+			w.in.Drafts[i].Payment = cloud.NoUpfront
+		}
+		p.Rebuy = Days{}
+		run := func() map[string][]recommend.Draft {
+			run := p.Choose(w.in, w.s)
+			var offerings []cloud.Offering
+			for _, d := range run.Drafts() {
+				offerings = append(offerings, anOffering(t, d))
+			}
+			got, err := run.Size(offerings, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			by := map[string][]recommend.Draft{}
+			for _, d := range got.Input.Drafts {
+				by[Key(d)] = append(by[Key(d)], d)
+			}
+			return by
+		}
+		flat := run()
+		left := 100
+		for _, terms := range []Terms{{Term: cloud.OneYear, Payment: cloud.PartialUpfront}, {Term: cloud.ThreeYears, Payment: cloud.NoUpfront}, {Term: cloud.OneYear, Payment: cloud.NoUpfront}} {
+			n := rapid.IntRange(1, left-2).Draw(t, "part")
+			if terms.Term == cloud.OneYear && terms.Payment == cloud.NoUpfront {
+				n = left
+			} else {
+				left -= n
+			}
+			p.Mix = append(p.Mix, Part{terms, n})
+			if left < 4 {
+				p.Mix[len(p.Mix)-1].Percent += left
+				break
+			}
+		}
+		if sum := func() (sum int) {
+			for _, part := range p.Mix {
+				sum += part.Percent
+			}
+			return sum
+		}(); sum != 100 {
+			return // a part too many was dealt
+		}
+		mixed := run()
+		for key, all := range flat {
+			whole, sum := all[0].Quantity, int64(0)
+			for _, d := range mixed[key] {
+				sum += d.Quantity
+				if d.Down(d.Quantity) != d.Quantity {
+					t.Fatalf("a part of %d cannot be bought", d.Quantity)
+				}
+			}
+			rest := int64(0)
+			if all[0].Unit != "" {
+				rest = 5_000
+			}
+			if sum > whole || sum < whole-rest {
+				t.Fatalf("the parts of %d are %d", whole, sum)
+			}
+			delete(mixed, key)
+		}
+		if len(mixed) > 0 {
+			t.Fatalf("the mix buys what nobody asked for: %v", mixed)
 		}
 	})
 }

@@ -15,7 +15,7 @@ import (
 
 var (
 	keys = []string{
-		"version", "name", "purpose", "tolerance", "filters", "terms", "coverage", "recent", "rebuy", "ladder", "caps", "blackout", "approvals", "auto_approve",
+		"version", "name", "purpose", "tolerance", "filters", "terms", "mix", "coverage", "recent", "rebuy", "ladder", "caps", "blackout", "approvals", "auto_approve",
 	}
 	nameShape    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 	patternShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._()/-]*\*?$`)
@@ -63,7 +63,7 @@ func Read(file string, data []byte) (*Policy, error) {
 		to  func(recommend.Node) error
 	}{
 		{"purpose", func(n recommend.Node) (err error) { p.Purpose, err = n.Line(recommend.MaxPurpose); return err }},
-		{"tolerance", p.readTolerance}, {"filters", p.readFilters}, {"terms", p.readTerms}, {"coverage", p.readCoverage},
+		{"tolerance", p.readTolerance}, {"filters", p.readFilters}, {"terms", p.readTerms}, {"mix", p.readMix}, {"coverage", p.readCoverage},
 		{"recent", func(n recommend.Node) (err error) { p.Recent, err = readDays(n); return err }},
 		{"rebuy", func(n recommend.Node) (err error) { p.Rebuy, err = readDays(n); return err }},
 		{"ladder", p.readLadder}, {"caps", p.readCaps}, {"blackout", p.readBlackouts}, {"approvals", p.readApprovals}, {"auto_approve", p.readAuto},
@@ -84,6 +84,13 @@ func Read(file string, data []byte) (*Policy, error) {
 
 // together refuses rules that are legal each, but not together.
 func (p *Policy) together() error {
+	for _, part := range p.Mix {
+		for _, t := range p.Terms {
+			if t.Service == part.Service {
+				return &recommend.Error{Position: part.At, Problem: "is a mix for " + orAll(part.Service) + ", whose terms stand on line " + strconv.Itoa(t.At.Line) + " already: write one of them"}
+			}
+		}
+	}
 	if p.Auto == nil {
 		return nil
 	}
@@ -297,47 +304,109 @@ func (p *Policy) readTerms(n recommend.Node) error {
 		return err
 	}
 	for _, item := range items {
-		m, err := item.Keys("terms", "service", "term", "payment")
+		t, _, err := readTerm(item, "terms")
 		if err != nil {
 			return err
 		}
-		t := Terms{At: item.At()}
-		if t.Service, err = optionalService(m); err != nil {
+		if err := twice(item, p.Terms, t); err != nil {
 			return err
-		}
-		v, err := m.Need("term", "term: 1y")
-		if err != nil {
-			return err
-		}
-		text, err := v.Text()
-		if err != nil {
-			return err
-		}
-		switch text {
-		case cloud.OneYear.String():
-			t.Term = cloud.OneYear
-		case cloud.ThreeYears.String():
-			t.Term = cloud.ThreeYears
-		default:
-			return v.Errorf("%q is not a term: use 1y or 3y", cut(text))
-		}
-		if v, err = m.Need("payment", "payment: no-upfront"); err != nil {
-			return err
-		}
-		if text, err = v.Text(); err != nil {
-			return err
-		}
-		if t.Payment, err = cloud.ParsePayment(text); err != nil || string(t.Payment) != text {
-			return v.Errorf("%q is not a payment option: use all-upfront, partial-upfront, no-upfront or monthly", cut(text))
-		}
-		for _, earlier := range p.Terms {
-			if earlier.Service == t.Service && earlier.Term == t.Term && earlier.Payment == t.Payment {
-				return item.Errorf("stands on line %d already", earlier.At.Line)
-			}
 		}
 		p.Terms = append(p.Terms, t)
 	}
 	return nil
+}
+
+// readTerm reads a term and a payment option, and the keys that stand beside them.
+func readTerm(item recommend.Node, what string, more ...string) (t Terms, m recommend.Keys, err error) {
+	if m, err = item.Keys(what, append([]string{"service", "term", "payment"}, more...)...); err != nil {
+		return t, m, err
+	}
+	t.At = item.At()
+	if t.Service, err = optionalService(m); err != nil {
+		return t, m, err
+	}
+	v, err := m.Need("term", "term: 1y")
+	if err != nil {
+		return t, m, err
+	}
+	text, err := v.Text()
+	if err != nil {
+		return t, m, err
+	}
+	switch text {
+	case cloud.OneYear.String():
+		t.Term = cloud.OneYear
+	case cloud.ThreeYears.String():
+		t.Term = cloud.ThreeYears
+	default:
+		return t, m, v.Errorf("%q is not a term: use 1y or 3y", cut(text))
+	}
+	if v, err = m.Need("payment", "payment: no-upfront"); err != nil {
+		return t, m, err
+	}
+	if text, err = v.Text(); err != nil {
+		return t, m, err
+	}
+	if t.Payment, err = cloud.ParsePayment(text); err != nil || string(t.Payment) != text {
+		return t, m, v.Errorf("%q is not a payment option: use all-upfront, partial-upfront, no-upfront or monthly", cut(text))
+	}
+	return t, m, nil
+}
+
+// twice refuses terms that stand there already.
+func twice(item recommend.Node, list []Terms, t Terms) error {
+	for _, earlier := range list {
+		if earlier.Service == t.Service && earlier.Term == t.Term && earlier.Payment == t.Payment {
+			return item.Errorf("stands on line %d already", earlier.At.Line)
+		}
+	}
+	return nil
+}
+
+// readMix reads parts, which are whole for each service that they name.
+func (p *Policy) readMix(n recommend.Node) error {
+	items, err := n.List()
+	if err != nil {
+		return err
+	}
+	sums := map[cloud.Service]int{}
+	var read []Terms
+	for _, item := range items {
+		t, m, err := readTerm(item, "mix", "part")
+		if err != nil {
+			return err
+		}
+		if err := twice(item, read, t); err != nil {
+			return err
+		}
+		read = append(read, t)
+		v, err := m.Need("part", "part: 60%")
+		if err != nil {
+			return err
+		}
+		bp, err := basisPoints(v, 100, 10_000)
+		if err != nil {
+			return err
+		}
+		if bp%100 != 0 {
+			return v.Errorf("is not a whole percentage such as 60%%")
+		}
+		p.Mix = append(p.Mix, Part{t, int(bp / 100)})
+		sums[t.Service] += int(bp / 100)
+	}
+	for _, part := range p.Mix {
+		if sum := sums[part.Service]; sum != 100 {
+			return n.Errorf("has parts of %s that are %d%% together: they must be 100%%", orAll(part.Service), sum)
+		}
+	}
+	return nil
+}
+
+func orAll(s cloud.Service) string {
+	if s == "" {
+		return "all services"
+	}
+	return string(s)
 }
 
 func optionalService(m recommend.Keys) (cloud.Service, error) {

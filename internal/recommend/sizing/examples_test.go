@@ -32,7 +32,7 @@ func applied(t *testing.T, running, reserved map[string]string) (covered, used U
 		if err != nil {
 			t.Fatal(err)
 		}
-		h, err := Hold(commitment(int64(count/One), kind, u.From(), "ri"), "held", "")
+		h, err := holdOne(commitment(int64(count/One), kind, u.From(), "ri"), "held", "")
 		if err != nil || h.Pool.key() != u.pools[0].key() {
 			t.Fatalf("%v, %v", h, err)
 		}

@@ -304,6 +304,9 @@ func (f *focus) meterOfRow(cells []string) (*meter, error) {
 		if fold(service) == "virtualmachines" {
 			return drop("the size of a virtual machine is in no column of FOCUS: write usage in our own columns")
 		}
+		if fold(service) == "computeengine" {
+			return drop("the type of commitment that covers it is in no column of FOCUS: write vCPUs and memory in our own columns")
+		}
 		return drop(other+": %s", show(service))
 	}
 	lane := cloud.Lane{Provider: cloud.AWS, Account: cloud.Account(strings.Clone(cells[f.account])), Region: cloud.Region(strings.Clone(cells[f.region]))}

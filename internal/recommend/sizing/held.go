@@ -32,30 +32,39 @@ type Held struct {
 	wideUnits Units
 }
 
-// Hold reads what a commitment covers. A service whose usage is not sized is an error,
-// and so is a plan other than a Compute Savings Plan. buyer is as in Read.
-func Hold(c cloud.Commitment, source string, buyer cloud.Account) (Held, error) {
+// Hold reads what a commitment covers: one of each resource where it was made to
+// measure. A service whose usage is not sized is an error, and so is a plan other than
+// one for compute. buyer is as in Read.
+func Hold(c cloud.Commitment, source string, buyer cloud.Account) ([]Held, error) {
 	h := Held{Name: c.ID, Lane: c.Lane, Attributes: c.Attributes, Source: source, Start: c.Start.UTC(), End: c.Start.UTC().Add(time.Duration(c.Term.Hours()) * time.Hour)}
 	account := c.Account
+	currency := c.Hourly.Currency()
+	if p := plans[c.Provider]; p.service != "" && c.Service == p.service {
+		for key, want := range p.attributes {
+			if t := c.Attributes[key]; t != want {
+				return nil, fmt.Errorf("a savings plan of type %s is not sized", show(t))
+			}
+		}
+		if buyer != "" && c.Provider != cloud.GCP {
+			account = buyer
+		}
+		h.Pool, h.Spend = planPool(c.Provider, account, currency), c.PerHour()
+		return []Held{h}, nil
+	}
 	if buyer != "" {
 		account = buyer
 	}
-	currency := c.Hourly.Currency()
-	if c.Provider == cloud.AWS && c.Service == SavingsPlans {
-		if t := c.Attributes["plan_type"]; t != "Compute" {
-			return Held{}, fmt.Errorf("a savings plan of type %s is not sized", show(t))
-		}
-		h.Pool, h.Spend = planPool(account, currency), c.PerHour()
-		return h, nil
+	if kinds[c.Provider][c.Service].measured {
+		return h.measured(c, account)
 	}
 	g, key, err := goodsOf(c.Lane, c.Attributes, currency)
 	if err != nil {
-		return Held{}, fmt.Errorf("%s: %w", key, err)
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	g.pool.Account = account
 	h.Pool = g.pool
 	if h.Units, err = g.units(c.Quantity); err != nil || c.Service != ec2Zonal {
-		return h, err
+		return []Held{h}, err
 	}
 	c.Service = ec2
 	if g, _, err = goodsOf(c.Lane, c.Attributes, currency); err == nil {
@@ -63,7 +72,7 @@ func Hold(c cloud.Commitment, source string, buyer cloud.Account) (Held, error) 
 		h.wide = g.pool
 		h.wideUnits, err = g.units(c.Quantity)
 	}
-	return h, err
+	return []Held{h}, err
 }
 
 // units is the usage that a number of the goods covers.
@@ -99,7 +108,7 @@ type net struct {
 func (o Options) netOf(p Pool, buys cloud.Attributes) (n net) {
 	for _, h := range o.Held {
 		switch {
-		case h.Pool.key() != p.key() || !h.End.After(o.AsOf):
+		case h.Pool.key() != p.key() || !h.End.After(o.AsOf) || h.elsewhere(p):
 		case o.Apart != nil && o.Apart(h, buys):
 			n.apart = append(n.apart, h)
 		case h.End.After(o.AsOf.Add(o.Rebuy)):
@@ -119,6 +128,10 @@ func (o Options) netOf(p Pool, buys cloud.Attributes) (n net) {
 	slices.SortStableFunc(n.apart, order)
 	return n
 }
+
+// elsewhere reports whether a commitment is to spending in another currency than that of
+// a pool: there is no exchange rate.
+func (h Held) elsewhere(p Pool) bool { return !h.Spend.IsZero() && h.Spend.Currency() != p.Currency }
 
 // all are the commitments of the pool, by their end.
 func (n net) all() []Held {

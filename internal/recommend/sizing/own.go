@@ -31,6 +31,8 @@ var ownColumns = []ownColumn{
 	{name: "zone", attribute: "zone"},
 	{name: "engine", attribute: "engine"},
 	{name: "multi az", attribute: "multi_az"},
+	{name: "resource", attribute: resourceKey},
+	{name: "billing account"},
 	{name: "quantity", needed: true},
 	{name: "covered"},
 	{name: "covered by plan"},
@@ -40,7 +42,9 @@ var ownColumns = []ownColumn{
 }
 
 var (
-	accountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
+	// accountName also takes a project of Google with its domain in front.
+	accountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.:-]{0,63}$`)
+	billingName = regexp.MustCompile(`^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$`)
 	regionName  = regexp.MustCompile(`^[a-z][a-z0-9-]{1,39}$`)
 )
 
@@ -92,7 +96,7 @@ func (f *source) readOwn() error {
 		return err
 	}
 	var by []int
-	for _, name := range []string{"provider", "account", "region", "service", "resource type", "platform", "tenancy", "zone", "engine", "multi az", "currency"} {
+	for _, name := range []string{"provider", "account", "region", "service", "resource type", "platform", "tenancy", "zone", "engine", "multi az", "resource", "billing account", "currency"} {
 		by = append(by, at[name])
 	}
 	hourAt, quantityAt, coveredAt, plannedAt, rateAt, committedAt := at["hour"], at["quantity"], at["covered"], at["covered by plan"], at["on-demand rate"], at["committed rate"]
@@ -193,7 +197,7 @@ func (f *source) ownMeter(cells []string, at map[string]int) (*meter, error) {
 	}
 	switch {
 	case kinds[lane.Provider] == nil:
-		return nil, f.errorf(at["provider"], "%s is no cloud whose usage is sized: use aws or azure", show(string(lane.Provider)))
+		return nil, f.errorf(at["provider"], "%s is no cloud whose usage is sized: use aws, azure or gcp", show(string(lane.Provider)))
 	case !accountName.MatchString(string(lane.Account)):
 		return nil, f.errorf(at["account"], "%s does not look like an account", show(string(lane.Account)))
 	case !regionName.MatchString(string(lane.Region)):
@@ -220,7 +224,17 @@ func (f *source) ownMeter(cells []string, at map[string]int) (*meter, error) {
 	if err != nil {
 		return nil, f.atAttribute(key, k, at, err)
 	}
-	return f.meter(g, at["currency"])
+	if text := cell("billing account"); text != "" {
+		if lane.Provider != cloud.GCP || !billingName.MatchString(text) {
+			return nil, f.errorf(at["billing account"], "%s is not a billing account of Google such as 012345-6789AB-CDEF01", show(text))
+		}
+		g.billing = cloud.Account(text)
+	}
+	m, err := f.meter(g, at["currency"])
+	if err == nil && m.pool.billing != g.billing {
+		return nil, f.errorf(at["billing account"], "is %s, and another row of %s has %s: one pool has one billing account", show(string(g.billing)), m.pool.key(), show(string(m.pool.billing)))
+	}
+	return m, err
 }
 
 // atAttribute places an error at the column that carries an attribute.

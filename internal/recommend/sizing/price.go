@@ -36,12 +36,11 @@ type Offer struct {
 // Prices answers for one on a set of terms, or says why there is no price.
 type Prices func(Ask) (Offer, error)
 
-// A commitment of AWS to an amount of money: five decimals, at least 0.001 per hour; a
-// partial-upfront one a multiple of 0.05, so that half of it over a term is whole
-// (Savings Plans API reference, CreateSavingsPlan).
+// A commitment to an amount of money has five decimals at most. Of AWS it is at least
+// 0.001 per hour, and a partial-upfront one a multiple of 0.05, so that half of it over a
+// term is whole (Savings Plans API reference, CreateSavingsPlan).
 const (
 	planUnit   = "0.00001"
-	planLeast  = 100
 	planHalves = 5_000
 )
 
@@ -50,7 +49,7 @@ const (
 // discount of 0 is no price.
 func Discounted(things, plan int) Prices {
 	return func(a Ask) (Offer, error) {
-		if a.Pool.Service == SavingsPlans {
+		if IsPlan(a.Pool.Service) {
 			if plan < 1 || plan >= 10_000 {
 				return Offer{}, errors.New("the discount of a savings plan is not given")
 			}
@@ -58,7 +57,8 @@ func Discounted(things, plan int) Prices {
 			unit := money.MustParse(planUnit, a.Pool.Currency)
 			o, err := spread(ratOf(unit), a)
 			o.Unit, o.Worth = unit, over(ratOf(unit), big.NewRat(int64(10_000-plan), 10_000))
-			o.Lot, o.Least, o.Source = 1, planLeast, "a discount of "+percent(plan)
+			kind := plans[a.Pool.Provider]
+			o.Lot, o.Least, o.Source = kind.lot, kind.least, "a discount of "+percent(plan)
 			if a.Payment == cloud.PartialUpfront {
 				o.Lot = planHalves
 			}
@@ -77,7 +77,7 @@ func Discounted(things, plan int) Prices {
 // savings plan at a discount.
 func FromUsage(plan int) Prices {
 	return func(a Ask) (Offer, error) {
-		if a.Pool.Service == SavingsPlans {
+		if IsPlan(a.Pool.Service) {
 			return Discounted(0, plan)(a)
 		}
 		if a.Committed.IsZero() {

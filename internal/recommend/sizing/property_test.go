@@ -50,7 +50,7 @@ func anyOptions(t *rapid.T, u *Usage) Options {
 	o.Known = rapid.Bool().Draw(t, "known")
 	for i := range rapid.IntRange(0, 3).Draw(t, "held") {
 		end := o.AsOf.Add(time.Duration(rapid.IntRange(-10, 400).Draw(t, "ends in days")) * 24 * time.Hour)
-		h, err := Hold(commitment(rapid.Int64Range(1, 8).Draw(t, "count"), "m6g.large", end.Add(-365*24*time.Hour), fmt.Sprint("c", i)), "held", "")
+		h, err := holdOne(commitment(rapid.Int64Range(1, 8).Draw(t, "count"), "m6g.large", end.Add(-365*24*time.Hour), fmt.Sprint("c", i)), "held", "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,26 +58,15 @@ func (l *layer) propose(p part, below *big.Rat) (Proposal, error) {
 		Pool: l.Pool, Method: l.o.Method.String(), Buys: l.buys, Offering: p.ID, Quantity: p.count, Unit: p.Unit, Measure: p.price.Measure(p.count),
 		Term: p.Term, Payment: p.Payment, Hourly: price.Hourly, Upfront: price.Upfront, Total: price.Total, Why: slices.Clone(l.why),
 	}
-	if out.Savings, err = amountDown(o.savings(), l.Currency); err != nil {
-		return Proposal{}, err
-	}
-	monthly := over(o.avoided, big.NewRat(p.Term.Hours(), hoursPerMonth))
-	if monthly.Sign() > 0 {
-		if months := new(big.Int).Neg(floor(new(big.Rat).Neg(over(o.total, monthly)))); months.IsInt64() && months.Int64() <= int64(p.Term) {
-			out.BreakEvenMonths = int(months.Int64())
-		}
-	}
 	all := new(big.Rat).SetInt(l.prof.usage)
 	uncovered := minus(whole(l.prof.total()), l.prof.covered(plus(below, o.level)))
-	out.CoverageBP = basisPoints(over(minus(all, uncovered), all))
-	out.UtilizationBP = basisPoints(over(o.covered, times(o.level, whole(int64(l.prof.n())))))
-	out.EffectiveSavingsRateBP = basisPoints(over(o.savings(), o.onDemand))
+	n := whole(int64(l.prof.n()))
+	of := sums{outcome: o, committed: l.termCost(p, times(o.level, n)), reached: l.termCost(p, minus(all, uncovered)), usage: l.termCost(p, all)}
 	for _, fell := range drops {
-		d, err := l.fall(p, below, fell)
-		if err != nil {
-			return Proposal{}, err
-		}
-		out.Drops = append(out.Drops, d)
+		of.falls = append(of.falls, l.value(p, below, p.count, fell))
+	}
+	if err := out.tell(of); err != nil {
+		return Proposal{}, err
 	}
 	what := fmt.Sprintf("%s of %s, each at %s per hour on-demand, cost %s", out.Measure, l.buys, rough(times(times(p.worth, big.NewRat(1, int64(One))), l.onDemand), l.Currency), cents(out.Total))
 	if l.plan {
@@ -104,18 +93,35 @@ func (l *layer) marginalAt(p part, below *big.Rat) *big.Rat {
 	return upper.marginal(p, p.count)
 }
 
-func (l *layer) fall(p part, below *big.Rat, fell int) (d Drop, err error) {
-	o := l.value(p, below, p.count, fell)
-	d.Percent = fell
-	cost := minus(plus(o.total, o.onDemand), o.avoided)
-	if d.OnDemand, err = amountDown(o.onDemand, l.Currency); err != nil {
-		return d, err
+// tell sets the numbers that follow from what a proposal does to usage.
+func (out *Proposal) tell(of sums) (err error) {
+	out.sums = of
+	if out.Savings, err = amountDown(of.savings(), out.Currency); err != nil {
+		return err
 	}
-	if d.Cost, err = amountUp(cost, l.Currency); err != nil {
-		return d, err
+	out.BreakEvenMonths = 0
+	if monthly := over(of.avoided, big.NewRat(out.Term.Hours(), hoursPerMonth)); monthly.Sign() > 0 {
+		if months := new(big.Int).Neg(floor(new(big.Rat).Neg(over(of.total, monthly)))); months.IsInt64() && months.Int64() <= int64(out.Term) {
+			out.BreakEvenMonths = int(months.Int64())
+		}
 	}
-	d.Savings, err = amountDown(o.savings(), l.Currency)
-	return d, err
+	out.CoverageBP = basisPoints(over(of.reached, of.usage))
+	out.UtilizationBP = basisPoints(over(of.avoided, of.committed))
+	out.EffectiveSavingsRateBP = basisPoints(over(of.savings(), of.onDemand))
+	for i, o := range of.falls {
+		d := Drop{Percent: drops[i]}
+		if d.OnDemand, err = amountDown(o.onDemand, out.Currency); err != nil {
+			return err
+		}
+		if d.Cost, err = amountUp(minus(plus(o.total, o.onDemand), o.avoided), out.Currency); err != nil {
+			return err
+		}
+		if d.Savings, err = amountDown(o.savings(), out.Currency); err != nil {
+			return err
+		}
+		out.Drops = append(out.Drops, d)
+	}
+	return nil
 }
 
 // Curve is what a pool shows: savings by quantity, when commitments end, and usage by

@@ -64,7 +64,7 @@ func TestReadRefuses(t *testing.T) {
 		{"zero rate", ownHead + ownRow("on-demand rate", "0.00"), "u.csv:2: on-demand rate: is zero"},
 		{"negative rate", ownHead + ownRow("on-demand rate", "-1"), `u.csv:2: on-demand rate: "-1" is negative`},
 		{"committed rate", ownHead + ownRow("committed rate", "cheap"), "u.csv:2: committed rate: "},
-		{"provider", ownHead + ownRow("provider", "ibm"), `u.csv:2: provider: "ibm" is no cloud whose usage is sized: use aws or azure`},
+		{"provider", ownHead + ownRow("provider", "ibm"), `u.csv:2: provider: "ibm" is no cloud whose usage is sized: use aws, azure or gcp`},
 		{"service", ownHead + ownRow("service", "s3"), `u.csv:2: service: "s3" is no service of "aws" whose usage is sized: use ec2,`},
 		{"account", ownHead + ownRow("account", "a b"), "u.csv:2: account: "},
 		{"region", ownHead + ownRow("region", "EU (Ireland)"), "u.csv:2: region: "},

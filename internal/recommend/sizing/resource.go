@@ -23,20 +23,24 @@ const (
 	fargate     cloud.Service = "fargate" // covered by plans only
 	lambda      cloud.Service = "lambda"  // likewise
 	vm          cloud.Service = "vm"
+	compute     cloud.Service = "compute" // vCPUs and memory of a type of commitment
 	// SavingsPlans is sized from what is left of the usage that a Compute Savings Plan
 	// applies to.
 	SavingsPlans cloud.Service = "savingsplans"
+	azurePlans   cloud.Service = "savings-plan"
+	spend        cloud.Service = "spend" // of Google
 )
 
 // kind is how usage of a service is told apart.
 type kind struct {
 	typeKey string   // attribute that names the resource type
 	keys    []string // further attributes of usage, all needed
-	// compute: a Compute Savings Plan applies to it: "EC2 instance usage regardless of
-	// instance family, size, AZ, Region, OS or tenancy, and also Fargate or Lambda
-	// usage" (AWS Savings Plans User Guide).
+	// compute: the plan of the provider applies to it, see plans.
 	compute bool
 	plan    bool // nothing but a plan covers it
+	// measured: a commitment is made to measure of several resources, each of them a
+	// pool; what is bought is one of them all, see joinMeasured.
+	measured bool
 }
 
 var kinds = map[cloud.Provider]map[cloud.Service]kind{
@@ -51,19 +55,91 @@ var kinds = map[cloud.Provider]map[cloud.Service]kind{
 		fargate:     {typeKey: "resource", compute: true, plan: true},
 		lambda:      {typeKey: "resource", compute: true, plan: true},
 	},
+	// Reservations of Azure are sized by SKU: its groups of sizes and their ratios are in
+	// no source that is read. Of App Service a savings plan covers some tiers only.
 	cloud.Azure: {
-		vm: {typeKey: "sku"},
+		vm:           {typeKey: "sku", compute: true},
+		"sql":        {typeKey: "sku"},
+		"redis":      {typeKey: "sku"},
+		"cosmosdb":   {typeKey: "sku"},
+		"synapse":    {typeKey: "sku"},
+		"appservice": {typeKey: "sku"},
+		"disk":       {typeKey: "sku"},
 	},
+	cloud.GCP: {
+		compute: {typeKey: "type", keys: []string{resourceKey}, compute: true, measured: true},
+	},
+}
+
+// resourceKey tells apart what a commitment made to measure is to.
+const resourceKey = "resource"
+
+// measures are the resources of a commitment that is made to measure, by the attribute
+// of a line, and what one is called.
+var measures = map[string]string{"vcpu": "vCPUs", "memory_gb": "GB of memory"}
+
+// committedType are the types of Google's commitments to machines, in the words of
+// gcloud: a series of machines, such as n2, is none.
+var committedType = regexp.MustCompile(`^(general-purpose|compute-optimized|memory-optimized|storage-optimized|accelerator-optimized|graphics-optimized)(-[a-z0-9]+)*$`)
+
+// planKind is a commitment to an amount of money per hour of a provider, which covers
+// what reservations leave of usage.
+type planKind struct {
+	service    cloud.Service
+	attributes cloud.Attributes
+	lot, least int64 // in hundred-thousandths per hour
+}
+
+// plans by provider. Of AWS: "EC2 instance usage regardless of instance family, size,
+// AZ, Region, OS or tenancy, and also Fargate or Lambda usage" (AWS Savings Plans User
+// Guide). Of Azure: a savings plan applies to what reservations leave of virtual
+// machines. Of Google: a Compute flexible commitment applies to what resource-based
+// commitments leave; its amounts have two decimals (Consumer Procurement API).
+var plans = map[cloud.Provider]planKind{
+	cloud.AWS:   {SavingsPlans, cloud.Attributes{"plan_type": "Compute"}, 1, 100},
+	cloud.Azure: {azurePlans, cloud.Attributes{"sku": "Compute_Savings_Plan"}, 1, 100},
+	cloud.GCP:   {spend, cloud.Attributes{"product": "compute-flexible"}, 1_000, 1_000},
+}
+
+// payments are the ways in which a provider sells. What AWS calls no-upfront is monthly
+// with the others.
+var payments = map[cloud.Provider][]cloud.Payment{
+	cloud.AWS:   {cloud.NoUpfront, cloud.PartialUpfront, cloud.AllUpfront},
+	cloud.Azure: {cloud.Monthly, cloud.AllUpfront},
+	cloud.GCP:   {cloud.Monthly},
+}
+
+// PlanOf returns the service that sells commitments to an amount of money of a provider.
+func PlanOf(p cloud.Provider) cloud.Service { return plans[p].service }
+
+// IsPlan reports whether a service sells commitments to an amount of money.
+func IsPlan(s cloud.Service) bool {
+	return s == SavingsPlans || s == azurePlans || s == spend
+}
+
+// coveredByPlan reports whether the plan of the provider covers usage of a pool.
+func (p *pool) coveredByPlan() bool {
+	if p.Provider == cloud.GCP { // Google names machines for general purposes and for computing
+		return strings.HasPrefix(p.Family, "general-purpose") || strings.HasPrefix(p.Family, "compute-optimized")
+	}
+	return p.kind.compute
 }
 
 // Sized lists the services of a provider whose usage is sized, reservations first.
 func Sized(p cloud.Provider) []cloud.Service {
 	names := slices.Sorted(maps.Keys(kinds[p]))
-	if p == cloud.AWS {
-		names = slices.DeleteFunc(names, func(s cloud.Service) bool { return kinds[p][s].plan })
-		names = append(names, SavingsPlans)
-	}
-	return names
+	names = slices.DeleteFunc(names, func(s cloud.Service) bool { return kinds[p][s].plan })
+	return append(names, plans[p].service)
+}
+
+// Measured reports whether a commitment of a service is made to measure: then its size
+// is in its attributes, and no other one is the same goods.
+func Measured(p cloud.Provider, s cloud.Service) bool { return kinds[p][s].measured }
+
+// Rests reports whether sizing those services needs to know what a lane holds.
+func Rests(services []cloud.Service, l cloud.Lane) bool {
+	k := kinds[l.Provider][l.Service]
+	return slices.Contains(services, l.Service) || k.compute && slices.Contains(services, plans[l.Provider].service)
 }
 
 // factors are quarters of the normalization factors of sizes. EC2 User Guide, "Instance
@@ -110,6 +186,8 @@ type goods struct {
 	buys cloud.Attributes
 	kind kind
 	unit string // of the pool, for people
+	// billing is the account that pays, where it is told.
+	billing cloud.Account
 }
 
 var typeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -138,6 +216,17 @@ func goodsOf(lane cloud.Lane, a cloud.Attributes, currency string) (goods, strin
 		}
 	}
 	name := a[k.typeKey]
+	if k.measured {
+		g.unit = measures[a[resourceKey]]
+		switch {
+		case g.unit == "":
+			return goods{}, resourceKey, fmt.Errorf("%s is no resource of a commitment: use vcpu or memory_gb", show(a[resourceKey]))
+		case !committedType.MatchString(name):
+			return goods{}, k.typeKey, fmt.Errorf("%s is no type of commitment such as general-purpose-n2", show(name))
+		}
+		g.pool.Family = name
+		return g, "", nil
+	}
 	if !typeName.MatchString(name) {
 		return goods{}, k.typeKey, fmt.Errorf("%s does not look like a resource type", show(name))
 	}
@@ -169,25 +258,54 @@ func goodsOf(lane cloud.Lane, a cloud.Attributes, currency string) (goods, strin
 		delete(g.pool.Attributes, "multi_az")
 	}
 	delete(g.pool.Attributes, k.typeKey)
-	g.size, g.unit = Units(quarters)*One/4, "normalized units"
+	g.size, g.unit = Units(quarters)*One/4, normalized
 	return g, "", nil
 }
 
+// Flexible tells what one of the goods counts for where a reservation applies to all sizes
+// of a family: family is the same text for all goods that count together, name is the
+// size for people, and units its normalized units in quarters. It is false for goods
+// that cover nothing but themselves.
+func Flexible(lane cloud.Lane, a cloud.Attributes) (family, name string, units int64, ok bool) {
+	k, known := kinds[lane.Provider][lane.Service]
+	if !known || k.typeKey == "" || k.measured {
+		return "", "", 0, false
+	}
+	g, _, err := goodsOf(lane, a, "")
+	if err != nil || g.unit != normalized {
+		return "", "", 0, false
+	}
+	name = a[k.typeKey]
+	if a["multi_az"] == "true" {
+		name += " Multi-AZ"
+	}
+	return g.pool.key(), name, int64(g.size / (One / 4)), true
+}
+
+// normalized is the unit of goods that count together with other sizes.
+const normalized = "normalized units"
+
 // flexible reports whether a reservation applies to all sizes of its family: regional
-// ones of EC2 for Linux on shared hardware, and those of some engines of RDS.
+// ones of EC2 for Linux on shared hardware, those of some engines of RDS, and those of
+// nodes in memory ("your reserved nodes are automatically applied to usage of any size
+// in the same node family", MemoryDB Developer Guide, "Size flexible reserved nodes";
+// "size flexibility for all its reserved node offerings", AWS Database Blog, 2024, of
+// ElastiCache). Those of OpenSearch and Redshift apply to one type.
 func flexible(s cloud.Service, family string, a cloud.Attributes) bool {
 	switch s {
 	case ec2:
 		return strings.TrimSuffix(a["platform"], " (Amazon VPC)") == "Linux/UNIX" && a["tenancy"] == "default" && !slices.Contains(rigid, family)
 	case rds:
 		return slices.Contains(flexibleEngines, a["engine"])
+	case elastiCache, memoryDB:
+		return true
 	}
 	return false
 }
 
-// planPool is the pool of what a Compute Savings Plan of an account covers.
-func planPool(account cloud.Account, currency string) Pool {
-	return Pool{Provider: cloud.AWS, Account: account, Region: "global", Service: SavingsPlans, Attributes: cloud.Attributes{"plan_type": "Compute"}, Currency: currency}
+// planPool is the pool of what the plan of a provider covers that an account pays for.
+func planPool(p cloud.Provider, account cloud.Account, currency string) Pool {
+	return Pool{Provider: p, Account: account, Region: "global", Service: plans[p].service, Attributes: maps.Clone(plans[p].attributes), Currency: currency}
 }
 
 func joinServices(names []cloud.Service) string {

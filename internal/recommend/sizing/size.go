@@ -14,7 +14,9 @@ import (
 )
 
 // order is how commitments take usage. Savings Plans apply after reservations (AWS
-// Savings Plans User Guide, "Understanding how Savings Plans apply to your usage").
+// Savings Plans User Guide, "Understanding how Savings Plans apply to your usage"), and
+// so do savings plans of Azure, and Google's commitments to spending after those to
+// resources.
 const order = "what is held first, then reservations on their own usage, then a savings plan on what they leave: no usage is counted twice"
 
 // Size works out what to buy. The result depends on its arguments only, and the
@@ -49,7 +51,7 @@ func Size(u *Usage, o Options) (Report, error) {
 	s.sayHeld(told)
 	sized := 0
 	for _, p := range u.pools {
-		if !slices.Contains(o.Services, p.Service) && !(p.kind.compute && slices.Contains(o.Services, SavingsPlans)) {
+		if !slices.Contains(o.Services, p.Service) && !s.forPlan(p) {
 			continue
 		}
 		sized++
@@ -63,7 +65,15 @@ func Size(u *Usage, o Options) (Report, error) {
 	if err := s.plans(); err != nil {
 		return Report{}, err
 	}
-	return s.r, nil
+	if slices.ContainsFunc(u.pools, func(p *pool) bool { return p.Service == vm && slices.Contains(o.Services, vm) }) {
+		s.note("virtual machines of Azure are sized by SKU: a reservation of another size of the same flexibility group is neither proposed nor taken off")
+	}
+	return s.r, s.joinMeasured()
+}
+
+// forPlan reports whether usage of a pool is left to a plan that is to be sized.
+func (s *sizer) forPlan(p *pool) bool {
+	return p.coveredByPlan() && slices.Contains(s.o.Services, PlanOf(p.Provider))
 }
 
 func (u *Usage) services() (names []cloud.Service) {
@@ -114,8 +124,9 @@ func (u *Usage) fit(o Options) (skip []bool, err error) {
 	return skip, nil
 }
 
-// payer is who buys a savings plan, and in what currency.
+// payer is who buys a savings plan, of which provider, and in what currency.
 type payer struct {
+	provider cloud.Provider
 	account  cloud.Account
 	currency string
 }
@@ -156,13 +167,13 @@ func (s *sizer) sayHeld(keys map[string]bool) {
 		return
 	}
 	for _, p := range s.u.pools {
-		keys[planPool(p.Account, p.Currency).key()] = true
+		keys[planPool(p.Provider, p.payer(), p.Currency).key()] = true
 	}
 	held := slices.Clone(s.o.Held)
 	slices.SortFunc(held, func(a, b Held) int { return strings.Compare(a.Name, b.Name) })
 	for _, h := range held {
-		if h.Pool.Service == SavingsPlans && !slices.Contains(s.o.Services, SavingsPlans) && h.End.After(s.o.AsOf) {
-			s.note("savings plan %s is held: size savingsplans, too, to see whether reservations leave it enough", h.Name)
+		if plan := h.Pool.Service; IsPlan(plan) && !slices.Contains(s.o.Services, plan) && h.End.After(s.o.AsOf) {
+			s.note("savings plan %s is held: size %s, too, to see whether reservations leave it enough", h.Name, plan)
 		}
 		if h.End.After(s.o.AsOf) && !keys[h.Pool.key()] {
 			s.note("commitment %s is for %s, of which the file tells no usage", h.Name, h.Pool.key())
@@ -231,7 +242,7 @@ func (s *sizer) pool(p *pool) error {
 			taken = maxRat(held, plus(base, bought))
 		}
 	}
-	if p.kind.compute && slices.Contains(s.o.Services, SavingsPlans) {
+	if s.forPlan(p) {
 		s.leave(p, v, taken)
 	}
 	return nil
@@ -263,7 +274,11 @@ func (s *sizer) leave(p *pool, v []int64, taken *big.Rat) {
 		s.drop(p.Pool.String(), "the file tells no on-demand rate of it, so a savings plan on it cannot be sized")
 		return
 	}
-	to := payer{p.Account, p.Currency}
+	if p.payer() == "" {
+		s.drop(p.Pool.String(), "the file tells no billing account, which buys commitments to spending: add the column billing account")
+		return
+	}
+	to := payer{p.Provider, p.payer(), p.Currency}
 	r := s.rest[to]
 	if r == nil {
 		r = &rest{v: make([]int64, len(v)), planned: make([]int64, len(v)), usage: new(big.Int)}
@@ -307,6 +322,9 @@ func (s *sizer) plans() error {
 		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, func(a, b payer) int {
+		if a.provider != b.provider {
+			return strings.Compare(string(a.provider), string(b.provider))
+		}
 		if a.account != b.account {
 			return strings.Compare(string(a.account), string(b.account))
 		}
@@ -314,7 +332,7 @@ func (s *sizer) plans() error {
 	})
 	for _, k := range keys {
 		r := s.rest[k]
-		p := planPool(k.account, k.currency)
+		p := planPool(k.provider, k.account, k.currency)
 		l := layer{sizer: s, Pool: p, unit: k.currency + " on-demand per hour", buys: p.Attributes, onDemand: whole(1), plan: true,
 			rest: r, net: s.o.netOf(p, p.Attributes)}
 		l.why = append(l.why, fmt.Sprintf("it covers what reservations leave of %s at on-demand rates", count(len(r.from), "pool")))
@@ -493,6 +511,12 @@ func (l *layer) offers() ([]part, error) {
 		}
 	}
 	for _, m := range mix {
+		if m.Payment == cloud.NoUpfront && l.Provider != cloud.AWS {
+			m.Payment = cloud.Monthly
+		}
+		if !slices.Contains(payments[l.Provider], m.Payment) {
+			return nil, fmt.Errorf("%q is not a payment option of %s: it is paid %s", m.Payment, l.Provider, joinPayments(payments[l.Provider]))
+		}
 		ask := l.ask
 		ask.Pool, ask.Buys, ask.Term, ask.Payment = l.Pool, l.buys, m.Term, m.Payment
 		offer, err := l.o.Prices(ask)
@@ -643,6 +667,14 @@ func (l *layer) deal(parts []part, level *big.Rat) *big.Rat {
 		dealt.Add(dealt, times(p.worth, whole(p.count)))
 	}
 	return dealt
+}
+
+func joinPayments(list []cloud.Payment) string {
+	words := make([]string, len(list))
+	for i, p := range list {
+		words[i] = string(p)
+	}
+	return strings.Join(words, " or ")
 }
 
 // quantityOf is how many of a worth a level is.

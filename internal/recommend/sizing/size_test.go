@@ -33,6 +33,15 @@ func history(t testing.TB, hours []string, cells ...string) *Usage {
 	return u
 }
 
+// holdOne reads a commitment that is no more than one.
+func holdOne(c cloud.Commitment, source string, buyer cloud.Account) (Held, error) {
+	list, err := Hold(c, source, buyer)
+	if err != nil {
+		return Held{}, err
+	}
+	return list[0], nil
+}
+
 // repeat is a quantity for each of so many hours.
 func repeat(n int, quantity string) []string { return slices.Repeat([]string{quantity}, n) }
 
@@ -287,7 +296,7 @@ func TestNetting(t *testing.T) {
 	o := onto(u)
 	o.Known = true
 	hold := func(c cloud.Commitment, source string) {
-		h, err := Hold(c, source, "")
+		h, err := holdOne(c, source, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -326,7 +335,7 @@ func TestNetting(t *testing.T) {
 // A buyer holds what its accounts do, and what is not sized cannot be held.
 func TestHold(t *testing.T) {
 	c := commitment(2, "m6g.large", hourTime(firstHour), "ri")
-	h, err := Hold(c, "held", "999900001111")
+	h, err := holdOne(c, "held", "999900001111")
 	if err != nil || h.Pool.Account != "999900001111" || h.Units != 8*One || h.End.Sub(h.Start) != 365*24*time.Hour {
 		t.Errorf("%+v, %v", h, err)
 	}
@@ -340,7 +349,7 @@ func TestHold(t *testing.T) {
 	} {
 		c := c
 		change(&c)
-		if _, err := Hold(c, "held", ""); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := holdOne(c, "held", ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not contain %q", err, want)
 		}
 	}
@@ -352,7 +361,7 @@ func TestZonalReservations(t *testing.T) {
 	c := commitment(3, "m6g.large", hourTime(firstHour), "zonal")
 	c.Service = ec2Zonal
 	c.Attributes["zone"] = "us-east-1a"
-	h, err := Hold(c, "held", "")
+	h, err := holdOne(c, "held", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +399,7 @@ func TestCoveredUsage(t *testing.T) {
 	}
 	says(t, r.Notes, "more is covered in 100 hours than by the commitments listed")
 	// One that has ended explains two of three: they are to be covered again.
-	h, err := Hold(commitment(2, "m6g.large", o.AsOf.Add(-365*24*time.Hour), "over"), "held", "")
+	h, err := holdOne(commitment(2, "m6g.large", o.AsOf.Add(-365*24*time.Hour), "over"), "held", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +412,7 @@ func TestCoveredUsage(t *testing.T) {
 	if p := size(t, u, o).Proposals[0]; p.Measure != "0.1925 USD/h" { // half of 5 x 0.077
 		t.Errorf("%s, want the half of what nothing covers", p.Measure)
 	}
-	plan, err := Hold(cloud.Commitment{Lane: cloud.Lane{Provider: cloud.AWS, Account: "111122223333", Region: "global", Service: SavingsPlans}, ID: "sp-0",
+	plan, err := holdOne(cloud.Commitment{Lane: cloud.Lane{Provider: cloud.AWS, Account: "111122223333", Region: "global", Service: SavingsPlans}, ID: "sp-0",
 		Attributes: cloud.Attributes{"plan_type": "Compute"}, Term: cloud.OneYear, Quantity: 100_000, Unit: money.MustParse("0.00001", "USD"),
 		Hourly: money.MustParse("0.00001", "USD"), Start: o.AsOf.Add(-365 * 24 * time.Hour)}, "held", "")
 	if err != nil {
@@ -450,7 +459,7 @@ func TestPlanOnTheRest(t *testing.T) {
 	// A plan that is held is netted from the plan, and stays out of reservations where the
 	// file tells what it covers.
 	o.Services, o.Known = []cloud.Service{ec2, SavingsPlans}, true
-	held, err := Hold(cloud.Commitment{Lane: cloud.Lane{Provider: cloud.AWS, Account: "111122223333", Region: "global", Service: SavingsPlans}, ID: "sp-1",
+	held, err := holdOne(cloud.Commitment{Lane: cloud.Lane{Provider: cloud.AWS, Account: "111122223333", Region: "global", Service: SavingsPlans}, ID: "sp-1",
 		Attributes: cloud.Attributes{"plan_type": "Compute"}, Term: cloud.OneYear, Quantity: 10_000, Unit: money.MustParse("0.00001", "USD"),
 		Hourly: money.MustParse("0.00001", "USD"), Start: o.AsOf}, "held", "")
 	if err != nil {
@@ -535,11 +544,13 @@ func TestFlexibility(t *testing.T) {
 		{rds, cloud.Attributes{"class": "db.r6g.xlarge", "engine": "mysql", "multi_az": "false"}, "8", "db.r6g engine=mysql"},
 		{rds, cloud.Attributes{"class": "db.r5.xlarge", "engine": "sqlserver-se(li)", "multi_az": "true"}, "1", "db.r5 class=db.r5.xlarge engine=sqlserver-se(li) multi_az=true"},
 		{openSearch, cloud.Attributes{"instance_type": "r6g.large.search"}, "1", "r6g instance_type=r6g.large.search"},
-		{memoryDB, cloud.Attributes{"node_type": "db.r7g.large"}, "1", "db.r7g node_type=db.r7g.large"},
+		{memoryDB, cloud.Attributes{"node_type": "db.r7g.xlarge"}, "8", "db.r7g"},
+		{elastiCache, cloud.Attributes{"node_type": "cache.r7g.2xlarge", "engine": "valkey"}, "16", "cache.r7g engine=valkey"},
+		{redshift, cloud.Attributes{"node_type": "ra3.4xlarge"}, "1", "ra3 node_type=ra3.4xlarge"},
 	} {
 		lane.Service = tc.service
 		g, _, err := goodsOf(lane, tc.a, "USD")
-		if err != nil || g.size.String() != tc.units || g.pool.Family+" "+g.pool.Attributes.String() != tc.pool {
+		if err != nil || g.size.String() != tc.units || strings.TrimSpace(g.pool.Family+" "+g.pool.Attributes.String()) != tc.pool {
 			t.Errorf("%v: %s of %q, %v", tc.a, g.size, g.pool.Family+" "+g.pool.Attributes.String(), err)
 		}
 	}

@@ -78,6 +78,8 @@ type Proposal struct {
 	Why []string `json:"why"`
 	// Dropped is what was left out of the quantity, with the reason.
 	Dropped []Dropped `json:"dropped,omitempty"`
+
+	sums sums
 }
 
 // SavedPerMonth is what a proposal saves in a month of its term, rounded down to a
@@ -207,7 +209,7 @@ type Options struct {
 	// Terms returns the only terms of a service instead of Mix; nil, or false, is Mix.
 	Terms func(cloud.Service) (cloud.Term, cloud.Payment, bool)
 	// Services are sized, all others left: reservations each from their own usage, and
-	// last "savingsplans" from what they leave.
+	// last the plans of each provider from what they leave.
 	Services []cloud.Service
 	Prices   Prices
 	// Held are the commitments that exist, are queued or planned. Unless Known, what the

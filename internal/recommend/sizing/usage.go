@@ -77,6 +77,18 @@ type pool struct {
 	// smallest is the smallest resource of the pool: what is bought.
 	smallest goods
 	line     int // where the file first tells of it
+	// billing is the account that pays for the account, where the file tells it: Google
+	// sells commitments to spending to it.
+	billing cloud.Account
+}
+
+// payer is the account that buys the plan which covers usage of a pool; "" where it is
+// not told.
+func (p *pool) payer() cloud.Account {
+	if p.Provider == cloud.GCP {
+		return p.billing
+	}
+	return p.Account
 }
 
 // rate is the price of one resource of a size.
@@ -210,7 +222,7 @@ func (f *source) meter(g goods, column int) (*meter, error) {
 			return nil, f.errorf(-1, "begins pool %s; one file holds at most %s", group(maxPools+1), group(maxPools))
 		}
 		line, _ := f.rows.FieldPos(0)
-		p = &pool{Pool: g.pool, unit: g.unit, kind: g.kind, smallest: g, line: line}
+		p = &pool{Pool: g.pool, unit: g.unit, kind: g.kind, smallest: g, line: line, billing: g.billing}
 		f.pools[bare] = p
 	}
 	if order := g.size - p.smallest.size; order < 0 || order == 0 && g.buys.String() < p.smallest.buys.String() {

@@ -1,6 +1,17 @@
 -- name: InsertPlanPolicy :exec
 INSERT INTO plan_policy (lineage, policy, file, sha256, tranche) VALUES ($1, $2, $3, $4, $5);
 
+-- name: InsertPlanBlackout :exec
+INSERT INTO plan_blackout (lineage, number, from_at, until_at, why, place) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: BlackoutsOfLine :many
+SELECT b.* FROM line l JOIN plan p ON p.id = l.plan_id JOIN plan_blackout b ON b.lineage = p.lineage
+WHERE l.id = $1 AND b.from_at <= sqlc.arg(latest) AND b.until_at > sqlc.arg(now)
+ORDER BY b.until_at DESC, b.number;
+
+-- name: BlackoutsOfPlan :many
+SELECT * FROM plan_blackout WHERE lineage = $1 ORDER BY number;
+
 -- name: ListPlanPolicies :many
 SELECT * FROM plan_policy ORDER BY lineage;
 

@@ -385,6 +385,15 @@ type PlanAdvice struct {
 	Why    string
 }
 
+type PlanBlackout struct {
+	Lineage string
+	Number  int64
+	FromAt  int64
+	UntilAt int64
+	Why     string
+	Place   string
+}
+
 type PlanExplanation struct {
 	PlanID string
 	Number int64

@@ -36,6 +36,82 @@ func (q *Queries) AboutKey(ctx context.Context, key string) ([]string, error) {
 	return items, nil
 }
 
+const blackoutsOfLine = `-- name: BlackoutsOfLine :many
+SELECT b.lineage, b.number, b.from_at, b.until_at, b.why, b.place FROM line l JOIN plan p ON p.id = l.plan_id JOIN plan_blackout b ON b.lineage = p.lineage
+WHERE l.id = $1 AND b.from_at <= $2 AND b.until_at > $3
+ORDER BY b.until_at DESC, b.number
+`
+
+type BlackoutsOfLineParams struct {
+	ID     string
+	Latest int64
+	Now    int64
+}
+
+func (q *Queries) BlackoutsOfLine(ctx context.Context, arg BlackoutsOfLineParams) ([]PlanBlackout, error) {
+	rows, err := q.db.QueryContext(ctx, blackoutsOfLine, arg.ID, arg.Latest, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PlanBlackout
+	for rows.Next() {
+		var i PlanBlackout
+		if err := rows.Scan(
+			&i.Lineage,
+			&i.Number,
+			&i.FromAt,
+			&i.UntilAt,
+			&i.Why,
+			&i.Place,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const blackoutsOfPlan = `-- name: BlackoutsOfPlan :many
+SELECT lineage, number, from_at, until_at, why, place FROM plan_blackout WHERE lineage = $1 ORDER BY number
+`
+
+func (q *Queries) BlackoutsOfPlan(ctx context.Context, lineage string) ([]PlanBlackout, error) {
+	rows, err := q.db.QueryContext(ctx, blackoutsOfPlan, lineage)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PlanBlackout
+	for rows.Next() {
+		var i PlanBlackout
+		if err := rows.Scan(
+			&i.Lineage,
+			&i.Number,
+			&i.FromAt,
+			&i.UntilAt,
+			&i.Why,
+			&i.Place,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertExplanation = `-- name: InsertExplanation :exec
 INSERT INTO plan_explanation (plan_id, number, line, key, about, place, what, steps) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
@@ -61,6 +137,31 @@ func (q *Queries) InsertExplanation(ctx context.Context, arg InsertExplanationPa
 		arg.Place,
 		arg.What,
 		arg.Steps,
+	)
+	return err
+}
+
+const insertPlanBlackout = `-- name: InsertPlanBlackout :exec
+INSERT INTO plan_blackout (lineage, number, from_at, until_at, why, place) VALUES ($1, $2, $3, $4, $5, $6)
+`
+
+type InsertPlanBlackoutParams struct {
+	Lineage string
+	Number  int64
+	FromAt  int64
+	UntilAt int64
+	Why     string
+	Place   string
+}
+
+func (q *Queries) InsertPlanBlackout(ctx context.Context, arg InsertPlanBlackoutParams) error {
+	_, err := q.db.ExecContext(ctx, insertPlanBlackout,
+		arg.Lineage,
+		arg.Number,
+		arg.FromAt,
+		arg.UntilAt,
+		arg.Why,
+		arg.Place,
 	)
 	return err
 }

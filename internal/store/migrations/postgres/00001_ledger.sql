@@ -359,6 +359,18 @@ CREATE TABLE plan_policy (
 );
 CREATE INDEX plan_policy_name ON plan_policy (policy);
 
+-- When nothing of a plan is bought, by its policy; a later version of a plan has the
+-- times of the first.
+CREATE TABLE plan_blackout (
+  lineage  TEXT COLLATE "C" NOT NULL,
+  number   BIGINT NOT NULL CHECK (number >= 1),
+  from_at  BIGINT NOT NULL,
+  until_at BIGINT NOT NULL CHECK (until_at > from_at), -- not a part of it
+  why      TEXT COLLATE "C" NOT NULL,
+  place    TEXT COLLATE "C" NOT NULL, -- where the policy says it
+  PRIMARY KEY (lineage, number)
+);
+
 -- Why each line is in the plan, and why the rest of the advice is not, under number 0.
 -- The digest does not cover it: nothing is bought by it.
 CREATE TABLE plan_explanation (
@@ -390,6 +402,10 @@ CREATE TRIGGER plan_policy_no_delete BEFORE DELETE OR TRUNCATE ON plan_policy
   EXECUTE FUNCTION refuse('rows of plan_policy are never deleted');
 CREATE TRIGGER plan_policy_append_only BEFORE UPDATE ON plan_policy FOR EACH ROW
   EXECUTE FUNCTION refuse('rows of plan_policy are never changed');
+CREATE TRIGGER plan_blackout_no_delete BEFORE DELETE OR TRUNCATE ON plan_blackout
+  EXECUTE FUNCTION refuse('rows of plan_blackout are never deleted');
+CREATE TRIGGER plan_blackout_append_only BEFORE UPDATE ON plan_blackout FOR EACH ROW
+  EXECUTE FUNCTION refuse('rows of plan_blackout are never changed');
 CREATE TRIGGER plan_explanation_no_delete BEFORE DELETE OR TRUNCATE ON plan_explanation
   EXECUTE FUNCTION refuse('rows of plan_explanation are never deleted');
 CREATE TRIGGER plan_explanation_append_only BEFORE UPDATE ON plan_explanation FOR EACH ROW
@@ -409,6 +425,17 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER plan_policy_with_its_plan BEFORE INSERT ON plan_policy FOR EACH ROW
   EXECUTE FUNCTION plan_policy_with_its_plan();
+-- +goose StatementBegin
+CREATE FUNCTION plan_blackout_with_its_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.lineage AND p.version = 1 AND p.state = 'proposed') THEN
+    RAISE EXCEPTION USING MESSAGE = 'a blackout is stored with a new plan, never later', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER plan_blackout_with_its_plan BEFORE INSERT ON plan_blackout FOR EACH ROW
+  EXECUTE FUNCTION plan_blackout_with_its_plan();
 -- +goose StatementBegin
 CREATE FUNCTION plan_explanation_with_its_plan() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -527,6 +554,19 @@ CREATE INDEX receipt_sums ON receipt (account, currency, total, term_months, end
 -- What ends next, in its order.
 CREATE INDEX receipt_ends ON receipt (ends_at, line_id, at, account);
 
+-- +goose StatementBegin
+CREATE FUNCTION attempt_not_in_blackout() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM line l JOIN plan p ON p.id = l.plan_id JOIN plan_blackout b ON b.lineage = p.lineage
+    WHERE l.id = NEW.line_id AND (NEW.armed_at >= b.from_at AND NEW.armed_at < b.until_at OR NEW.fire_at >= b.from_at AND NEW.fire_at < b.until_at)) THEN
+    RAISE EXCEPTION USING MESSAGE = 'nothing of the plan is bought in its blackout', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER attempt_not_in_blackout BEFORE INSERT ON attempt FOR EACH ROW
+  EXECUTE FUNCTION attempt_not_in_blackout();
 CREATE TRIGGER attempt_no_delete BEFORE DELETE OR TRUNCATE ON attempt
   EXECUTE FUNCTION refuse('rows of attempt are never deleted');
 CREATE TRIGGER evidence_no_delete BEFORE DELETE OR TRUNCATE ON evidence

@@ -343,6 +343,18 @@ CREATE TABLE plan_policy (
 ) STRICT;
 CREATE INDEX plan_policy_name ON plan_policy (policy);
 
+-- When nothing of a plan is bought, by its policy; a later version of a plan has the
+-- times of the first.
+CREATE TABLE plan_blackout (
+  lineage  TEXT NOT NULL,
+  number   INTEGER NOT NULL CHECK (number >= 1),
+  from_at  INTEGER NOT NULL,
+  until_at INTEGER NOT NULL CHECK (until_at > from_at), -- not a part of it
+  why      TEXT NOT NULL,
+  place    TEXT NOT NULL, -- where the policy says it
+  PRIMARY KEY (lineage, number)
+) STRICT;
+
 -- Why each line is in the plan, and why the rest of the advice is not, under number 0.
 -- The digest does not cover it: nothing is bought by it.
 CREATE TABLE plan_explanation (
@@ -379,6 +391,14 @@ CREATE TRIGGER plan_policy_append_only BEFORE UPDATE ON plan_policy
 BEGIN SELECT RAISE(ABORT, 'rows of plan_policy are never changed'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE TRIGGER plan_blackout_no_delete BEFORE DELETE ON plan_blackout
+BEGIN SELECT RAISE(ABORT, 'rows of plan_blackout are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_blackout_append_only BEFORE UPDATE ON plan_blackout
+BEGIN SELECT RAISE(ABORT, 'rows of plan_blackout are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
 CREATE TRIGGER plan_explanation_no_delete BEFORE DELETE ON plan_explanation
 BEGIN SELECT RAISE(ABORT, 'rows of plan_explanation are never deleted'); END;
 -- +goose StatementEnd
@@ -398,6 +418,11 @@ BEGIN SELECT RAISE(ABORT, 'rows of advice_verdict are never changed'); END;
 CREATE TRIGGER plan_policy_with_its_plan BEFORE INSERT ON plan_policy
   WHEN NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.lineage AND p.version = 1 AND p.state = 'proposed')
 BEGIN SELECT RAISE(ABORT, 'a policy is stored with a new plan, never later'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER plan_blackout_with_its_plan BEFORE INSERT ON plan_blackout
+  WHEN NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.lineage AND p.version = 1 AND p.state = 'proposed')
+BEGIN SELECT RAISE(ABORT, 'a blackout is stored with a new plan, never later'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER plan_explanation_with_its_plan BEFORE INSERT ON plan_explanation
@@ -502,6 +527,13 @@ CREATE INDEX receipt_ends ON receipt (ends_at, line_id, at, account);
 -- +goose StatementBegin
 CREATE TRIGGER attempt_no_delete BEFORE DELETE ON attempt
 BEGIN SELECT RAISE(ABORT, 'rows of attempt are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER attempt_not_in_blackout BEFORE INSERT ON attempt
+  WHEN EXISTS (
+    SELECT 1 FROM line l JOIN plan p ON p.id = l.plan_id JOIN plan_blackout b ON b.lineage = p.lineage
+    WHERE l.id = NEW.line_id AND (NEW.armed_at >= b.from_at AND NEW.armed_at < b.until_at OR NEW.fire_at >= b.from_at AND NEW.fire_at < b.until_at))
+BEGIN SELECT RAISE(ABORT, 'nothing of the plan is bought in its blackout'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER evidence_no_delete BEFORE DELETE ON evidence
