@@ -118,6 +118,8 @@ type LineHistory struct {
 	Evidence []Evidence `json:"evidence"`
 	Facts    []Fact     `json:"facts"` // of the commitment, after the purchase
 	Undos    []Undo     `json:"undos,omitempty"`
+	// Recommendation is what of Google's advice the line carries out.
+	Recommendation *LineRecommendation `json:"recommendation,omitempty"`
 	// Notices were raised because the line was to have moved on and had not.
 	Notices []Notice `json:"notices,omitempty"`
 }

@@ -48,6 +48,20 @@ type Recommendation struct {
 	Source          string     `json:"source"`
 	MadeAt          *time.Time `json:"made_at,omitempty"` // nil where the cloud does not say
 	Note            string     `json:"note,omitempty"`
+	// Recommendation is the name of the one of Google's Recommender that a purchase
+	// carries out, with its etag: it is marked there once the line is bought.
+	Recommendation string `json:"recommendation,omitempty"`
+	Etag           string `json:"etag,omitempty"`
+}
+
+// LineRecommendation is the recommendation of Google's Recommender that a line carries
+// out, and what it was marked as there.
+type LineRecommendation struct {
+	Name     string     `json:"name"`
+	Mark     string     `json:"mark,omitempty"` // CLAIMED, SUCCEEDED or FAILED; none yet
+	MarkedAt *time.Time `json:"marked_at,omitempty"`
+	Problem  string     `json:"problem,omitempty"` // why the last try did not mark it
+	GivenUp  bool       `json:"given_up,omitempty"`
 }
 
 // AdviceSource is something that was asked for advice.

@@ -208,6 +208,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	a := &App{db: db, queue: q, clouds: c, sizing: make(chan struct{}, 1), options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
 	a.auth, a.keyPath = cfg.Auth, o.keyPath(cfg)
 	a.notify, a.engine.Outbox = cmp.Or(cfg.notifier, new(notifier)), a.outbox
+	a.engine.Recommendations = a.markRecommendations
 	a.usePolicies(cfg.Policies)
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())

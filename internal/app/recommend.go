@@ -253,6 +253,7 @@ func (g *gathered) take(q askedAdviser, one driver.Advice) {
 		line := api.Recommendation{
 			State: api.Recommended, Provider: string(d.Provider), Account: string(d.Account), Region: string(d.Region), Service: string(d.Service),
 			Attributes: d.Attributes, TermMonths: int(d.Term), Payment: string(d.Payment), Quantity: d.Quantity, Source: cmp.Or(d.Claim.Source, one.Source), MadeAt: s.MadeAt, Note: d.Note,
+			Recommendation: d.Recommendation.Name, Etag: d.Recommendation.Etag,
 		}
 		if saves, known, err := d.Claim.Saves(d.Quantity); known && err == nil {
 			line.SavesPerMonth = &saves

@@ -120,9 +120,9 @@ func recommendationsCSV(w io.Writer, r api.Recommendations) error {
 		if l.SavesPerMonth != nil {
 			saves = l.SavesPerMonth.Canonical()
 		}
-		rows[i] = append(rows[i], saves)
+		rows[i] = append(rows[i], saves, l.Recommendation, l.Etag)
 	}
-	return writeCSV(w, append(slices.Clone(api.LineColumns), "estimated monthly savings"), rows)
+	return writeCSV(w, append(slices.Clone(api.LineColumns), "estimated monthly savings", "recommendation", "recommendation etag"), rows)
 }
 
 func printRecommendations(w io.Writer, r api.Recommendations) {

@@ -3,12 +3,13 @@ INSERT INTO recommendation (line_id, name, etag, next_at) VALUES ($1, $2, $3, $4
 
 -- name: DueRecommendations :many
 -- Those that there is something to say of: that they are carried out, from when their plan
--- is begun, and what came of it. What was never claimed and is not bought was never tried.
+-- is begun, and what came of it. Of what another version of
+-- the plan carries out that one tells.
 SELECT sqlc.embed(r), l.state, p.lineage FROM recommendation r JOIN line l ON l.id = r.line_id JOIN plan p ON p.id = l.plan_id
 WHERE r.next_at > 0 AND r.next_at <= sqlc.arg(now) AND (
   r.mark = '' AND l.state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'needs_review', 'recovery', 'purchased', 'failed')
     AND EXISTS (SELECT 1 FROM begun b WHERE b.plan_id = l.plan_id)
-  OR r.mark = 'CLAIMED' AND l.state IN ('purchased', 'failed', 'canceled', 'expired', 'superseded'))
+  OR r.mark = 'CLAIMED' AND l.state IN ('purchased', 'failed', 'canceled', 'expired'))
 ORDER BY r.next_at, r.line_id LIMIT sqlc.arg(most);
 
 -- name: TakeRecommendation :execrows

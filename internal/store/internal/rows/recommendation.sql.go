@@ -14,7 +14,7 @@ SELECT r.line_id, r.name, r.etag, r.mark, r.marked_at, r.tries, r.next_at, r.det
 WHERE r.next_at > 0 AND r.next_at <= $1 AND (
   r.mark = '' AND l.state IN ('ready', 'armed', 'queued', 'needs_reapproval', 'needs_review', 'recovery', 'purchased', 'failed')
     AND EXISTS (SELECT 1 FROM begun b WHERE b.plan_id = l.plan_id)
-  OR r.mark = 'CLAIMED' AND l.state IN ('purchased', 'failed', 'canceled', 'expired', 'superseded'))
+  OR r.mark = 'CLAIMED' AND l.state IN ('purchased', 'failed', 'canceled', 'expired'))
 ORDER BY r.next_at, r.line_id LIMIT $2
 `
 
@@ -30,7 +30,8 @@ type DueRecommendationsRow struct {
 }
 
 // Those that there is something to say of: that they are carried out, from when their plan
-// is begun, and what came of it. What was never claimed and is not bought was never tried.
+// is begun, and what came of it. Of what another version of
+// the plan carries out that one tells.
 func (q *Queries) DueRecommendations(ctx context.Context, arg DueRecommendationsParams) ([]DueRecommendationsRow, error) {
 	rows, err := q.db.QueryContext(ctx, dueRecommendations, arg.Now, arg.Most)
 	if err != nil {

@@ -1119,7 +1119,7 @@ CREATE TABLE begun (
 -- Whoever takes a tick moves next_at on and holds the row until held_until, which it
 -- puts off while it runs: what a process that died has held is taken by another one.
 CREATE TABLE schedule (
-  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox') OR task LIKE 'propose:%'),
+  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox', 'recommendations') OR task LIKE 'propose:%'),
   every      BIGINT NOT NULL CHECK (every >= 0),
   next_at    BIGINT NOT NULL,
   holder     TEXT COLLATE "C" NOT NULL DEFAULT '',

@@ -1094,7 +1094,7 @@ BEGIN SELECT RAISE(ABORT, 'a new line is not begun'); END;
 -- Whoever takes a tick moves next_at on and holds the row until held_until, which it
 -- puts off while it runs: what a process that died has held is taken by another one.
 CREATE TABLE schedule (
-  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox') OR task LIKE 'propose:%'),
+  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox', 'recommendations') OR task LIKE 'propose:%'),
   every      INTEGER NOT NULL CHECK (every >= 0),
   next_at    INTEGER NOT NULL,
   holder     TEXT NOT NULL DEFAULT '',
