@@ -183,6 +183,11 @@ type PlanRequest struct {
 	PolicyContent []byte
 	// Usage is what the plan is sized from, instead of a file of lines; nil: there is one.
 	Usage *WhatIfRequest
+	// Clouds are asked for advice, instead of reading a file; nil: they are not.
+	Clouds *RecommendRequest
+	// Asked is the time of the last asking, whose advice the plan is made of; nil: it is
+	// not.
+	Asked *time.Time
 }
 
 // PlanCreated is a new plan and what of the input did not get into it.
