@@ -118,6 +118,8 @@ type LineHistory struct {
 	Evidence []Evidence `json:"evidence"`
 	Facts    []Fact     `json:"facts"` // of the commitment, after the purchase
 	Undos    []Undo     `json:"undos,omitempty"`
+	// Recommendation is what of Google's advice the line carries out.
+	Recommendation *LineRecommendation `json:"recommendation,omitempty"`
 	// Notices were raised because the line was to have moved on and had not.
 	Notices []Notice `json:"notices,omitempty"`
 }
@@ -181,6 +183,11 @@ type PlanRequest struct {
 	PolicyContent []byte
 	// Usage is what the plan is sized from, instead of a file of lines; nil: there is one.
 	Usage *WhatIfRequest
+	// Clouds are asked for advice, instead of reading a file; nil: they are not.
+	Clouds *RecommendRequest
+	// Asked is the time of the last asking, whose advice the plan is made of; nil: it is
+	// not.
+	Asked *time.Time
 }
 
 // PlanCreated is a new plan and what of the input did not get into it.

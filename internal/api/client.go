@@ -196,13 +196,22 @@ func (c *Client) CreatePlan(ctx context.Context, r PlanRequest) (PlanCreated, er
 	if err := nobody(r.Requester); err != nil {
 		return PlanCreated{}, err
 	}
-	if r.Usage != nil {
-		return PlanCreated{}, Errorf(Invalid, "--usage needs the ledger itself, as files of usage are large: run bursar plan create --usage where the server runs, or bursar what-if here and plan what it writes with -o csv")
+	in := NewPlan{
+		File: r.File, Content: r.Content, Name: r.Name, Coverage: r.Coverage, MaxTotal: r.MaxTotal, MaxMonthly: r.MaxMonthly,
+		Purpose: r.Purpose, Supersedes: r.Supersedes, Policy: r.Policy, PolicyContent: r.PolicyContent, Asked: r.Asked,
 	}
-	return post[PlanCreated](ctx, c, "/plans", NewPlan{
-		File: r.File, Content: append([]byte{}, r.Content...), Name: r.Name, Coverage: r.Coverage, MaxTotal: r.MaxTotal, MaxMonthly: r.MaxMonthly,
-		Purpose: r.Purpose, Supersedes: r.Supersedes, Policy: r.Policy, PolicyContent: r.PolicyContent,
-	})
+	if r.Usage != nil {
+		usage, err := newUsage(*r.Usage)
+		if err != nil {
+			return PlanCreated{}, err
+		}
+		in.Usage = &usage
+	}
+	if r.Clouds != nil {
+		asking := newAsking(*r.Clouds)
+		in.Clouds = &asking
+	}
+	return post[PlanCreated](ctx, c, "/plans", in)
 }
 
 // ContinuePlan implements Service.

@@ -29,11 +29,13 @@ type ExplainStep struct {
 
 // AdviceRequest is a person's word on advice.
 type AdviceRequest struct {
-	Key    string
-	File   string // in which the advice is looked up where no plan knows it; "" for none
-	Until  time.Time
-	Reason string
-	By     string
+	Key  string
+	File string // in which the advice is looked up where no plan knows it; "" for none
+	// Content is what File holds; where it is nil, the file is read.
+	Content []byte
+	Until   time.Time
+	Reason  string
+	By      string
 }
 
 // Advice is advice with the last word of a person on it.

@@ -41,6 +41,8 @@ type Service interface {
 	UndoOptions(ctx context.Context, id string) (UndoOptions, error)
 	Undo(ctx context.Context, r UndoRequest) (UndoOptions, error)
 
+	Advising
+
 	Inventory(ctx context.Context) (Inventory, error)
 	// Utilization is the inventory with what the clouds say of use when they are asked,
 	// which may cost money.

@@ -16,7 +16,7 @@ type Problem struct {
 
 // NewPlan asks for a plan from a file.
 type NewPlan struct {
-	File       string `json:"file" doc:"Name of the file, for messages" minLength:"1" maxLength:"1000"`
+	File       string `json:"file,omitempty" doc:"Name of the file, for messages; none where usage, clouds or asked say what the plan is made of" maxLength:"1000"`
 	Content    []byte `json:"content,omitempty" doc:"What the file holds, in base64: YAML, CSV, or JSON of a cloud's advice; no file of the server is read"`
 	Name       string `json:"name,omitempty" doc:"Name of the plan; default is the file's"`
 	Coverage   int    `json:"coverage,omitempty" doc:"Per cent of each count, rounded down; default is all" minimum:"0" maximum:"100"`
@@ -27,6 +27,10 @@ type NewPlan struct {
 	Policy     string `json:"policy,omitempty" doc:"Name of the file of the policy by which the plan is made, for messages"`
 	// PolicyContent is what that file holds.
 	PolicyContent []byte `json:"policy_content,omitempty" doc:"What the policy's file holds, in base64: YAML; no file of the server is read"`
+	// Instead of a file.
+	Usage  *NewUsage  `json:"usage,omitempty" doc:"Hourly usage that the plan is sized from"`
+	Clouds *NewAsking `json:"clouds,omitempty" doc:"What the clouds are asked for advice, which may cost money"`
+	Asked  *time.Time `json:"asked,omitempty" doc:"The time (at) of the last recommendations that this server was given, of which the plan is made"`
 }
 
 // Nothing is the body of a request that needs none.

@@ -141,11 +141,7 @@ func (w *acting) acts() []act {
 			if err != nil {
 				return err
 			}
-			file := filepath.Join(w.t.TempDir(), "p.yaml")
-			if err := os.WriteFile(file, []byte(onePlan), 0o600); err != nil {
-				return err
-			}
-			_, err = w.DismissAdvice(ctx, api.AdviceRequest{Key: policy.Key(in.Drafts[0]), File: file, Reason: "not now", By: by})
+			_, err = w.DismissAdvice(ctx, api.AdviceRequest{Key: policy.Key(in.Drafts[0]), File: "p.yaml", Content: []byte(onePlan), Reason: "not now", By: by})
 			return err
 		}},
 		{auth.PlanReject, func(ctx context.Context, by string) error {
@@ -223,6 +219,10 @@ func (w *acting) acts() []act {
 			return err
 		}},
 		{auth.UtilizationAsk, func(ctx context.Context, by string) error { _, err := w.Utilization(ctx); return err }},
+		{auth.AdviceAsk, func(ctx context.Context, by string) error {
+			_, err := w.Recommend(ctx, api.RecommendRequest{Providers: []string{"aws"}, Services: []string{"memorydb"}})
+			return err
+		}},
 		{auth.LinkCreate, func(ctx context.Context, by string) error { _, err := w.SignInLink(ctx, "ada", "", by); return err }},
 	}
 }
@@ -314,7 +314,7 @@ func TestWhoMayNotIsRefusedAndLogged(t *testing.T) {
 		p.Session = "token x"
 		before := w.dump()
 		for _, a := range w.acts() {
-			if p.May(auth.Acts[a.name]) && (p.Accounts == nil || a.name == auth.PurchasingStop || a.name == auth.UtilizationAsk || len(p.Accounts) > 0 && p.Accounts[0] == mixed[0] && (a.name == auth.LineCancel || a.name == auth.LineResolve)) {
+			if p.May(auth.Acts[a.name]) && (p.Accounts == nil || a.name == auth.PurchasingStop || a.name == auth.UtilizationAsk || a.name == auth.AdviceAsk || len(p.Accounts) > 0 && p.Accounts[0] == mixed[0] && (a.name == auth.LineCancel || a.name == auth.LineResolve)) {
 				continue // they may
 			}
 			n := len(w.log())
@@ -346,7 +346,7 @@ func TestNobodyActsInAnothersName(t *testing.T) {
 	ctx := auth.With(t.Context(), auth.Principal{Name: "ada", Roles: []auth.Role{auth.Admin}, Session: "token x"})
 	before := w.dump()
 	for _, a := range w.acts() {
-		if slices.Contains([]auth.Act{auth.TaskRun, auth.Reconcile, auth.Follow, auth.UtilizationAsk}, a.name) {
+		if slices.Contains([]auth.Act{auth.TaskRun, auth.Reconcile, auth.Follow, auth.UtilizationAsk, auth.AdviceAsk}, a.name) {
 			continue // nobody is named
 		}
 		n := len(w.log())

@@ -3,8 +3,8 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +24,7 @@ func (a *App) DismissAdvice(ctx context.Context, r api.AdviceRequest) (api.Advic
 // SnoozeAdvice has policies leave advice out until a time.
 func (a *App) SnoozeAdvice(ctx context.Context, r api.AdviceRequest) (api.Advice, error) {
 	if now := a.clouds.now(); !r.Until.After(now) {
-		return api.Advice{}, fmt.Errorf("--until %s is not in the future; it is %s", r.Until.UTC().Format(time.DateOnly), now.Format(time.DateOnly))
+		return api.Advice{}, api.Errorf(api.Invalid, "--until %s is not in the future; it is %s", r.Until.UTC().Format(time.DateOnly), now.Format(time.DateOnly))
 	}
 	return a.judge(ctx, r, store.Snoozed)
 }
@@ -37,7 +37,7 @@ func (a *App) RestoreAdvice(ctx context.Context, r api.AdviceRequest) (api.Advic
 func (a *App) judge(ctx context.Context, r api.AdviceRequest, verdict string) (api.Advice, error) {
 	r.Reason = strings.TrimSpace(r.Reason)
 	if r.Reason == "" {
-		return api.Advice{}, errors.New("--reason: say why, for those who wonder later")
+		return api.Advice{}, api.Errorf(api.Invalid, "--reason: say why, for those who wonder later")
 	}
 	if err := plain("the reason", r.Reason); err != nil {
 		return api.Advice{}, err
@@ -48,7 +48,7 @@ func (a *App) judge(ctx context.Context, r api.AdviceRequest, verdict string) (a
 	}
 	r.By = by
 	now := a.clouds.now()
-	list, err := a.Advices(ctx, "")
+	list, err := a.verdicts(ctx)
 	if err != nil {
 		return api.Advice{}, err
 	}
@@ -64,7 +64,7 @@ func (a *App) judge(ctx context.Context, r api.AdviceRequest, verdict string) (a
 		}
 	}
 	if verdict == store.Restored && (before == "" || before == store.Restored) {
-		return api.Advice{}, fmt.Errorf("advice %s is neither dismissed nor snoozed: see bursar advice list", r.Key)
+		return api.Advice{}, api.Errorf(api.Conflict, "advice %s is neither dismissed nor snoozed: see bursar advice list", r.Key)
 	}
 	if v.About == "" {
 		if v.About, err = a.about(ctx, r); err != nil {
@@ -83,25 +83,35 @@ func (a *App) judge(ctx context.Context, r api.AdviceRequest, verdict string) (a
 // about says what a key is about: as a plan knows it, or the file that was named.
 func (a *App) about(ctx context.Context, r api.AdviceRequest) (string, error) {
 	if !adviceKey.MatchString(r.Key) {
-		return "", fmt.Errorf("%q is not the key of advice, such as adv-0123456789ab: bursar plan show PLAN --explain and bursar advice list -f FILE show the keys", r.Key)
+		return "", api.Errorf(api.Invalid, "%q is not the key of advice, such as adv-0123456789ab: bursar plan show PLAN --explain and bursar advice list -f FILE show the keys", r.Key)
 	}
 	about, err := a.db.AboutAdvice(ctx, r.Key)
 	if !errors.Is(err, store.ErrNotFound) {
 		return about, err
 	}
-	if r.File == "" {
-		return "", fmt.Errorf("no plan knows advice %s: name the file that holds it with -f FILE", r.Key)
+	if g := a.advised.last(ctx); g != nil {
+		for _, d := range g.drafts {
+			if policy.Key(d) == r.Key {
+				return policy.About(d), nil
+			}
+		}
 	}
-	in, err := readInput(r.File, nil)
+	if r.File == "" {
+		return "", api.Errorf(api.NotFound, "no plan knows advice %s: name the file that holds it with -f FILE", r.Key)
+	}
+	if _, ok := auth.From(ctx); ok && r.Content == nil {
+		return "", api.Errorf(api.Invalid, "input: send it with the request: no file of the server is read")
+	}
+	in, err := readInput(r.File, r.Content)
 	if err != nil {
-		return "", err
+		return "", refused(ctx, err)
 	}
 	for _, d := range in.Drafts {
 		if policy.Key(d) == r.Key {
 			return policy.About(d), nil
 		}
 	}
-	return "", fmt.Errorf("%s holds no advice %s: bursar advice list -f %s shows what it holds", r.File, r.Key, r.File)
+	return "", api.Errorf(api.NotFound, "%s holds no advice %s: bursar advice list -f %s shows what it holds", r.File, r.Key, r.File)
 }
 
 func adviceView(v store.Verdict, now time.Time) api.Advice {
@@ -111,9 +121,8 @@ func adviceView(v store.Verdict, now time.Time) api.Advice {
 	}
 }
 
-// Advices lists what people have said about advice, the last word on each; with a file,
-// instead what that advises, with the last word on it.
-func (a *App) Advices(ctx context.Context, file string) ([]api.Advice, error) {
+// verdicts lists what people have said about advice, the last word on each.
+func (a *App) verdicts(ctx context.Context) ([]api.Advice, error) {
 	now := a.clouds.now()
 	said, err := a.db.Verdicts(ctx)
 	if err != nil {
@@ -129,18 +138,37 @@ func (a *App) Advices(ctx context.Context, file string) ([]api.Advice, error) {
 		}
 		list[i] = adviceView(v, now)
 	}
-	if file == "" {
-		return list, nil
+	return list, nil
+}
+
+// Advices lists what people have said about advice, the last word on each; with a file,
+// instead what that advises, with the last word on it. A server reads no file of its own:
+// content is what the file holds.
+func (a *App) Advices(ctx context.Context, file string, content []byte) ([]api.Advice, error) {
+	if err := a.reads(ctx); err != nil {
+		return nil, err
 	}
-	in, err := readInput(file, nil)
+	if file == "" {
+		list, err := a.verdicts(ctx)
+		// What it is about ends with the account.
+		return slices.DeleteFunc(list, func(said api.Advice) bool { return !sees(ctx, said.About[strings.LastIndexByte(said.About, ' ')+1:]) }), err
+	}
+	if _, ok := auth.From(ctx); ok && content == nil {
+		return nil, api.Errorf(api.Invalid, "input: send it with the request: no file of the server is read")
+	}
+	in, err := readInput(file, content)
+	if err != nil {
+		return nil, refused(ctx, err)
+	}
+	said, err := a.words(ctx)
 	if err != nil {
 		return nil, err
 	}
 	of := []api.Advice{}
 	for _, d := range in.Drafts {
 		one := api.Advice{Key: policy.Key(d), About: policy.About(d), Verdict: "open"}
-		if i, known := at[one.Key]; known {
-			one = list[i]
+		if word, known := said[one.Key]; known {
+			one = word
 		}
 		one.Where, one.What = d.At.String(), d.What()
 		of = append(of, one)

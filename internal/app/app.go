@@ -52,6 +52,8 @@ type App struct {
 	keyPath  string        // of the key that signs receipts
 	notify   *notifier     // who is told of what
 	sizing   chan struct{} // holds one while usage is sized for a page
+	asking   chan struct{} // holds one while the clouds are asked for advice
+	advised  advised
 }
 
 var _ api.Pages = (*App)(nil)
@@ -205,9 +207,10 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, errors.Join(err, c.close(), db.Close())
 	}
 	db.WakeWith(q.Wake)
-	a := &App{db: db, queue: q, clouds: c, sizing: make(chan struct{}, 1), options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
+	a := &App{db: db, queue: q, clouds: c, sizing: make(chan struct{}, 1), asking: make(chan struct{}, 1), options: o, rules: cfg.Approvals.rules(), cadences: cfg.Schedules.every(), tags: cfg.Tags, engine: &engine.Engine{DB: db, Clouds: c, Now: c.now, Log: log}}
 	a.auth, a.keyPath = cfg.Auth, o.keyPath(cfg)
 	a.notify, a.engine.Outbox = cmp.Or(cfg.notifier, new(notifier)), a.outbox
+	a.engine.Recommendations = a.markRecommendations
 	a.usePolicies(cfg.Policies)
 	if a.notice, err = a.watch(ctx, o, cfg); err != nil {
 		return nil, errors.Join(err, a.Close())

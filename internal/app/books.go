@@ -66,9 +66,13 @@ func (a *App) Line(ctx context.Context, id string) (api.LineHistory, error) {
 	if err != nil {
 		return api.LineHistory{}, err
 	}
+	recommendation, err := a.db.LineRecommendation(ctx, full)
+	if err != nil {
+		return api.LineHistory{}, err
+	}
 	line := lineView(row.Line, receipts)
 	line.Tags = row.Line.Tagged(row.Approvers)
-	h := api.LineHistory{Line: line, Undos: undoViews(undos), Notices: noticeViews(notices), Tries: []api.Attempt{}, Evidence: []api.Evidence{}, Facts: factViews(after)}
+	h := api.LineHistory{Line: line, Recommendation: recommendationView(recommendation), Undos: undoViews(undos), Notices: noticeViews(notices), Tries: []api.Attempt{}, Evidence: []api.Evidence{}, Facts: factViews(after)}
 	for _, t := range row.Attempts {
 		h.Tries = append(h.Tries, attemptView(t))
 	}

@@ -17,6 +17,8 @@ type Schedules struct {
 	Inventory cadence `yaml:"inventory"`
 	Expire    cadence `yaml:"expire"`
 	Outbox    cadence `yaml:"outbox"`
+
+	Recommendations cadence `yaml:"recommendations"`
 }
 
 // cadence is a duration as a configuration names it, or off.
@@ -51,7 +53,7 @@ func (s Schedules) every() map[string]time.Duration {
 func (s *Schedules) named() map[engine.Task]*cadence {
 	return map[engine.Task]*cadence{
 		engine.TaskResolve: &s.Resolve, engine.TaskAudit: &s.Audit, engine.TaskInventory: &s.Inventory, engine.TaskExpire: &s.Expire,
-		engine.TaskOutbox: &s.Outbox,
+		engine.TaskOutbox: &s.Outbox, engine.TaskRecommendations: &s.Recommendations,
 	}
 }
 

@@ -94,7 +94,7 @@ import (
 //	policies:                       # optional: plans that workers make by a policy
 //	  - name: databases             # that of the policy
 //	    file: databases.yaml        # from the directory of this file, see docs/policy.md
-//	    input: advice.json          # likewise: what is advised
+//	    input: advice.json          # likewise: what is advised; or clouds: {providers: [aws], max_requests: 20}
 //	    every: 168h                 # optional: how often; default a week
 //	journal: /mnt/other/bursar.journal  # optional: where intents are written; default LEDGER.journal
 //	environment: production         # optional: a copy of the ledger in another one buys nothing
@@ -263,7 +263,7 @@ func yamlProblem(err error) string {
 			keys = "id, product, term, regional"
 		}
 		if strings.HasSuffix(m[3], "Schedules") {
-			keys = "resolve, audit, inventory, expire, outbox"
+			keys = "resolve, audit, inventory, expire, outbox, recommendations"
 		}
 		if strings.HasSuffix(m[3], "Notify") {
 			keys = "links, before_purchase_hours, before_expiry_days, before_return_end_hours, before_month_end_days, people, channels"
@@ -272,7 +272,10 @@ func yamlProblem(err error) string {
 			keys = "type, kinds, url, secret, server, tls, ca, user, password, from, to"
 		}
 		if strings.HasSuffix(m[3], "PolicyFile") {
-			keys = "name, file, input, every"
+			keys = "name, file, input, clouds, every"
+		}
+		if strings.HasSuffix(m[3], "AskedClouds") {
+			keys = "providers, account, services, terms, payments, max_requests"
 		}
 		if strings.HasSuffix(m[3], "Approvals") {
 			keys = "needed, approvers, requester_may_approve"

@@ -38,17 +38,27 @@ func (a *App) CreatePlan(ctx context.Context, r api.PlanRequest) (api.PlanCreate
 			return api.PlanCreated{}, invalid(err)
 		}
 	}
-	if _, ok := auth.From(ctx); ok && (r.Content == nil || r.Usage != nil) {
+	if err := oneInput(r); err != nil {
+		return api.PlanCreated{}, invalid(err)
+	}
+	if _, ok := auth.From(ctx); ok && (r.File != "" && r.Content == nil || r.Usage != nil && r.Usage.Content == nil) {
 		return api.PlanCreated{}, api.Errorf(api.Invalid, "input: send it with the request: no file of the server is read")
 	} else if ok && r.Policy != "" && len(r.PolicyContent) == 0 {
 		return api.PlanCreated{}, api.Errorf(api.Invalid, "policy: send it with the request: no file of the server is read")
 	}
 	var in recommend.Input
-	if r.Usage != nil {
+	switch {
+	case r.Usage != nil:
 		r.File = r.Usage.Usage
 		in, err = a.usageInput(ctx, r)
-	} else {
+	case r.File != "":
 		in, err = readInput(r.File, r.Content)
+	default:
+		r.File = string(cloudsFormat)
+		var by string
+		if by, err = a.actor(ctx, auth.AdviceAsk, r.Name, r.Requester); err == nil {
+			in, err = a.cloudsInput(ctx, r, by)
+		}
 	}
 	if err != nil {
 		return api.PlanCreated{}, refused(ctx, err)

@@ -24,8 +24,28 @@ import (
 type PolicyFile struct {
 	Name  string  `yaml:"name"`
 	File  string  `yaml:"file"`  // once it is read, from the working directory
-	Input string  `yaml:"input"` // likewise
+	Input string  `yaml:"input"` // likewise; "" asks the clouds
 	Every cadence `yaml:"every"`
+	// Clouds says what the clouds are asked, where there is no Input.
+	Clouds *AskedClouds `yaml:"clouds"`
+}
+
+// AskedClouds is what clouds are asked for advice, each time that a policy makes a plan.
+type AskedClouds struct {
+	Providers []string `yaml:"providers"`
+	Account   string   `yaml:"account"`
+	Services  []string `yaml:"services"`
+	Terms     []string `yaml:"terms"`
+	Payments  []string `yaml:"payments"`
+	// MaxRequests is how many requests may be sent at most that are charged for.
+	MaxRequests int `yaml:"max_requests"`
+}
+
+// request asks for it.
+func (c AskedClouds) request() api.RecommendRequest {
+	return api.RecommendRequest{
+		Providers: c.Providers, Account: c.Account, Services: c.Services, Terms: c.Terms, Payments: c.Payments, MaxRequests: c.MaxRequests, MaxAge: api.AdviceAge,
+	}
 }
 
 // weekly is how often a policy makes a plan if nobody says.
@@ -45,8 +65,15 @@ func parsePolicies(path string, list []PolicyFile) error {
 			return fmt.Errorf("%s: name: policy %s is named twice", where, p.Name)
 		case p.File == "":
 			return fmt.Errorf("%s: file: name the file of the policy, such as %s.yaml", where, p.Name)
-		case p.Input == "":
-			return fmt.Errorf("%s: input: name the file with what is advised", where)
+		case p.Input == "" && p.Clouds == nil:
+			return fmt.Errorf("%s: input: name the file with what is advised, or write clouds to ask them", where)
+		case p.Input != "" && p.Clouds != nil:
+			return fmt.Errorf("%s: input and clouds contradict each other: use one of them", where)
+		}
+		if p.Clouds != nil {
+			if _, err := readAsk(p.Clouds.request()); err != nil {
+				return fmt.Errorf("%s: clouds: %w", where, yamlWords(err))
+			}
 		}
 		seen[p.Name] = true
 		if !p.Every.named {
@@ -55,7 +82,7 @@ func parsePolicies(path string, list []PolicyFile) error {
 			return err
 		}
 		for _, file := range []*string{&p.File, &p.Input} {
-			if !filepath.IsAbs(*file) {
+			if *file != "" && !filepath.IsAbs(*file) {
 				*file = filepath.Join(filepath.Dir(path), *file)
 			}
 		}
@@ -98,7 +125,7 @@ func (a *App) propose(ctx context.Context, f PolicyFile, r *engine.TaskResult) e
 	if pol.Name != f.Name {
 		return fmt.Errorf("%s is policy %q, and the configuration calls it %q: name both alike", f.File, pol.Name, f.Name)
 	}
-	in, err := readInput(f.Input, nil)
+	in, err := a.inputOf(ctx, f, pol)
 	if err != nil {
 		return err
 	}
@@ -154,6 +181,28 @@ func (a *App) propose(ctx context.Context, f PolicyFile, r *engine.TaskResult) e
 	}
 	r.Counts["begun"]++
 	return nil
+}
+
+// inputOf is what a policy of the configuration makes its plan of.
+func (a *App) inputOf(ctx context.Context, f PolicyFile, pol *policy.Policy) (recommend.Input, error) {
+	if f.Clouds == nil {
+		return readInput(f.Input, nil)
+	}
+	r := f.Clouds.request()
+	g, err := a.ask(ctx, r, requesterOfTasks, f.Name)
+	var in recommend.Input
+	if err == nil {
+		in, err = g.input(pol, nil) // the policy drops by itself what nobody wants
+	}
+	if err != nil {
+		err = fmt.Errorf("policy %s: %w", f.Name, err)
+	}
+	return in, err
+}
+
+// yamlWords names the keys of clouds in the words of the configuration.
+func yamlWords(err error) error {
+	return errors.New(strings.NewReplacer("--provider", "providers", "--service", "services", "--term", "terms", "--payment", "payments", "--max-requests", "max_requests").Replace(err.Error()))
 }
 
 // readPolicy reads a policy from its content or, where that is nil, from its file, and

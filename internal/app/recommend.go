@@ -18,6 +18,7 @@ import (
 	"bursar/internal/driver/gcp"
 	"bursar/internal/money"
 	"bursar/internal/recommend"
+	"bursar/internal/recommend/policy"
 )
 
 // explorerPrice is what a request to Cost Explorer costs in US dollars, each page being
@@ -44,17 +45,34 @@ func Recommend(ctx context.Context, o Options, r api.RecommendRequest, agree fun
 		return api.Recommendations{}, err
 	}
 	defer c.close() //nolint:errcheck // nothing was written
-	asked, err := c.advisers(r, ask)
+	cost, asked, err := c.costOf(ctx, r, ask)
+	if err == nil && cost.Requests > 0 {
+		err = agree(cost)
+	}
 	if err != nil {
 		return api.Recommendations{}, err
 	}
-	if err := agreeTo(asked, c.simulator == nil, agree); err != nil {
+	g, err := c.gather(ctx, r, asked)
+	if err != nil {
 		return api.Recommendations{}, err
+	}
+	return g.out, nil
+}
+
+// gather asks for advice, prices it and finds out what is recommended of it.
+func (c *clouds) gather(ctx context.Context, r api.RecommendRequest, asked []askedAdviser) (*gathered, error) {
+	sent := 0
+	charge := func() error {
+		if sent++; r.MaxRequests > 0 && sent > r.MaxRequests {
+			return fmt.Errorf("the %d requests that may be charged for are used up: it has further pages", r.MaxRequests)
+		}
+		return nil
 	}
 	g := &gathered{out: api.Recommendations{
 		At: c.now().UTC(), Simulated: c.simulator != nil, Lines: []api.Recommendation{}, Sources: []api.AdviceSource{}, Left: []api.LeftAdvice{},
 	}, maxAge: r.MaxAge}
 	for _, q := range asked {
+		q.ask.Charge = charge
 		if q.err != nil {
 			g.fail(q, q.what, q.err)
 			continue
@@ -64,19 +82,22 @@ func Recommend(ctx context.Context, o Options, r api.RecommendRequest, agree fun
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return api.Recommendations{}, err
+		return nil, err
 	}
 	if len(g.out.Sources) == 0 {
-		return api.Recommendations{}, errors.New("nothing was asked: these services are not recommended with this payment: AWS has no-upfront, partial-upfront and all-upfront, Azure monthly and all-upfront, Google Cloud monthly")
+		return nil, errors.New("nothing was asked: these services are not recommended with this payment: AWS has no-upfront, partial-upfront and all-upfront, Azure monthly and all-upfront, Google Cloud monthly")
 	}
 	g.price(ctx, c)
 	g.choose()
-	return g.out, ctx.Err()
+	return g, ctx.Err()
 }
 
 // readAsk judges what is asked for, whatever the cloud.
 func readAsk(r api.RecommendRequest) (driver.AdviceAsk, error) {
 	var ask driver.AdviceAsk
+	if r.MaxRequests < 0 {
+		return ask, fmt.Errorf("--max-requests %d: use a number of at least 1", r.MaxRequests)
+	}
 	for _, name := range r.Providers {
 		if !slices.ContainsFunc(wards, func(w ward) bool { return string(w.provider) == name }) {
 			return ask, fmt.Errorf("--provider %q: use aws, azure or gcp", name)
@@ -184,22 +205,30 @@ func (c *clouds) advisers(r api.RecommendRequest, ask driver.AdviceAsk) ([]asked
 	return all, nil
 }
 
-// agreeTo says what asking costs and waits for a yes.
-func agreeTo(asked []askedAdviser, live bool, agree func(api.AdviceCost) error) error {
-	cost := api.AdviceCost{Each: money.MustParse(explorerPrice, "USD"), Source: explorerSource, Live: live}
+// costOf finds whom to ask, of the accounts that whoever asks sees, and what that costs.
+// More requests than may be sent are an error.
+func (c *clouds) costOf(ctx context.Context, r api.RecommendRequest, ask driver.AdviceAsk) (api.AdviceCost, []askedAdviser, error) {
+	cost := api.AdviceCost{Each: money.MustParse(explorerPrice, "USD"), Source: explorerSource, Live: c.simulator == nil}
+	asked, err := c.advisers(r, ask)
+	if err != nil {
+		return cost, nil, err
+	}
+	asked = slices.DeleteFunc(asked, func(q askedAdviser) bool { return !sees(ctx, string(q.account)) })
+	if len(asked) == 0 {
+		return cost, nil, api.Errorf(api.Forbidden, "none of these accounts is in your scope: nothing was asked")
+	}
 	for _, q := range asked {
 		if q.err == nil {
 			cost.Requests += q.adviser.Requests(q.ask)
 		}
 	}
-	if cost.Requests == 0 {
-		return nil
-	}
-	var err error
 	if cost.Total, err = cost.Each.Mul(int64(cost.Requests)); err != nil {
-		return err
+		return cost, nil, err
 	}
-	return agree(cost)
+	if r.MaxRequests > 0 && cost.Requests > r.MaxRequests {
+		return cost, nil, fmt.Errorf("asking takes %d requests to Cost Explorer at least, which cost %s, and at most %d may be sent: ask for less, or allow more; nothing was asked", cost.Requests, cost.Total, r.MaxRequests)
+	}
+	return cost, asked, nil
 }
 
 // gathered are recommendations in the making.
@@ -253,6 +282,7 @@ func (g *gathered) take(q askedAdviser, one driver.Advice) {
 		line := api.Recommendation{
 			State: api.Recommended, Provider: string(d.Provider), Account: string(d.Account), Region: string(d.Region), Service: string(d.Service),
 			Attributes: d.Attributes, TermMonths: int(d.Term), Payment: string(d.Payment), Quantity: d.Quantity, Source: cmp.Or(d.Claim.Source, one.Source), MadeAt: s.MadeAt, Note: d.Note,
+			Key: policy.Key(d), Recommendation: d.Recommendation.Name, Etag: d.Recommendation.Etag,
 		}
 		if saves, known, err := d.Claim.Saves(d.Quantity); known && err == nil {
 			line.SavesPerMonth = &saves
@@ -350,16 +380,14 @@ func usageOf(l api.Recommendation) (usage string, width int) {
 func (g *gathered) choose() {
 	lines := g.out.Lines
 	narrowest := map[string]int{}
-	key := func(l api.Recommendation, usage string) string { return l.Provider + " " + l.Account + " " + usage }
+	key := usageKey
 	for _, l := range lines {
 		usage, width := usageOf(l)
 		if known, ok := narrowest[key(l, usage)]; l.State == api.Recommended && (!ok || width < known) {
 			narrowest[key(l, usage)] = width
 		}
 	}
-	goods := func(l api.Recommendation) string {
-		return key(l, strings.Join([]string{l.Region, l.Service, cloud.Attributes(goodsOf(l)).String()}, " "))
-	}
+	goods := goodsKey
 	best := map[string]int{} // of the same goods, by index
 	for i := range lines {
 		l := &lines[i]
@@ -367,7 +395,7 @@ func (g *gathered) choose() {
 			continue
 		}
 		if usage, width := usageOf(*l); width > narrowest[key(*l, usage)] {
-			l.State, l.Why = api.Alternative, "what is narrower is recommended for the same usage"
+			l.State, l.Why = api.Alternative, narrower
 			continue
 		}
 		if j, ok := best[goods(*l)]; !ok || savesMore(*l, lines[j]) {
@@ -379,6 +407,18 @@ func (g *gathered) choose() {
 			l.State, l.Why = api.Alternative, fmt.Sprintf("line %d is for the same usage", best[goods(*l)]+1)
 		}
 	}
+}
+
+// narrower is why a wide commitment is an alternative.
+const narrower = "what is narrower is recommended for the same usage"
+
+func usageKey(l api.Recommendation, usage string) string {
+	return l.Provider + " " + l.Account + " " + usage
+}
+
+// goodsKey is equal for the same goods, whatever the quantity, terms and source.
+func goodsKey(l api.Recommendation) string {
+	return usageKey(l, strings.Join([]string{l.Region, l.Service, cloud.Attributes(goodsOf(l)).String()}, " "))
 }
 
 // goodsOf are the attributes without those that say how much: of Google they are a part

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"bursar/internal/api"
 	"bursar/internal/auth"
+	"bursar/internal/recommend/policy"
 	"bursar/internal/store"
 )
 
@@ -158,6 +160,12 @@ var routes = map[string]route{
 	"POST /api/v1/budgets/{budget}/retire":     {needs: auth.Administer, whole: true, body: `{}`},
 	"GET /api/v1/schedules":                    {needs: auth.Read},
 	"POST /api/v1/schedules/{schedule}/cancel": {needs: auth.Stop, subject: true, body: `{}`},
+	"GET /api/v1/recommendations/cost":         {needs: auth.Read},
+	"GET /api/v1/recommendations":              {needs: auth.Read},
+	"POST /api/v1/recommendations":             {needs: auth.Plan, body: `{"providers":["aws"],"services":["memorydb"]}`},
+	"GET /api/v1/advice":                       {needs: auth.Read},
+	"POST /api/v1/advice/of-file":              {needs: auth.Read, body: `{"file":"p.yaml","content":"eA=="}`},
+	"POST /api/v1/advice/{key}/verdicts":       {needs: auth.Plan, whole: true, body: `{"verdict":"dismissed","reason":"x","input":{"file":"p.yaml","content":"{content}"}}`},
 	"POST /api/v1/tasks/{task}/run":            {needs: auth.Resolve, whole: true, body: `{}`},
 }
 
@@ -217,6 +225,10 @@ func TestMatrix(t *testing.T) {
 		token, scope string
 		who          auth.Principal
 	}
+	in, err := readInput("p.yaml", []byte(mine))
+	if err != nil {
+		t.Fatal(err)
+	}
 	actors := map[string]actor{"nobody": {scope: everyAccount}}
 	for scope, accounts := range scopes {
 		for _, role := range auth.Roles {
@@ -234,7 +246,8 @@ func TestMatrix(t *testing.T) {
 			continue
 		}
 		method, path, _ := strings.Cut(name, " ")
-		fill := strings.NewReplacer("{plan}", ids[0], "{line}", p.Lines[0].ID, "{budget}", "b", "{schedule}", waiting.ID, "{task}", "expire")
+		fill := strings.NewReplacer("{plan}", ids[0], "{line}", p.Lines[0].ID, "{budget}", "b", "{schedule}", waiting.ID, "{task}", "expire",
+			"{key}", policy.Key(in.Drafts[0]), "{content}", base64.StdEncoding.EncodeToString([]byte(mine)))
 		for who, by := range actors {
 			if name == "POST /api/v1/budgets/{budget}/retire" {
 				if _, err := a.SetBudget(t.Context(), api.BudgetRequest{Name: "b", Cap: "1000000", Currency: "USD"}); err != nil {

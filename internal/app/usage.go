@@ -65,7 +65,15 @@ func (a *App) usageInput(ctx context.Context, r api.PlanRequest) (recommend.Inpu
 		}
 		w.replaced = func(q *purchase.Plan) bool { return q.Lineage == p.Lineage }
 	}
+	done, err := a.sizingTurn(ctx)
+	if err != nil {
+		return recommend.Input{}, err
+	}
+	defer done()
 	u, err := w.usage()
+	if err == nil {
+		err = w.inScope(ctx, u)
+	}
 	if err != nil {
 		return recommend.Input{}, err
 	}

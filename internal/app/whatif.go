@@ -93,13 +93,11 @@ func (a *App) WhatIf(ctx context.Context, r api.WhatIfRequest) (api.WhatIf, erro
 	if r.Content == nil {
 		return api.WhatIf{}, api.Errorf(api.Invalid, "usage: send it with the request: no file of the server is read")
 	}
-	// Usage takes much memory while it is sized: one at a time.
-	select {
-	case a.sizing <- struct{}{}:
-		defer func() { <-a.sizing }()
-	case <-ctx.Done():
-		return api.WhatIf{}, ctx.Err()
+	done, err := a.sizingTurn(ctx)
+	if err != nil {
+		return api.WhatIf{}, err
 	}
+	defer done()
 	w := whatIf{r: r, app: a, extra: cloud.Attributes{}}
 	if err := w.read(); err != nil {
 		return api.WhatIf{}, invalid(err)
@@ -108,16 +106,38 @@ func (a *App) WhatIf(ctx context.Context, r api.WhatIfRequest) (api.WhatIf, erro
 	if err != nil {
 		return api.WhatIf{}, invalid(err)
 	}
-	for _, p := range u.Pools() {
-		if (w.r.Prices == pricesCatalog || w.r.Held == heldInventory) && !sees(ctx, string(p.Account)) {
-			return api.WhatIf{}, api.Errorf(api.Forbidden, "account %s of the usage is not in your scope: its prices and commitments are not looked up", p.Account)
-		}
+	if err := w.inScope(ctx, u); err != nil {
+		return api.WhatIf{}, err
 	}
 	report, err := w.size(ctx, u)
 	if err != nil {
 		return api.WhatIf{}, refused(ctx, err)
 	}
 	return whatIfView(report), nil
+}
+
+// sizingTurn waits until nobody else has usage sized, which takes much memory.
+func (a *App) sizingTurn(ctx context.Context) (done func(), err error) {
+	select {
+	case a.sizing <- struct{}{}:
+		return func() { <-a.sizing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// inScope refuses usage of accounts that whoever asks does not see, where their prices
+// or commitments would be looked up.
+func (w *whatIf) inScope(ctx context.Context, u *sizing.Usage) error {
+	if w.r.Prices != pricesCatalog && w.r.Held != heldInventory {
+		return nil
+	}
+	for _, p := range u.Pools() {
+		if !sees(ctx, string(p.Account)) {
+			return api.Errorf(api.Forbidden, "account %s of the usage is not in your scope: its prices and commitments are not looked up", p.Account)
+		}
+	}
+	return nil
 }
 
 type whatIf struct {

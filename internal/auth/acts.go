@@ -22,6 +22,7 @@ const (
 	AdviceJudge  Act = "advice.judge" // dismiss, snooze, restore
 
 	UtilizationAsk Act = "utilization.ask" // it may cost money
+	AdviceAsk      Act = "advice.ask"      // likewise
 
 	ScheduleCancel Act = "schedule.cancel"
 	LineCancel     Act = "line.cancel"
@@ -67,7 +68,7 @@ const (
 var Acts = map[Act]Permission{
 	ReadAny: Read,
 
-	PlanCreate: Plan, PlanContinue: Plan, AdviceJudge: Plan, UtilizationAsk: Plan,
+	PlanCreate: Plan, PlanContinue: Plan, AdviceJudge: Plan, UtilizationAsk: Plan, AdviceAsk: Plan,
 	PlanApprove: Approve, PlanReject: Approve,
 	PlanApply: Apply, PlanSchedule: Apply, Reconcile: Apply,
 	LineResolve: Resolve, LineUndo: Resolve, TaskRun: Resolve, Follow: Resolve,

@@ -21,14 +21,14 @@ func (sh *shell) advice() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(sh.adviceList(),
-		sh.adviceWord("dismiss", "Have policies leave advice out until it is restored", (*app.App).DismissAdvice),
-		sh.adviceWord("snooze", "Have policies leave advice out until a day", (*app.App).SnoozeAdvice),
-		sh.adviceWord("restore", "Take back what was said about advice", (*app.App).RestoreAdvice))
+		sh.adviceWord("dismiss", "Have policies leave advice out until it is restored", api.Service.DismissAdvice),
+		sh.adviceWord("snooze", "Have policies leave advice out until a day", api.Service.SnoozeAdvice),
+		sh.adviceWord("restore", "Take back what was said about advice", api.Service.RestoreAdvice))
 	return cmd
 }
 
 // adviceWord is the command of one word on advice.
-func (sh *shell) adviceWord(word, short string, say func(*app.App, context.Context, api.AdviceRequest) (api.Advice, error)) *cobra.Command {
+func (sh *shell) adviceWord(word, short string, say func(api.Service, context.Context, api.AdviceRequest) (api.Advice, error)) *cobra.Command {
 	var r api.AdviceRequest
 	var until string
 	cmd := &cobra.Command{
@@ -54,7 +54,10 @@ show keys. Plans that are made already stay as they are.`,
 				}
 				r.Until = at
 			}
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			if err := sh.sent(&r.File, &r.Content); err != nil {
+				return err
+			}
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				said, err := say(a, cmd.Context(), r)
 				if err != nil {
 					return err
@@ -82,6 +85,14 @@ show keys. Plans that are made already stay as they are.`,
 	return cmd
 }
 
+// sent reads an input whose file is named, as a server reads none of its own.
+func (sh *shell) sent(file *string, content *[]byte) (err error) {
+	if *file != "" {
+		*file, *content, err = app.ReadInput("input", *file, sh.in)
+	}
+	return err
+}
+
 func (sh *shell) adviceList() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
@@ -89,8 +100,12 @@ func (sh *shell) adviceList() *cobra.Command {
 		Short: "List what was said about advice, or the advice of a file with its keys",
 		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
-				list, err := a.Advices(cmd.Context(), file)
+			var content []byte
+			if err := sh.sent(&file, &content); err != nil {
+				return err
+			}
+			return sh.with(cmd.Context(), func(a api.Service) error {
+				list, err := a.Advices(cmd.Context(), file, content)
 				if err != nil {
 					return err
 				}

@@ -286,6 +286,21 @@ func (sh *shell) showHistory(lines []api.Line) error {
 	return nil
 }
 
+// recommendationStands says what a recommendation was marked as, and why not.
+func recommendationStands(r api.LineRecommendation) string {
+	says := "not marked yet"
+	if r.Mark != "" {
+		says = "marked " + r.Mark + " " + when(*r.MarkedAt)
+	}
+	switch {
+	case r.GivenUp:
+		says += "; it is not tried again: " + r.Problem
+	case r.Problem != "":
+		says += "; the last try: " + r.Problem
+	}
+	return says
+}
+
 // showLine tells one line's story in the order in which it happened.
 func (sh *shell) showLine(h api.LineHistory) error {
 	switch sh.format {
@@ -309,6 +324,9 @@ func (sh *shell) showLine(h api.LineHistory) error {
 	}
 	if h.Purpose != "" {
 		fmt.Fprintf(sh.out, "purpose: %s\n", h.Purpose)
+	}
+	if r := h.Recommendation; r != nil {
+		fmt.Fprintf(sh.out, "recommendation: %s, %s\n", r.Name, recommendationStands(*r))
 	}
 	for _, n := range h.Notices {
 		until := "and still is"

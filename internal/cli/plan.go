@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,8 +33,10 @@ func (sh *shell) plan() *cobra.Command {
 func (sh *shell) planCreate() *cobra.Command {
 	var r api.PlanRequest
 	usage := api.WhatIfRequest{RebuyDays: rebuyDays}
+	var clouds api.RecommendRequest
+	var yes bool
 	cmd := &cobra.Command{
-		Use:   "create -f FILE | --usage FILE",
+		Use:   "create -f FILE | --usage FILE | --provider CLOUDS",
 		Short: "Price what a file asks for and freeze it as a plan",
 		Long: `Reads what to buy from a file, looks every offering up in the cloud, prices it
 and stores a frozen plan. Nothing is bought, and nothing is stored if a single
@@ -54,29 +57,50 @@ line says why it is there: bursar plan show PLAN --explain.
 With --usage the lines are what hourly usage carries (see docs/sizing.md), at the
 clouds' prices unless --discount or --prices says otherwise, less what is held:
 
-  bursar plan create --policy policy.yaml --usage usage.csv`,
+  bursar plan create --policy policy.yaml --usage usage.csv
+
+With --provider the clouds are asked for advice, as bursar recommend does, and the plan
+is made of what is recommended; --service, --term, --payment and --max-age say of what.
+A source that fails, or is older than --max-age, refuses the plan:
+
+  bursar plan create --policy policy.yaml --provider aws,azure,gcp`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			asks := cmd.Flags().Changed("provider")
 			switch {
-			case r.File == "" && usage.Usage == "":
+			case r.File == "" && usage.Usage == "" && !asks:
 				return errors.New("name the file that says what to buy: bursar plan create -f FILE, or -f - for standard input")
 			case r.File != "" && usage.Usage != "":
 				return errors.New("--file and --usage contradict each other: use one of them")
+			case asks && r.File+usage.Usage != "":
+				return errors.New("--provider asks the clouds instead of reading --file or --usage: use one of them")
+			case !asks && (clouds.MaxRequests != 0 || yes):
+				return errors.New("--max-requests and --yes are about asking the clouds: name them with --provider")
 			}
 			if err := checkPercent(cmd.Flags(), "coverage", "percentile"); err != nil {
 				return err
 			}
 			if usage.Usage == "" {
-				if err := ofUsage(cmd.Flags()); err != nil {
+				if err := ofUsage(cmd.Flags(), asks); err != nil {
 					return err
 				}
 			}
 			return sh.with(cmd.Context(), func(a api.Service) error {
 				var err error
-				if usage.Usage == "" {
+				if asks {
+					clouds.Services, clouds.Terms, clouds.Payments, clouds.MaxAge = usage.Services, list(usage.Term), list(usage.Payment), usage.MaxAge
+					r.Clouds = &clouds
+					err = sh.agreeBefore(cmd.Context(), a, r.Clouds, yes)
+				} else if usage.Usage == "" {
 					r.File, r.Content, err = app.ReadInput("input", r.File, sh.in)
 				} else if r.Usage = &usage; usage.Usage == "-" {
 					usage.Usage, usage.Content = "stdin", sh.in
+				} else if sh.server != "" {
+					var f *os.File
+					if f, err = os.Open(usage.Usage); err == nil {
+						defer f.Close() //nolint:errcheck // read only
+						usage.Content = f
+					}
 				}
 				if err != nil {
 					return err
@@ -105,15 +129,27 @@ clouds' prices unless --discount or --prices says otherwise, less what is held:
 	f.StringVar(&r.Supersedes, "supersedes", "", "make the next version of this `plan`; approving it supersedes the earlier ones")
 	f.StringVar(&r.Requester, "as", "", "`name` of the requester; default is the user's")
 	sizingFlags(f, &usage)
+	f.StringSliceVar(&clouds.Providers, "provider", nil, "ask these `clouds` for advice instead of reading a file: aws, azure, gcp")
+	f.IntVar(&clouds.MaxRequests, "max-requests", 0, "the most `requests` to send to clouds that are charged for; default is four times those that are said")
+	f.BoolVar(&yes, "yes", false, "do not ask before requests to clouds that are charged for")
 	return cmd
 }
 
-// ofUsage refuses flags that say how usage is sized where there is none.
-func ofUsage(f *pflag.FlagSet) error {
+// list is a flag of one text that may hold several.
+func list(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// ofUsage refuses flags that say how usage is sized where there is none. Some of them say
+// also what clouds are asked.
+func ofUsage(f *pflag.FlagSet, asks bool) error {
 	sizing := pflag.NewFlagSet("", pflag.ContinueOnError)
 	sizingFlags(sizing, &api.WhatIfRequest{})
 	var stray error
 	f.Visit(func(x *pflag.Flag) {
+		if asks && slices.Contains([]string{"service", "term", "payment", "max-age"}, x.Name) {
+			return
+		}
 		if stray == nil && sizing.Lookup(x.Name) != nil {
 			stray = fmt.Errorf("--%s says how usage is sized: name the file of it with --usage", x.Name)
 		}

@@ -19,7 +19,7 @@ import (
 
 func (sh *shell) recommend() *cobra.Command {
 	var r api.RecommendRequest
-	var yes bool
+	var yes, last bool
 	cmd := &cobra.Command{
 		Use:   "recommend",
 		Short: "Ask the clouds what they recommend to buy",
@@ -33,11 +33,14 @@ you are asked.
   bursar recommend --provider aws --service rds,savingsplans --term 1y,3y
   bursar recommend --account 111122223333 --all-cells -o csv
 
+With --server that server asks, with its credentials, and keeps what it was told until
+it is asked again: --last shows that and asks nobody.
+
 The CSV that it writes is an input of plan create: what is only an alternative to
 another line stays out of the plan. See docs/recommend.md.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := app.Recommend(cmd.Context(), sh.options(), r, func(c api.AdviceCost) error { return sh.agreeToAdvice(cmd.Context(), c, yes) })
+			found, err := sh.askClouds(cmd.Context(), r, last, yes)
 			if err != nil {
 				return err
 			}
@@ -64,8 +67,50 @@ another line stays out of the plan. See docs/recommend.md.`,
 	f.StringSliceVar(&r.Payments, "payment", nil, "`options` of payment to ask for, each where a cloud has it; default is no-upfront,monthly")
 	f.BoolVar(&r.AllCells, "all-cells", false, "ask for every term with every option of payment")
 	f.DurationVar(&r.MaxAge, "max-age", 72*time.Hour, "`duration` after which advice is said to be old")
+	f.IntVar(&r.MaxRequests, "max-requests", 0, "the most `requests` to send that are charged for; default is no bound, on a server four times those that are said")
 	f.BoolVar(&yes, "yes", false, "do not ask before requests that are charged for")
+	f.BoolVar(&last, "last", false, "show what a server was told last; nobody is asked")
 	return cmd
+}
+
+// askClouds asks for advice, in this process or by a server.
+func (sh *shell) askClouds(ctx context.Context, r api.RecommendRequest, last, yes bool) (found api.Recommendations, err error) {
+	if sh.server == "" {
+		if last {
+			return found, errors.New("--last: a server keeps what it was told: name it with --server")
+		}
+		return app.Recommend(ctx, sh.options(), r, func(c api.AdviceCost) error { return sh.agreeToAdvice(ctx, c, yes) })
+	}
+	return found, sh.with(ctx, func(a api.Service) error {
+		if last {
+			found, err = a.Recommended(ctx)
+			return err
+		}
+		if err := sh.agreeBefore(ctx, a, &r, yes); err != nil {
+			return err
+		}
+		found, err = a.Recommend(ctx, r)
+		return err
+	})
+}
+
+// agreeBefore says what asking costs, waits for a yes where it is real money, and bounds
+// what was agreed to: further pages of answers are requests of their own.
+func (sh *shell) agreeBefore(ctx context.Context, a api.Service, r *api.RecommendRequest, yes bool) error {
+	c, err := a.AdviceCost(ctx, *r)
+	if err != nil || c.Requests == 0 {
+		return err
+	}
+	if r.MaxRequests > 0 && r.MaxRequests < c.Requests {
+		return nil // which is refused
+	}
+	if err := sh.agreeToAdvice(ctx, c, yes); err != nil {
+		return err
+	}
+	if r.MaxRequests == 0 {
+		r.MaxRequests = 4 * c.Requests
+	}
+	return nil
 }
 
 // agreeToAdvice says what asking costs and, on live accounts, asks whether to go on.
@@ -120,9 +165,9 @@ func recommendationsCSV(w io.Writer, r api.Recommendations) error {
 		if l.SavesPerMonth != nil {
 			saves = l.SavesPerMonth.Canonical()
 		}
-		rows[i] = append(rows[i], saves)
+		rows[i] = append(rows[i], saves, l.Recommendation, l.Etag)
 	}
-	return writeCSV(w, append(slices.Clone(api.LineColumns), "estimated monthly savings"), rows)
+	return writeCSV(w, append(slices.Clone(api.LineColumns), "estimated monthly savings", "recommendation", "recommendation etag"), rows)
 }
 
 func printRecommendations(w io.Writer, r api.Recommendations) {

@@ -23,11 +23,22 @@ type AdviceAsk struct {
 	Services []cloud.Service // none for all
 	Terms    []cloud.Term    // at least one
 	Payments []cloud.Payment // at least one; those that the cloud does not know are left out
+	// Charge is asked before each request that the cloud charges for; an error of it ends
+	// the source. nil lets all be sent.
+	Charge func() error
 }
 
 // Wants reports whether advice on a service is asked for.
 func (a AdviceAsk) Wants(s cloud.Service) bool {
 	return len(a.Services) == 0 || slices.Contains(a.Services, s)
+}
+
+// Charged asks whether a request may be sent that the cloud charges for.
+func (a AdviceAsk) Charged() error {
+	if a.Charge == nil {
+		return nil
+	}
+	return a.Charge()
 }
 
 // Advice is the answer of one source.

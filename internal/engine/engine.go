@@ -49,6 +49,8 @@ type Engine struct {
 	// Outbox does TaskOutbox: the engine knows what is to be told, not how; nil tells
 	// nobody.
 	Outbox func(ctx context.Context, r *TaskResult) error
+	// Recommendations does TaskRecommendations; nil does nothing.
+	Recommendations func(ctx context.Context, r *TaskResult) error
 
 	kept  looks
 	paces paces

@@ -63,10 +63,20 @@ func (e *Engine) Propose(ctx context.Context, in recommend.Input, o PlanOptions)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.DB.SaveAdvisedPlan(ctx, p, advice, base...); err != nil {
+	if err := e.DB.SaveAdvisedPlan(ctx, p, store.Beside{Advice: advice, Recommendations: carriedOut(p, drafts)}, base...); err != nil {
 		return nil, err
 	}
 	return e.DB.Plan(ctx, string(p.ID))
+}
+
+// carriedOut are the recommendations that lines carry out, each line a draft.
+func carriedOut(p *purchase.Plan, drafts []recommend.Draft) (list []store.Recommendation) {
+	for i, d := range drafts {
+		if r := d.Recommendation; r.Name != "" {
+			list = append(list, store.Recommendation{Line: p.Lines[i].ID, Name: r.Name, Etag: r.Etag})
+		}
+	}
+	return list
 }
 
 // begin makes a plan without lines.

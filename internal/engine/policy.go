@@ -96,7 +96,7 @@ func (e *Engine) ProposeUnder(ctx context.Context, in recommend.Input, o PlanOpt
 	}
 	out.Superseded, err = e.DB.SavePolicyPlan(ctx, p, store.PlanPolicy{
 		Policy: pol.Name, File: pol.File, SHA256: under.SHA256, Tranche: out.Result.Tranche, Blackouts: blackouts(pol),
-	}, Explanations(out.Result), base...)
+	}, Explanations(out.Result), store.Beside{Recommendations: carriedOut(p, out.Result.Input.Drafts)}, base...)
 	if err != nil {
 		return nil, err
 	}

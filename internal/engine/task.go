@@ -26,6 +26,8 @@ const (
 	TaskInventory Task = "inventory" // compare all that the clouds list with the ledger
 	TaskExpire    Task = "expire"    // end what was not sent before its approval was over
 	TaskOutbox    Task = "outbox"    // tell people what has happened and what is about to
+	// TaskRecommendations tells Google's Recommender what became of what it has advised
+	TaskRecommendations Task = "recommendations"
 	// TaskPropose makes the plans of all policies that the configuration names; with a
 	// colon and a name behind it, that of one.
 	TaskPropose Task = "propose"
@@ -58,12 +60,12 @@ func (e *Engine) propose(ctx context.Context, t Task, r *TaskResult) error {
 
 // Tasks are all tasks. Workers do the first one all the time; the others have a
 // schedule, the last one that of each of its policies.
-var Tasks = []Task{TaskPlans, TaskResolve, TaskAudit, TaskInventory, TaskExpire, TaskOutbox, TaskPropose}
+var Tasks = []Task{TaskPlans, TaskResolve, TaskAudit, TaskInventory, TaskExpire, TaskOutbox, TaskRecommendations, TaskPropose}
 
 // Cadences are how often the tasks with a schedule are run if nobody says.
 var Cadences = map[Task]time.Duration{
 	TaskResolve: 30 * time.Second, TaskAudit: time.Hour, TaskInventory: 6 * time.Hour, TaskExpire: 5 * time.Minute,
-	TaskOutbox: 30 * time.Second,
+	TaskOutbox: 30 * time.Second, TaskRecommendations: 5 * time.Minute,
 }
 
 // TaskOutcome is what came of a task.
@@ -103,6 +105,10 @@ func (e *Engine) RunTask(ctx context.Context, t Task) (TaskResult, error) {
 	case TaskOutbox:
 		if e.Outbox != nil {
 			err = e.Outbox(ctx, &r)
+		}
+	case TaskRecommendations:
+		if e.Recommendations != nil {
+			err = e.Recommendations(ctx, &r)
 		}
 	default:
 		if !strings.HasPrefix(string(t), string(TaskPropose)) {

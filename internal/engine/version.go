@@ -26,6 +26,10 @@ func (e *Engine) Continue(ctx context.Context, p *purchase.Plan, o PlanOptions) 
 			return nil, nil, fmt.Errorf("plan %s is version %d, and version %d is newer: continue %s", p.ID, p.Version, v.Version, v.ID)
 		}
 	}
+	recommended, err := e.DB.PlanRecommendations(ctx, p.ID)
+	if err != nil {
+		return nil, nil, err
+	}
 	in := recommend.Input{Name: p.Name, ToleranceBP: int(p.Tolerance)}
 	for _, l := range p.Lines {
 		at := recommend.Position{File: "plan " + string(p.ID), Line: l.Number}
@@ -41,6 +45,7 @@ func (e *Engine) Continue(ctx context.Context, p *purchase.Plan, o PlanOptions) 
 			At: at, Provider: offering.Provider, Service: offering.Service, Account: l.Spec.Account, Region: offering.Region,
 			Attributes: offering.Attributes, Term: offering.Term, Payment: offering.Payment, Quantity: l.Spec.Quantity, Unit: unitOf(offering),
 			OfferingID: offering.ID, Currency: l.Spec.Price.Total.Currency(), Note: l.Spec.Note, Purpose: l.Spec.Purpose,
+			Recommendation: recommend.Recommendation{Name: recommended[l.ID].Name, Etag: recommended[l.ID].Etag},
 		})
 	}
 	if len(in.Drafts) == 0 {

@@ -54,6 +54,8 @@ var columns = []column{
 	{name: "database edition", aliases: []string{"edition"}},
 	{name: "license model", aliases: []string{"license"}},
 	{name: "purpose"},
+	{name: "recommendation"},
+	{name: "recommendation etag"},
 	{name: "note", aliases: []string{"notes", "comment", "description"}},
 }
 

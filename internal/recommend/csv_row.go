@@ -80,6 +80,11 @@ func (r *csvReader) row(cells []string) (d Draft, why string, err error) {
 			return d, "", err
 		}
 	}
+	if name := r.cell(cells, "recommendation"); name != "" {
+		if d.Recommendation, err = recommendationOf(d, name, r.cell(cells, "recommendation etag")); err != nil {
+			return d, "", r.atCell("recommendation", err)
+		}
+	}
 	d.Note = r.note(cells, s)
 	d.Claim = Claim{Version: looseText(r.cell(cells, "engine version"), 40)}
 	if i, ok := r.header.index["estimated savings"]; ok && strings.Contains(fold(r.header.names[i]), "month") {

@@ -98,7 +98,14 @@ type Draft struct {
 	Note       string // one line of text without control characters
 	Purpose    string // likewise; what it is bought for
 	Claim      Claim  // what advice says of it
+	// Recommendation is the one of Google's Recommender that the draft carries out as a
+	// whole; its zero value is none.
+	Recommendation Recommendation
 }
+
+// Recommendation names one of Google's Recommender: its resource, and the etag of what it
+// said when it was read. They are not part of what is bought.
+type Recommendation struct{ Name, Etag string }
 
 // Left is something in a file that did not become a draft.
 type Left struct {

@@ -27,7 +27,9 @@ var (
 	advicePath   = regexp.MustCompile(`^(projects|billingAccounts|organizations|folders)/([^/]+)/locations/([^/]+)/recommenders/([^/]+)/recommendations/([^/]+)$`)
 	wholeDigits  = regexp.MustCompile(`^[1-9][0-9]*$`)
 	projectDigit = regexp.MustCompile(`^[0-9]+$`)
-	daysOf       = regexp.MustCompile(`^([1-9][0-9]{0,9})(\.0+)?s$`)
+	// An etag is opaque; what could not stand in a CSV cell as it is, is none.
+	etagForm = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
+	daysOf   = regexp.MustCompile(`^([1-9][0-9]{0,9})(\.0+)?s$`)
 )
 
 var advisedPlans = map[string]cloud.Term{"TWELVE_MONTH": cloud.OneYear, "THIRTY_SIX_MONTH": cloud.ThreeYears}
@@ -149,6 +151,9 @@ func (r *adviceReader) machines(item *value, m []string, ids *value) (drafts []D
 	if len(drafts) == 0 {
 		why = "it advises nothing"
 	}
+	if etag := item.member("etag").textOr(""); len(drafts) == 1 && etagForm.MatchString(etag) {
+		drafts[0].Recommendation = Recommendation{item.member("name").text, etag}
+	}
 	if len(drafts) > 1 { // what is saved is of all of them together
 		for i := range drafts {
 			drafts[i].Claim.Savings, drafts[i].Claim.Of = money.Amount{}, 0
@@ -208,6 +213,20 @@ func (r *adviceReader) commitment(op *value, d *Draft) (why string, err error) {
 		}
 	}
 	return "", nil
+}
+
+// recommendationOf is what a draft of a person's own words carries out.
+func recommendationOf(d Draft, name, etag string) (Recommendation, error) {
+	m := advicePath.FindStringSubmatch(name)
+	switch {
+	case m == nil || m[1] != "projects" || m[4] != machineAdvice:
+		return Recommendation{}, problemf("%s is not the name of a recommendation of Google's to commit to resources", show(name))
+	case d.Provider != cloud.GCP || d.Service != computeService.name || m[3] != string(d.Region):
+		return Recommendation{}, problemf("it is not about %s in %s", d.Service, d.Region)
+	case !etagForm.MatchString(etag):
+		return Recommendation{}, problemf("without its etag in the column recommendation etag it cannot be marked")
+	}
+	return Recommendation{name, etag}, nil
 }
 
 // impact notes what Google expects to be saved.

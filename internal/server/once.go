@@ -62,7 +62,7 @@ func (s *Server) once(w http.ResponseWriter, r *http.Request, p auth.Principal) 
 		return
 	}
 	most := int64(maxBody)
-	if r.URL.Path == plansPath {
+	if r.URL.Path == plansPath || r.URL.Path == adviceOfFile {
 		most = maxPlan
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))

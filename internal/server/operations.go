@@ -139,6 +139,7 @@ func (s *Server) operations() error {
 	s.plans(a)
 	s.lines(a)
 	s.controls(a)
+	s.advice(a)
 	var err error
 	if s.docs, err = json.MarshalIndent(doc, "", "  "); err != nil {
 		return err
@@ -188,11 +189,11 @@ func (s *Server) plans(a huma.API) {
 		return answered(s.Service.PlanPage(ctx, api.PlanFilter{State: in.State, Text: in.Text, Cursor: in.Cursor, Limit: in.Limit}))
 	})
 	post(a, s, auth.PlanCreate, "/plans", "create-plan", "Price what a file asks for and freeze it as a plan", func(ctx context.Context, in *withBody[api.NewPlan]) (*answer[api.PlanCreated], error) {
-		b := in.Body
-		return answered(s.Service.CreatePlan(ctx, api.PlanRequest{
-			File: b.File, Content: append([]byte{}, b.Content...), Name: b.Name, Coverage: b.Coverage, MaxTotal: b.MaxTotal, MaxMonthly: b.MaxMonthly, Purpose: b.Purpose, Supersedes: b.Supersedes,
-			Policy: b.Policy, PolicyContent: append([]byte{}, b.PolicyContent...),
-		}))
+		r, err := planRequest(in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return answered(s.Service.CreatePlan(ctx, r))
 	})
 	type one struct {
 		PlanID

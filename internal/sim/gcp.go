@@ -313,6 +313,9 @@ func (g *gcpRoute) bind(in params, name string, value any) *apiError {
 		return nil
 	}
 	kind, known := g.body[listIndex.ReplaceAllString(name, ".N$1")]
+	if i := strings.IndexByte(name, '.'); !known && i >= 0 {
+		kind, known = g.body[name[:i]+".*"] // a map with free keys
+	}
 	text, fits := "", false
 	switch v := value.(type) {
 	case string:
@@ -380,6 +383,8 @@ type gcpOperation struct {
 type gcpChange struct {
 	Owned     []gcpOwned    `json:"owned,omitempty"`
 	Operation *gcpOperation `json:"operation,omitempty"`
+
+	Mark *recommendationMark `json:"mark,omitempty"`
 }
 
 // gcpRequest is a request id where it is remembered.
@@ -391,10 +396,11 @@ type gcpWorld struct {
 	byID       map[resourceKey]*gcpOwned
 	operations map[string]*gcpOperation // by name
 	requests   map[gcpRequest]*gcpOperation
+	marks      map[string]recommendationMark // by the name of the recommendation
 }
 
 func newGCPWorld() gcpWorld {
-	return gcpWorld{byID: map[resourceKey]*gcpOwned{}, operations: map[string]*gcpOperation{}, requests: map[gcpRequest]*gcpOperation{}}
+	return gcpWorld{marks: map[string]recommendationMark{}, byID: map[resourceKey]*gcpOwned{}, operations: map[string]*gcpOperation{}, requests: map[gcpRequest]*gcpOperation{}}
 }
 
 func (g *gcpWorld) fold(c *gcpChange) {
@@ -406,6 +412,9 @@ func (g *gcpWorld) fold(c *gcpChange) {
 		o.seq = len(g.owned)
 		g.owned = append(g.owned, o)
 		g.byID[resourceKey{scope{o.Service, o.Account, o.Region}, o.ID}] = o
+	}
+	if c.Mark != nil {
+		g.marks[c.Mark.Name] = *c.Mark
 	}
 	if op := c.Operation; op != nil {
 		g.operations[op.Name] = op

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	gce "google.golang.org/api/compute/v1"
 	"google.golang.org/api/option"
@@ -85,5 +86,57 @@ func TestGooglePermissions(t *testing.T) {
 	}
 	if _, err := g.compute().RegionCommitments.Insert(project, gcpTestZone, &gce.Commitment{Name: "x"}).Do(); err == nil || len(s.Ledger()) != 0 {
 		t.Errorf("insert: %v", err)
+	}
+}
+
+// TestMarkedRecommendations: a mark takes the newest etag, changes it, and shows.
+func TestMarkedRecommendations(t *testing.T) {
+	s := newSim(t, Options{Unthrottled: true})
+	g := newGoogle(t, s)
+	api, err := recommender.NewService(t.Context(), option.WithHTTPClient(&http.Client{Transport: g}), option.WithEndpoint(g.url+"/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := api.Projects.Locations.Recommenders.Recommendations
+	listed, err := all.List("projects/" + project + "/locations/europe-west1/recommenders/google.compute.commitment.UsageCommitmentRecommender").Do()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, old := listed.Recommendations[0].Name, listed.Recommendations[0].Etag
+	if err := s.Advance(24 * time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	claim := func(etag string, said map[string]string) (*recommender.GoogleCloudRecommenderV1Recommendation, error) {
+		return all.MarkClaimed(name, &recommender.GoogleCloudRecommenderV1MarkRecommendationClaimedRequest{Etag: etag, StateMetadata: said}).Do()
+	}
+	if _, err := claim(old, nil); err == nil || !strings.Contains(err.Error(), "etag") {
+		t.Errorf("claimed with the etag of yesterday: %v", err)
+	}
+	if _, err := claim("", nil); err == nil {
+		t.Error("claimed without an etag")
+	}
+	now, err := all.Get(name).Do()
+	if err != nil || now.Etag == old || now.StateInfo.State != "ACTIVE" {
+		t.Fatalf("%+v, %v", now, err)
+	}
+	if _, err := claim(now.Etag, map[string]string{"Upper": "x"}); err == nil {
+		t.Error("claimed with a key that is none")
+	}
+	claimed, err := claim(now.Etag, map[string]string{"line": "L1"})
+	if err != nil || claimed.StateInfo.State != "CLAIMED" || claimed.StateInfo.StateMetadata["line"] != "L1" || claimed.Etag == now.Etag {
+		t.Fatalf("%+v, %v", claimed, err)
+	}
+	if err := s.Advance(24 * time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := all.Get(name).Do(); err != nil || got.Etag != claimed.Etag || got.StateInfo.State != "CLAIMED" {
+		t.Errorf("a day later %+v, %v", got, err)
+	}
+	done, err := all.MarkSucceeded(name, &recommender.GoogleCloudRecommenderV1MarkRecommendationSucceededRequest{Etag: claimed.Etag}).Do()
+	if err != nil || done.StateInfo.State != "SUCCEEDED" || len(done.StateInfo.StateMetadata) != 0 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if status, _ := g.ask("POST", "/v1/"+strings.Replace(name, "projects/", "projects/9", 1)+":markFailed", `{"etag":"x"}`); status != 403 {
+		t.Errorf("of another project: %d", status)
 	}
 }

@@ -7,9 +7,9 @@ import (
 
 // The Recommender API v1, as far as it advises to commit: for each project and region
 // the same two alternatives, of one year and of three, which exclude one another. They
-// name the project by its number. Marking them is not served. Source: the discovery
-// document of recommender v1 (revision 20260913), and for the content of a
-// recommendation public policy templates that read it.
+// name the project by its number. Source: the discovery document of recommender v1
+// (revision 20260913), and for the content of a recommendation public policy templates
+// that read it. How they are marked is in gcp_recommender_marks.go.
 const (
 	advisor          = "recommender"
 	usageRecommender = "google.compute.commitment.UsageCommitmentRecommender"
@@ -73,8 +73,8 @@ func listSpendRecommendations(c *call) (node, *apiError) {
 }
 
 func listRecommendations(c *call) (node, *apiError) {
-	if c.in["recommender"] != usageRecommender {
-		return node{}, fail("NotFound", "Recommender %s is not found.", c.in["recommender"])
+	if err := c.isUsageRecommender(); err != nil {
+		return node{}, err
 	}
 	if c.in["filter"] != "" {
 		return node{}, fail("InvalidParameterValue", "The simulator knows no filter.")
@@ -83,30 +83,49 @@ func listRecommendations(c *call) (node, *apiError) {
 	if err != nil {
 		return node{}, err
 	}
-	vcpu := 4 * int(1+draw(8, c.world.seed, advisor, c.who.account, c.region))
 	var items []node
 	for _, months := range page {
-		// Roughly what the commitment saves: a little of what its machines cost.
-		saves, algorithm := vcpu*5, "LOW_WATERMARK"
-		if months == 36 {
-			saves, algorithm = vcpu*8, "BREAK_EVEN_POINT"
-		}
-		name := "projects/" + numericID(0, "project", c.who.account) + "/locations/" + c.region + "/recommenders/" + usageRecommender +
-			"/recommendations/" + drawUUID(c.world.seed, advisor, c.who.account, c.region, strconv.Itoa(months))
-		items = append(items, group("", leaf("name", name), leaf("description", "Purchase a commitment for N2 machines"),
-			leaf("lastRefreshTime", c.now.Truncate(24*time.Hour).Format(time.RFC3339)), leaf("recommenderSubtype", "PROJECT_SCOPED_COMMITMENTS"),
-			group("primaryImpact", leaf("category", "COST"), group("costProjection",
-				group("cost", leaf("currencyCode", currency), leaf("units", strconv.Itoa(-saves)), integer("nanos", -250_000_000)), leaf("duration", "2592000s"))),
-			group("content", list("operationGroups", group("", list("operations", group("",
-				leaf("action", "add"), leaf("resourceType", "compute.googleapis.com/Commitment"), leaf("path", "/"),
-				group("value", leaf("name", "suggested-"+strconv.Itoa(months)), leaf("plan", planOf(months)), leaf("type", "GENERAL_PURPOSE_N2"),
-					list("resources",
-						group("", leaf("type", "VCPU"), leaf("amount", strconv.Itoa(vcpu))),
-						group("", leaf("type", "MEMORY"), leaf("amount", strconv.Itoa(vcpu*4*1024))))))))),
-				group("overview", leaf("algorithm", algorithm))),
-			group("stateInfo", leaf("state", "ACTIVE")), leaf("etag", "\""+drawUUID(c.world.seed, name)[:8]+"\""), leaf("priority", "P4"),
-			leaf("xorGroupId", drawUUID(c.world.seed, advisor, c.who.account, c.region)),
-		))
+		items = append(items, c.usageRecommendation(months))
 	}
 	return group("", list("recommendations", items...)).maybe("nextPageToken", next), nil
+}
+
+func (c *call) isUsageRecommender() *apiError {
+	if c.in["recommender"] != usageRecommender {
+		return fail("NotFound", "Recommender %s is not found.", c.in["recommender"])
+	}
+	return nil
+}
+
+// usageName is the name of the recommendation to commit for so many months.
+func (c *call) usageName(months int) string {
+	return "projects/" + numericID(0, "project", c.who.account) + "/locations/" + c.region + "/recommenders/" + usageRecommender +
+		"/recommendations/" + drawUUID(c.world.seed, advisor, c.who.account, c.region, strconv.Itoa(months))
+}
+
+// usageRecommendation is how one shows now. One that nobody has marked is refreshed each
+// day, and then has another etag.
+func (c *call) usageRecommendation(months int) node {
+	vcpu := 4 * int(1+draw(8, c.world.seed, advisor, c.who.account, c.region))
+	// Roughly what the commitment saves: a little of what its machines cost.
+	saves, algorithm := vcpu*5, "LOW_WATERMARK"
+	if months == 36 {
+		saves, algorithm = vcpu*8, "BREAK_EVEN_POINT"
+	}
+	name := c.usageName(months)
+	m := c.world.gcp.marks[name]
+	return group("", leaf("name", name), leaf("description", "Purchase a commitment for N2 machines"),
+		leaf("lastRefreshTime", c.refreshed(m).Format(time.RFC3339)), leaf("recommenderSubtype", "PROJECT_SCOPED_COMMITMENTS"),
+		group("primaryImpact", leaf("category", "COST"), group("costProjection",
+			group("cost", leaf("currencyCode", currency), leaf("units", strconv.Itoa(-saves)), integer("nanos", -250_000_000)), leaf("duration", "2592000s"))),
+		group("content", list("operationGroups", group("", list("operations", group("",
+			leaf("action", "add"), leaf("resourceType", "compute.googleapis.com/Commitment"), leaf("path", "/"),
+			group("value", leaf("name", "suggested-"+strconv.Itoa(months)), leaf("plan", planOf(months)), leaf("type", "GENERAL_PURPOSE_N2"),
+				list("resources",
+					group("", leaf("type", "VCPU"), leaf("amount", strconv.Itoa(vcpu))),
+					group("", leaf("type", "MEMORY"), leaf("amount", strconv.Itoa(vcpu*4*1024))))))))),
+			group("overview", leaf("algorithm", algorithm))),
+		m.stateInfo(), leaf("etag", c.etagOf(name, m)), leaf("priority", "P4"),
+		leaf("xorGroupId", drawUUID(c.world.seed, advisor, c.who.account, c.region)),
+	)
 }

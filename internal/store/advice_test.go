@@ -14,7 +14,7 @@ func TestAdvice(t *testing.T) {
 		e, db, _ := lanes(t, on)
 		p := newPlan(t, 3, 1)
 		want := []Advice{{"p.yaml:7", "0.75 per hour", "there is no offer"}, {"p.yaml:3", "1.5 per hour", "there is no offer"}}
-		e.ok(db.SaveAdvisedPlan(t.Context(), p, want))
+		e.ok(db.SaveAdvisedPlan(t.Context(), p, Beside{Advice: want}))
 		same := func(after string) {
 			t.Helper()
 			got, err := db.Advice(t.Context(), p.ID)
@@ -37,7 +37,7 @@ func TestAdvice(t *testing.T) {
 		}
 		same("approved")
 		bad := newPlan(t, 4, 1)
-		if err := db.SaveAdvisedPlan(t.Context(), bad, []Advice{{"p.yaml:3", "1.5 per hour", ""}}); err == nil {
+		if err := db.SaveAdvisedPlan(t.Context(), bad, Beside{Advice: []Advice{{"p.yaml:3", "1.5 per hour", ""}}}); err == nil {
 			t.Error("advice without a reason was saved")
 		}
 		if _, err := db.Plan(t.Context(), string(bad.ID)); err == nil {

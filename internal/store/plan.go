@@ -16,20 +16,20 @@ import (
 
 // SavePlan stores a frozen plan without advice.
 func (db *DB) SavePlan(ctx context.Context, p *purchase.Plan, base ...LaneListing) error {
-	return db.SaveAdvisedPlan(ctx, p, nil, base...)
+	return db.SaveAdvisedPlan(ctx, p, Beside{}, base...)
 }
 
 // SaveAdvisedPlan stores a frozen plan as proposed, with its lines as drafts, with
-// what its lanes held when it was made, and with what of its input is advice only.
-func (db *DB) SaveAdvisedPlan(ctx context.Context, p *purchase.Plan, advice []Advice, base ...LaneListing) error {
-	err := db.write(ctx, func(q *rows.Queries) error { return savePlan(ctx, q, p, advice, base) })
+// what its lanes held when it was made, and with what is beside it.
+func (db *DB) SaveAdvisedPlan(ctx context.Context, p *purchase.Plan, beside Beside, base ...LaneListing) error {
+	err := db.write(ctx, func(q *rows.Queries) error { return savePlan(ctx, q, p, beside, base) })
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
 	}
 	return nil
 }
 
-func savePlan(ctx context.Context, q *rows.Queries, p *purchase.Plan, advice []Advice, base []LaneListing) error {
+func savePlan(ctx context.Context, q *rows.Queries, p *purchase.Plan, beside Beside, base []LaneListing) error {
 	approvers, err := approversText(p.Approvals.Approvers)
 	if err != nil {
 		return err
@@ -65,7 +65,10 @@ func savePlan(ctx context.Context, q *rows.Queries, p *purchase.Plan, advice []A
 			return err
 		}
 	}
-	return insertAdvice(ctx, q, p.ID, advice)
+	if err := insertRecommendations(ctx, q, p, beside.Recommendations); err != nil {
+		return err
+	}
+	return insertAdvice(ctx, q, p.ID, beside.Advice)
 }
 
 // Plan reads a plan with its lines. id may be shortened to a unique prefix, in

@@ -58,7 +58,7 @@ func (e *PolicyOpen) Error() string {
 // SavePolicyPlan stores a frozen plan that a policy has made, with its explanation. A
 // plan of the policy that nobody has approved is superseded in the same transaction;
 // one that is being bought is *PolicyOpen, and nothing is stored.
-func (db *DB) SavePolicyPlan(ctx context.Context, p *purchase.Plan, of PlanPolicy, why []Explanation, base ...LaneListing) (superseded []purchase.PlanID, err error) {
+func (db *DB) SavePolicyPlan(ctx context.Context, p *purchase.Plan, of PlanPolicy, why []Explanation, beside Beside, base ...LaneListing) (superseded []purchase.PlanID, err error) {
 	err = db.write(ctx, func(q *rows.Queries) error {
 		superseded = nil
 		open, err := q.OpenOfPolicy(ctx, of.Policy)
@@ -78,7 +78,7 @@ func (db *DB) SavePolicyPlan(ctx context.Context, p *purchase.Plan, of PlanPolic
 			}
 			superseded = append(superseded, purchase.PlanID(id))
 		}
-		if err := savePlan(ctx, q, p, nil, base); err != nil {
+		if err := savePlan(ctx, q, p, beside, base); err != nil {
 			return err
 		}
 		err = q.InsertPlanPolicy(ctx, rows.InsertPlanPolicyParams{

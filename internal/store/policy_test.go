@@ -33,7 +33,7 @@ func TestPolicyPlans(t *testing.T) {
 		db := e.ledger.(*DB)
 		save := func(n int, of PlanPolicy) (*purchase.Plan, []purchase.PlanID, error) {
 			p := newPlan(t, n, 2)
-			superseded, err := db.SavePolicyPlan(t.Context(), p, of, why(n))
+			superseded, err := db.SavePolicyPlan(t.Context(), p, of, why(n), Beside{})
 			return p, superseded, err
 		}
 		first, superseded, err := save(1, under)
@@ -171,7 +171,7 @@ func TestPoliciesRace(t *testing.T) {
 		for n := range 8 {
 			p := newPlan(t, n+1, 1)
 			wg.Go(func() {
-				if _, err := db.SavePolicyPlan(t.Context(), p, under, why(n)); err != nil {
+				if _, err := db.SavePolicyPlan(t.Context(), p, under, why(n), Beside{}); err != nil {
 					t.Error(err)
 				}
 			})

@@ -159,6 +159,7 @@ var guards = []string{
 	"plan_blackout_no_delete", "plan_blackout_append_only", "plan_blackout_with_its_plan", "attempt_not_in_blackout",
 	"plan_policy_no_delete", "plan_policy_append_only", "plan_policy_with_its_plan", "plan_explanation_no_delete", "plan_explanation_append_only",
 	"plan_explanation_with_its_plan", "advice_verdict_no_delete", "advice_verdict_append_only", "policy_one_open_plan", "policy_one_open_version",
+	"recommendation_no_delete", "recommendation_frozen", "recommendation_copied", "recommendation_with_its_plan",
 	"plan_lane_with_its_plan", "watch_counts_up", "finding_frozen", "finding_one_open",
 	"begun_no_delete", "begun_append_only", "begun_of_approved", "line_begun_with_plan", "line_starts_unbegun",
 	"schedule_no_delete", "lane_pace_no_delete", "claim_no_delete", "plan_schedule_no_delete", "plan_schedule_of_approved", "plan_schedule_frozen", "plan_schedule_one_waiting", "notice_no_delete", "notice_frozen", "notice_one_open",

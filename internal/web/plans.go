@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,23 +92,13 @@ func (s *site) createPlan(w http.ResponseWriter, r *http.Request, v view) error 
 		}
 		f.Coverage = n
 	}
-	upload, head, err := r.FormFile("file")
-	if err != nil {
-		return refuse(errors.New("choose the file to plan from"))
-	}
-	defer upload.Close() //nolint:errcheck // read only
-	f.File = filepath.Base(head.Filename)
-	if f.Content, err = io.ReadAll(upload); err != nil {
+	if err := f.inputs(r); err != nil {
 		return refuse(err)
 	}
-	created, err := s.Service.CreatePlan(r.Context(), f.PlanRequest)
-	if err != nil {
+	if err := s.planned(w, r, v, f.PlanRequest); err != nil {
 		return refuse(err)
 	}
-	if len(created.Left)+len(created.Rounded)+len(created.Bought) == 0 {
-		return done(w, r, "/plans/"+created.Plan.ID)
-	}
-	return s.show(w, r, http.StatusOK, createdPage(v.titled("plans", "Plan made"), created))
+	return nil
 }
 
 // dossier is what a person must know about a plan.

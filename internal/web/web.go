@@ -59,6 +59,7 @@ func New(o Options) http.Handler {
 	s.inventoryPages()
 	s.expiryPages()
 	s.whatIfPages()
+	s.recommendationPages()
 	s.schedulePages()
 	s.accountPages()
 	s.auditPages()

@@ -127,7 +127,7 @@ lines:
 func paths(plan, line string) []string {
 	return []string{
 		"/", "/plans", "/plans/new", "/plans/" + plan, "/plans/" + plan + "/approve", "/plans/" + plan + "/execution", "/doubt", "/doubt/" + line,
-		"/history", "/history/" + line, "/history/" + line + "/undo", "/inventory", "/expiry", "/what-if", "/schedules", "/accounts", "/audit", "/sign-in/link?link=x", "/nowhere",
+		"/history", "/history/" + line, "/history/" + line + "/undo", "/inventory", "/expiry", "/what-if", "/recommendations", "/schedules", "/accounts", "/audit", "/sign-in/link?link=x", "/nowhere",
 	}
 }
 

@@ -110,7 +110,7 @@ func (d Adviser) Advice(ctx context.Context, a driver.AdviceAsk) []driver.Advice
 			if q.plan != "" {
 				ask = d.plans
 			}
-			one.Document, one.Made, err = ask(ctx, creds, q)
+			one.Document, one.Made, err = ask(ctx, creds, q, a.Charged)
 		}
 		one.Err = err
 		all = append(all, one)
@@ -134,7 +134,7 @@ func (d Adviser) ownUsage() *types.Expression {
 	return &types.Expression{Dimensions: &types.DimensionValues{Key: types.DimensionLinkedAccount, Values: []string{string(d.Account)}}}
 }
 
-func (d Adviser) reservations(ctx context.Context, creds aws.Credentials, q cell) ([]byte, time.Time, error) {
+func (d Adviser) reservations(ctx context.Context, creds aws.Credentials, q cell, charged func() error) ([]byte, time.Time, error) {
 	in := &costexplorer.GetReservationPurchaseRecommendationInput{
 		Service: aws.String(q.service), TermInYears: q.term, PaymentOption: q.payment,
 		AccountScope: types.AccountScopeLinked, LookbackPeriodInDays: types.LookbackPeriodInDaysThirtyDays, Filter: d.ownUsage(),
@@ -147,6 +147,9 @@ func (d Adviser) reservations(ctx context.Context, creds aws.Credentials, q cell
 		Recommendations []types.ReservationPurchaseRecommendation
 	}{[]types.ReservationPurchaseRecommendation{}}
 	err := pages(ctx, func(ctx context.Context, marker *string) (*string, error) {
+		if err := charged(); err != nil {
+			return nil, err
+		}
 		in.NextPageToken = marker
 		out, err := d.explorer(creds).GetReservationPurchaseRecommendation(ctx, in)
 		if err != nil {
@@ -161,7 +164,7 @@ func (d Adviser) reservations(ctx context.Context, creds aws.Credentials, q cell
 	return saved(opReservationAdvice, document, made, err, creds)
 }
 
-func (d Adviser) plans(ctx context.Context, creds aws.Credentials, q cell) ([]byte, time.Time, error) {
+func (d Adviser) plans(ctx context.Context, creds aws.Credentials, q cell, charged func() error) ([]byte, time.Time, error) {
 	in := &costexplorer.GetSavingsPlansPurchaseRecommendationInput{
 		SavingsPlansType: q.plan, TermInYears: q.term, PaymentOption: q.payment,
 		AccountScope: types.AccountScopeLinked, LookbackPeriodInDays: types.LookbackPeriodInDaysThirtyDays, Filter: d.ownUsage(),
@@ -171,6 +174,9 @@ func (d Adviser) plans(ctx context.Context, creds aws.Credentials, q cell) ([]by
 		SavingsPlansPurchaseRecommendation *types.SavingsPlansPurchaseRecommendation
 	}
 	err := pages(ctx, func(ctx context.Context, marker *string) (*string, error) {
+		if err := charged(); err != nil {
+			return nil, err
+		}
 		in.NextPageToken = marker
 		out, err := d.explorer(creds).GetSavingsPlansPurchaseRecommendation(ctx, in)
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"google.golang.org/api/googleapi"
-	"google.golang.org/api/option"
 	"google.golang.org/api/recommender/v1"
 
 	"bursar/internal/cloud"
@@ -118,7 +117,7 @@ func (d Adviser) recommendations(ctx context.Context, ids map[string]string) (al
 	}
 	err = pages(func(page string) (string, error) {
 		got, err := read(ctx, func(ctx context.Context) (*recommender.GoogleCloudRecommenderV1ListRecommendationsResponse, error) {
-			api, err := recommender.NewService(ctx, option.WithHTTPClient(d.reads), option.WithEndpoint(d.at(recommenderHost, "/")), option.WithUserAgent(userAgent))
+			api, err := d.recommender(ctx)
 			if err != nil {
 				return nil, err
 			}

@@ -57,7 +57,7 @@ type Role struct {
 func Roles(services []cloud.Service) (project, billing *Role) {
 	var onProject, onBilling []string
 	if slices.Contains(services, Compute) {
-		onProject = append(onProject, adviceRights...)
+		onProject = append(append(onProject, adviceRights...), markRights...)
 	}
 	if slices.Contains(services, Spend) {
 		onBilling = append(onBilling, spendAdviceRights...)

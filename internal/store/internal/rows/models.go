@@ -453,6 +453,17 @@ type Receipt struct {
 	Total        string
 }
 
+type Recommendation struct {
+	LineID   string
+	Name     string
+	Etag     string
+	Mark     string
+	MarkedAt int64
+	Tries    int64
+	NextAt   int64
+	Detail   string
+}
+
 type RecoveryEvent struct {
 	ID          string
 	Kind        string

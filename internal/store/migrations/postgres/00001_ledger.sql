@@ -398,6 +398,23 @@ CREATE TABLE advice_verdict (
   CHECK ((verdict = 'snoozed') = (until > at))
 );
 
+-- Which recommendation of Google's Recommender a line carries out, and what it was marked
+-- as there. The digest does not cover it: nothing is bought by it and nothing waits for
+-- it. next_at is 0 where it is not tried any more.
+CREATE TABLE recommendation (
+  line_id   TEXT COLLATE "C" PRIMARY KEY REFERENCES line (id) ON DELETE RESTRICT,
+  name      TEXT COLLATE "C" NOT NULL CHECK (name <> ''),
+  etag      TEXT COLLATE "C" NOT NULL CHECK (etag <> ''), -- as it was planned
+  mark      TEXT COLLATE "C" NOT NULL DEFAULT '' CHECK (mark IN ('', 'CLAIMED', 'SUCCEEDED', 'FAILED')),
+  marked_at BIGINT NOT NULL DEFAULT 0,
+  tries     BIGINT NOT NULL DEFAULT 0 CHECK (tries >= 0),
+  next_at   BIGINT NOT NULL,
+  detail    TEXT COLLATE "C" NOT NULL DEFAULT '', -- why the last try did not mark it
+  CHECK ((mark = '') = (marked_at = 0)),
+  CHECK (mark IN ('', 'CLAIMED') OR next_at = 0)
+);
+CREATE INDEX recommendation_due ON recommendation (next_at) WHERE next_at > 0;
+
 CREATE TRIGGER plan_policy_no_delete BEFORE DELETE OR TRUNCATE ON plan_policy
   EXECUTE FUNCTION refuse('rows of plan_policy are never deleted');
 CREATE TRIGGER plan_policy_append_only BEFORE UPDATE ON plan_policy FOR EACH ROW
@@ -447,6 +464,35 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER plan_explanation_with_its_plan BEFORE INSERT ON plan_explanation FOR EACH ROW
   EXECUTE FUNCTION plan_explanation_with_its_plan();
+CREATE TRIGGER recommendation_no_delete BEFORE DELETE OR TRUNCATE ON recommendation
+  EXECUTE FUNCTION refuse('rows of recommendation are never deleted');
+CREATE TRIGGER recommendation_frozen BEFORE UPDATE ON recommendation FOR EACH ROW
+  WHEN (NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.name IS DISTINCT FROM OLD.name OR NEW.etag IS DISTINCT FROM OLD.etag OR NEW.tries < OLD.tries OR OLD.next_at = 0
+    OR NEW.mark <> OLD.mark AND NOT (OLD.tries > 0 AND (OLD.mark = '' AND NEW.mark = 'CLAIMED' OR OLD.mark = 'CLAIMED' AND NEW.mark IN ('SUCCEEDED', 'FAILED'))))
+  EXECUTE FUNCTION refuse('what a line carries out is frozen, and it is claimed before it ends, once');
+-- +goose StatementBegin
+CREATE FUNCTION recommendation_copied() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '') THEN
+    RAISE EXCEPTION USING MESSAGE = 'this ledger was copied, and the copy goes on', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER recommendation_copied BEFORE UPDATE ON recommendation FOR EACH ROW
+  EXECUTE FUNCTION recommendation_copied();
+-- +goose StatementBegin
+CREATE FUNCTION recommendation_with_its_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.mark <> '' OR NEW.tries <> 0
+    OR NOT EXISTS (SELECT 1 FROM line l JOIN plan p ON p.id = l.plan_id WHERE l.id = NEW.line_id AND p.state = 'proposed') THEN
+    RAISE EXCEPTION USING MESSAGE = 'a recommendation is stored unmarked with a new plan, never later', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER recommendation_with_its_plan BEFORE INSERT ON recommendation FOR EACH ROW
+  EXECUTE FUNCTION recommendation_with_its_plan();
 -- +goose StatementBegin
 CREATE FUNCTION policy_one_open_plan() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -1113,7 +1159,7 @@ CREATE TABLE begun (
 -- Whoever takes a tick moves next_at on and holds the row until held_until, which it
 -- puts off while it runs: what a process that died has held is taken by another one.
 CREATE TABLE schedule (
-  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox') OR task LIKE 'propose:%'),
+  task       TEXT COLLATE "C" PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox', 'recommendations') OR task LIKE 'propose:%'),
   every      BIGINT NOT NULL CHECK (every >= 0),
   next_at    BIGINT NOT NULL,
   holder     TEXT COLLATE "C" NOT NULL DEFAULT '',

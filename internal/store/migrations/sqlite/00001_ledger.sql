@@ -382,6 +382,23 @@ CREATE TABLE advice_verdict (
   CHECK ((verdict = 'snoozed') = (until > at))
 ) STRICT;
 
+-- Which recommendation of Google's Recommender a line carries out, and what it was marked
+-- as there. The digest does not cover it: nothing is bought by it and nothing waits for
+-- it. next_at is 0 where it is not tried any more.
+CREATE TABLE recommendation (
+  line_id   TEXT PRIMARY KEY REFERENCES line (id) ON DELETE RESTRICT,
+  name      TEXT NOT NULL CHECK (name <> ''),
+  etag      TEXT NOT NULL CHECK (etag <> ''), -- as it was planned
+  mark      TEXT NOT NULL DEFAULT '' CHECK (mark IN ('', 'CLAIMED', 'SUCCEEDED', 'FAILED')),
+  marked_at INTEGER NOT NULL DEFAULT 0,
+  tries     INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+  next_at   INTEGER NOT NULL,
+  detail    TEXT NOT NULL DEFAULT '', -- why the last try did not mark it
+  CHECK ((mark = '') = (marked_at = 0)),
+  CHECK (mark IN ('', 'CLAIMED') OR next_at = 0)
+) STRICT;
+CREATE INDEX recommendation_due ON recommendation (next_at) WHERE next_at > 0;
+
 -- +goose StatementBegin
 CREATE TRIGGER plan_policy_no_delete BEFORE DELETE ON plan_policy
 BEGIN SELECT RAISE(ABORT, 'rows of plan_policy are never deleted'); END;
@@ -428,6 +445,27 @@ BEGIN SELECT RAISE(ABORT, 'a blackout is stored with a new plan, never later'); 
 CREATE TRIGGER plan_explanation_with_its_plan BEFORE INSERT ON plan_explanation
   WHEN NOT EXISTS (SELECT 1 FROM plan p WHERE p.id = NEW.plan_id AND p.state = 'proposed')
 BEGIN SELECT RAISE(ABORT, 'an explanation is stored with a new plan, never later'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER recommendation_no_delete BEFORE DELETE ON recommendation
+BEGIN SELECT RAISE(ABORT, 'rows of recommendation are never deleted'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER recommendation_frozen BEFORE UPDATE ON recommendation
+  WHEN NEW.line_id IS NOT OLD.line_id OR NEW.name IS NOT OLD.name OR NEW.etag IS NOT OLD.etag OR NEW.tries < OLD.tries OR OLD.next_at = 0
+    OR NEW.mark <> OLD.mark AND NOT (OLD.tries > 0 AND (OLD.mark = '' AND NEW.mark = 'CLAIMED' OR OLD.mark = 'CLAIMED' AND NEW.mark IN ('SUCCEEDED', 'FAILED')))
+BEGIN SELECT RAISE(ABORT, 'what a line carries out is frozen, and it is claimed before it ends, once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER recommendation_copied BEFORE UPDATE ON recommendation
+  WHEN EXISTS (SELECT 1 FROM installation i WHERE i.copied_to <> '')
+BEGIN SELECT RAISE(ABORT, 'this ledger was copied, and the copy goes on'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER recommendation_with_its_plan BEFORE INSERT ON recommendation
+  WHEN NEW.mark <> '' OR NEW.tries <> 0
+    OR NOT EXISTS (SELECT 1 FROM line l JOIN plan p ON p.id = l.plan_id WHERE l.id = NEW.line_id AND p.state = 'proposed')
+BEGIN SELECT RAISE(ABORT, 'a recommendation is stored unmarked with a new plan, never later'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER policy_one_open_plan BEFORE INSERT ON plan_policy
@@ -1088,7 +1126,7 @@ BEGIN SELECT RAISE(ABORT, 'a new line is not begun'); END;
 -- Whoever takes a tick moves next_at on and holds the row until held_until, which it
 -- puts off while it runs: what a process that died has held is taken by another one.
 CREATE TABLE schedule (
-  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox') OR task LIKE 'propose:%'),
+  task       TEXT PRIMARY KEY CHECK (task IN ('resolve', 'audit', 'inventory', 'expire', 'outbox', 'recommendations') OR task LIKE 'propose:%'),
   every      INTEGER NOT NULL CHECK (every >= 0),
   next_at    INTEGER NOT NULL,
   holder     TEXT NOT NULL DEFAULT '',
