@@ -65,6 +65,21 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// Two that saw no mark at the same moment do not write over each other.
+func TestClaimsAreCreated(t *testing.T) {
+	_, open := claimWorld(t, sim.Options{})
+	c := open(testAccount, testAccount, testMarks)
+	if err := c.put(t.Context(), "owner", "one", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.put(t.Context(), "owner", "two", true); err == nil {
+		t.Error("it was created twice")
+	}
+	if text, err := c.Claimed(t.Context(), "owner"); text != "one" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // Of many at once one wins, and all of them know who.
 func TestClaimsAtOnce(t *testing.T) {
 	_, open := claimWorld(t, sim.Options{})
