@@ -142,6 +142,6 @@ func (sh *shell) drillClone() *cobra.Command {
 			return sh.drilled(&o, func() error { return drill.Clone(cmd.Context(), o) })
 		},
 	}
-	sh.drillOptions(cmd, &o, drill.SQLite, 36)
+	sh.drillOptions(cmd, &o, drill.SQLite, 40)
 	return cmd
 }

@@ -87,7 +87,7 @@ func TestDrillClone(t *testing.T) {
 	for _, ledger := range []string{drill.SQLite, drill.Postgres} {
 		t.Run(ledger, func(t *testing.T) {
 			t.Parallel()
-			passes(t, drill.Clone(t.Context(), options(t, ledger, 18)))
+			passes(t, drill.Clone(t.Context(), options(t, ledger, 40)))
 		})
 	}
 }
