@@ -119,16 +119,17 @@ func (sh *shell) drillReset() *cobra.Command {
 }
 
 func (sh *shell) drillRestore() *cobra.Command {
-	var o drill.Options
+	var o drill.RestoreOptions
 	cmd := &cobra.Command{
 		Use:   "restore",
 		Short: "Put an old backup in the place of the ledger, and recover",
 		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.drilled(&o, func() error { return drill.Restore(cmd.Context(), o) })
+			return sh.drilled(&o.Options, func() error { return drill.Restore(cmd.Context(), o) })
 		},
 	}
-	sh.drillOptions(cmd, &o, drill.SQLite, 80)
+	sh.drillOptions(cmd, &o.Options, drill.SQLite, 80)
+	cmd.Flags().BoolVar(&o.Files, "files", false, "put the files of the PostgreSQL cluster back, which comes back as the same one")
 	return cmd
 }
 
