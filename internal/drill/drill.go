@@ -57,6 +57,8 @@ type world struct {
 	data   string          // its directory
 	at     app.Options     // of the installation
 	desk   *app.App        // where people sit
+	// heard is told of every event of workers that are started from now on; may be nil.
+	heard func(api.Worked)
 	// restarts counts workers that ended by themselves while others finished.
 	restarts int
 }
