@@ -32,14 +32,11 @@ type clouds struct {
 
 	mu       sync.Mutex
 	services map[cloud.Lane]driver.Service // kept: a driver holds the sessions of its attempts
-	claims   map[cloud.Account]aws.Claims
+	claims   map[cloud.Lane]driver.Claimer // by provider and account
 	calls    calls
 }
 
-var (
-	_ engine.Clouds    = (*clouds)(nil)
-	_ engine.Claimants = (*clouds)(nil)
-)
+var _ engine.Clouds = (*clouds)(nil)
 
 // Simulated is the same for all lanes.
 func (c *clouds) Simulated(cloud.Lane) bool { return c.simulator != nil }
@@ -115,32 +112,6 @@ func (c *clouds) open(lane cloud.Lane) (driver.Service, error) {
 	return aws.Open(lane.Service, cfg)
 }
 
-// Claimer keeps the marks of an account: those of AWS do.
-func (c *clouds) Claimer(p cloud.Provider, account cloud.Account) (driver.Claimer, error) {
-	if p != cloud.AWS {
-		return nil, nil
-	}
-	region := aws.Global
-	if a := c.configured[account]; len(a.Regions) > 0 {
-		region = cloud.Region(a.Regions[0])
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if k, ok := c.claims[account]; ok {
-		return k, nil
-	}
-	cfg, err := c.config(account, region)
-	if err != nil {
-		return nil, err
-	}
-	k, err := aws.NewClaims(cfg)
-	if err != nil {
-		return nil, err
-	}
-	c.claims[account] = k
-	return k, nil
-}
-
 // config is how the driver of an account and region is configured.
 func (c *clouds) config(account cloud.Account, region cloud.Region) (aws.Config, error) {
 	a, ok := c.configured[account]
@@ -197,7 +168,7 @@ func hasRegions(p cloud.Provider, s cloud.Service) bool {
 
 func openClouds(ctx context.Context, cfg Config, endpoint, statePath string) (*clouds, error) {
 	c := &clouds{
-		configured: map[cloud.Account]Account{}, tagKeys: slices.Sorted(maps.Keys(cfg.Tags)), services: map[cloud.Lane]driver.Service{}, claims: map[cloud.Account]aws.Claims{}, calls: calls{n: map[server.Calls]uint64{}},
+		configured: map[cloud.Account]Account{}, tagKeys: slices.Sorted(maps.Keys(cfg.Tags)), services: map[cloud.Lane]driver.Service{}, claims: map[cloud.Lane]driver.Claimer{}, calls: calls{n: map[server.Calls]uint64{}},
 	}
 	for _, a := range cfg.Accounts {
 		if a.Live || !cfg.live() {

@@ -125,7 +125,7 @@ func (c *clouds) azurePatients(f DoctorFilter) []patient { return c.regional(clo
 func (c *clouds) azurePolicies(p patient, _ string) ([]api.AccountPolicy, error) {
 	v := policyOf(p, baseCredentials)
 	var err error
-	v.Policy, err = json.Marshal(azure.RoleFor(p.id, p.services, c.configured[p.id].ReservationIdentity == byAlias))
+	v.Policy, err = json.Marshal(azure.RoleFor(p.id, p.services, c.configured[p.id].ReservationIdentity == byAlias, c.keepsMarks(p)))
 	return []api.AccountPolicy{v}, err
 }
 

@@ -287,7 +287,7 @@ func (c *clouds) googlePatients(f DoctorFilter) []patient {
 // its billing account. A role of a project cannot be granted on a billing account:
 // that one is the organization's.
 func (c *clouds) googlePolicies(p patient, _ string) ([]api.AccountPolicy, error) {
-	project, billing := gcp.Roles(p.services)
+	project, billing := gcp.Roles(p.services, c.keepsMarks(p))
 	var list []api.AccountPolicy
 	add := func(account cloud.Account, whom string, role *gcp.Role) error {
 		if role == nil {

@@ -42,6 +42,7 @@ import (
 //	    token_life: 24h             # optional: of a managed identity's tokens; default 90m
 //	    currency: EUR               # optional: that savings plans commit to; default USD
 //	    reservation_identity: alias # optional: buy reservations under a name of ours; default order
+//	    marks: https://example.blob.core.windows.net/bursar  # optional: the container that says who buys here
 //	  - id: example-prod            # a project of Google Cloud
 //	    provider: gcp               # default: aws
 //	    live: true                  # with application default credentials
@@ -51,6 +52,7 @@ import (
 //	    currency: EUR               # optional: that of the billing account; default USD
 //	    offers:                     # for spend: what can be bought, from Google's documents
 //	      - {id: services/compute.googleapis.com/standardOffers/ID, product: compute-flexible, term: 1y}
+//	    marks: gs://example-bursar  # optional: the bucket that says who buys here
 //	    licenses:                   # for licenses: each with its SKU in Google's price list
 //	      - {license: suse-sap-cloud/sles-sap-12, cores: 3-4, term: 1y, sku: 0123-4567-89AB}
 //	approvals:                      # frozen into every plan that is made from now on
@@ -142,6 +144,7 @@ type Account struct {
 	// ReservationIdentity says by what Azure knows a purchase of reservations: "order", or
 	// "", is the id that it names with a price, "alias" the name of the line.
 	ReservationIdentity string `yaml:"reservation_identity"`
+	Marks               Marks  `yaml:"marks"`
 
 	Regions   []string `yaml:"regions"`
 	Services  []string `yaml:"services"`
@@ -257,7 +260,7 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals, tags, schedules, notify, policies, journal, environment, claims, auth, signing_key"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses, marks"
 		}
 		if strings.HasSuffix(m[3], "Offer") {
 			keys = "id, product, term, regional"
@@ -326,6 +329,9 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: %s", where, a.servicesProblem())
 		}
 		seen[a.ID] = true
+	}
+	if problem := c.marksProblem(); problem != "" {
+		return errors.New(problem)
 	}
 	if err := c.Approvals.validate(); err != nil {
 		return err

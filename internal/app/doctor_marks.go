@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"bursar/internal/api"
 	"bursar/internal/cloud"
@@ -27,30 +28,37 @@ func markLines(ctx context.Context, o Options, cfg Config, c *clouds, patients [
 	lines = append(lines, line)
 	e := &engine.Engine{DB: db, Clouds: c, Now: c.now, Guard: &engine.Guard{}}
 	for _, p := range patients {
-		if k, err := c.Claimer(p.provider, p.id); k == nil && err == nil {
-			continue // the cloud keeps no marks
-		}
-		l := api.DoctorLine{Subject: "owner", Provider: string(p.provider), Account: string(p.id), Name: p.name, State: string(driver.CheckOK)}
-		owner, err := e.Owner(ctx, p.provider, p.id, false)
-		switch {
-		case err != nil:
-			l.State, l.Detail, l.Next = string(driver.CheckFailed), err.Error(), "nothing is bought while it is not known who buys there"
-			if says := driver.Says(cloud.Lane{Provider: p.provider, Account: p.id, Region: p.regions[0]}, err); says != "" {
-				l.Detail = says
+		for _, account := range payersOf(p) {
+			if l := ownerLine(ctx, e, p, account); !slices.ContainsFunc(lines, func(o api.DoctorLine) bool { return o.Provider == l.Provider && o.Account == l.Account }) {
+				lines = append(lines, l)
 			}
-		case owner.Denied:
-			l.State, l.Detail, l.Next = string(driver.CheckUnproven), "the account permits no marks, so that a second installation there is not seen",
-				"allow ssm:GetParameter and ssm:PutParameter: bursar doctor --iam prints the policy"
-		case owner.Refusal != nil:
-			l.State, l.Detail, l.Next = string(driver.CheckFailed), owner.Refusal.Error(), "bursar recovery adopt "+string(p.id)
-		case owner.Taken:
-			l.Detail = "the account is this ledger's"
-		default:
-			l.Detail = "nobody has bought there yet"
 		}
-		lines = append(lines, l)
 	}
 	return lines, nil
+}
+
+// ownerLine tells who buys in an account.
+func ownerLine(ctx context.Context, e *engine.Engine, p patient, account cloud.Account) api.DoctorLine {
+	l := api.DoctorLine{Subject: "owner", Provider: string(p.provider), Account: string(account), Name: p.name, State: string(driver.CheckOK)}
+	owner, err := e.Owner(ctx, p.provider, account, false)
+	switch {
+	case err != nil:
+		l.State, l.Detail, l.Next = string(driver.CheckFailed), err.Error(), "nothing is bought while it is not known who buys there"
+		if says := driver.Says(cloud.Lane{Provider: p.provider, Account: account, Region: p.regions[0]}, err); says != "" {
+			l.Detail = says
+		}
+	case !owner.Kept:
+		l.State, l.Detail, l.Next = string(driver.CheckUnproven), "the account keeps no marks, so that a second installation there is not seen", marksNext(p.provider, false)
+	case owner.Denied:
+		l.State, l.Detail, l.Next = string(driver.CheckUnproven), "the account permits no marks, so that a second installation there is not seen", marksNext(p.provider, true)
+	case owner.Refusal != nil:
+		l.State, l.Detail, l.Next = string(driver.CheckFailed), owner.Refusal.Error(), "bursar recovery adopt "+string(account)
+	case owner.Taken:
+		l.Detail = "the account is this ledger's"
+	default:
+		l.Detail = "nobody has bought there yet"
+	}
+	return l
 }
 
 func journalLine(ctx context.Context, db *store.DB, ledger, path string) (api.DoctorLine, error) {

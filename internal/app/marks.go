@@ -1,173 +1,161 @@
 package app
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"time"
+	"slices"
 
-	"bursar/internal/api"
+	"go.yaml.in/yaml/v3"
+
 	"bursar/internal/cloud"
+	"bursar/internal/driver"
+	"bursar/internal/driver/aws"
+	"bursar/internal/driver/azure"
 	"bursar/internal/driver/gcp"
 	"bursar/internal/engine"
-	"bursar/internal/purchase"
-	"bursar/internal/recommend"
-	"bursar/internal/store"
 )
 
-// What lines carry out of Google's Recommender is marked there by a task of its own: it
-// reads from the ledger what there is to say, so a purchase never waits for it, and a
-// process that dies leaves nothing behind that the next one does not see.
+var _ engine.Claimants = (*clouds)(nil)
 
-const (
-	markPage  = 100
-	markTries = 40 // over more than a day, as each pause is longer than the one before
-)
-
-// What a mark says of whose it is (stateMetadata).
-const (
-	saysLine = "bursar-line"
-	saysPlan = "bursar-plan" // the first version
-)
-
-// markRecommendations is the engine's TaskRecommendations.
-func (a *App) markRecommendations(ctx context.Context, r *engine.TaskResult) error {
-	for ctx.Err() == nil {
-		due, err := a.db.DueRecommendations(ctx, a.clouds.now(), markPage)
-		if err != nil || len(due) == 0 {
-			return err
-		}
-		for _, rec := range due {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			now := a.clouds.now()
-			mine, err := a.db.TakeRecommendation(ctx, &rec, now, now.Add(claimFor))
-			if err != nil {
-				return err
-			}
-			if !mine {
-				continue
-			}
-			if err := a.markOne(ctx, rec, r); err != nil && !errors.Is(err, purchase.ErrLost) {
-				return err
-			}
-		}
-	}
-	return ctx.Err()
+// Marks is where an account of Azure or Google Cloud keeps the marks of who buys there:
+// the address of a container or of a bucket; empty for none.
+type Marks struct {
+	At   string
+	line int // of the configuration file
 }
 
-// hopeless is why a recommendation is never marked.
-type hopeless string
-
-func (h hopeless) Error() string { return string(h) }
-
-// markOne marks a recommendation that is taken as far as there is something to say, or
-// puts it off.
-func (a *App) markOne(ctx context.Context, rec store.Recommendation, r *engine.TaskResult) error {
-	err := a.markTaken(ctx, &rec, r)
-	if err == nil || errors.Is(err, purchase.ErrLost) {
-		return err
-	}
-	keep := context.WithoutCancel(ctx)
-	var never hopeless
-	if errors.As(err, &never) || rec.Tries >= markTries {
-		r.Counts["not_marked"]++
-		a.engine.Log.Warn("a recommendation is not marked", "line", rec.Line, "recommendation", rec.Name, "why", err)
-		return a.db.PutOffRecommendation(keep, rec, time.Time{}, err.Error())
-	}
-	r.Counts["put_off"]++
-	a.engine.Log.Warn("a recommendation could not be marked yet", "line", rec.Line, "recommendation", rec.Name, "tries", rec.Tries, "error", err)
-	wait := min(firstWait<<min(rec.Tries-1, 10), mostWait)
-	return a.db.PutOffRecommendation(keep, rec, a.clouds.now().Add(wait), err.Error())
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (m *Marks) UnmarshalYAML(n *yaml.Node) error {
+	m.line = n.Line
+	return n.Decode(&m.At)
 }
 
-func (a *App) markTaken(ctx context.Context, rec *store.Recommendation, r *engine.TaskResult) error {
-	row, err := a.db.Row(ctx, rec.Line)
-	if err != nil {
-		return err
-	}
-	spec := row.Line.Spec
-	if spec.Simulated != a.clouds.Simulated(spec.Lane()) {
-		return hopeless("the line and this process are not both simulated, or both live")
-	}
-	cfg, err := a.clouds.googleConfig(spec.Lane())
-	if err != nil {
-		return err
-	}
-	google, err := gcp.NewAdviser(spec.Lane().Service, cfg)
-	if err != nil {
-		return hopeless(err.Error())
-	}
-	got, err := google.Recommendation(ctx, rec.Name)
-	if errors.Is(err, gcp.ErrNoRecommendation) {
-		return hopeless(err.Error())
-	} else if err != nil {
-		return err
-	}
-	said := map[string]string{saysLine: string(rec.Line), saysPlan: string(rec.Lineage)}
-	mark := func(as gcp.Mark) error {
-		// Whether an earlier try has marked it without our knowing, it says itself.
-		if got.Mark != as || !maps.Equal(got.Said, said) {
-			if got.Etag, err = google.Mark(ctx, rec.Name, got.Etag, as, said); err != nil {
-				return err
-			}
-			got.Mark, got.Said = as, said
+// marksProblem says what is wrong with the marks of the accounts; "" means nothing.
+func (c Config) marksProblem() string {
+	buckets := map[string]Marks{} // by billing account
+	for i, a := range c.Accounts {
+		where := fmt.Sprintf("line %d: accounts[%d]: marks: ", a.Marks.line, i)
+		if a.Marks.line == 0 {
+			continue
 		}
-		if err := a.db.MarkRecommendation(context.WithoutCancel(ctx), rec, string(as), a.clouds.now()); err != nil {
-			return err
+		var err error
+		switch a.provider() {
+		case cloud.AWS:
+			return where + "accounts of AWS keep theirs in Systems Manager: remove it"
+		case cloud.Azure:
+			err = azure.CheckMarks(a.Marks.At)
+		case cloud.GCP:
+			err = gcp.CheckMarks(a.Marks.At)
 		}
-		r.Counts[map[gcp.Mark]string{gcp.Claimed: "claimed", gcp.Succeeded: "succeeded", gcp.Failed: "failed"}[as]]++
-		return nil
+		if err != nil {
+			return where + err.Error()
+		}
+		if a.BillingAccount == "" {
+			continue
+		}
+		if other, ok := buckets[a.BillingAccount]; ok && other.At != a.Marks.At {
+			return fmt.Sprintf("%sbilling account %s keeps its marks in %s, by line %d: one account has its marks in one place",
+				where, a.BillingAccount, other.At, other.line)
+		}
+		buckets[a.BillingAccount] = a.Marks
 	}
+	return ""
+}
+
+// Claimer keeps the marks of an account: of AWS always, of the others where the
+// configuration says where.
+func (c *clouds) Claimer(p cloud.Provider, account cloud.Account) (driver.Claimer, error) {
+	key := cloud.Lane{Provider: p, Account: account}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k, ok := c.claims[key]; ok {
+		return k, nil
+	}
+	k, err := c.openClaimer(p, account)
+	if k == nil || err != nil {
+		return nil, err
+	}
+	c.claims[key] = k
+	return k, nil
+}
+
+func (c *clouds) openClaimer(p cloud.Provider, account cloud.Account) (driver.Claimer, error) {
+	a := c.configured[account]
+	switch p {
+	case cloud.Azure:
+		if a.Marks.At == "" {
+			return nil, nil
+		}
+		cfg, err := c.azureConfig(account, azure.Global)
+		if err != nil {
+			return nil, err
+		}
+		return azure.NewClaims(cfg, a.Marks.At)
+	case cloud.GCP:
+		project, service, at := c.bucketFor(account)
+		if at == "" {
+			return nil, nil
+		}
+		cfg, err := c.googleConfig(cloud.Lane{Provider: p, Account: account, Region: gcp.Global, Service: service})
+		if err != nil {
+			return nil, err
+		}
+		if service == gcp.Spend {
+			cfg.Project = project
+		}
+		return gcp.NewClaims(cfg, at)
+	}
+	region := aws.Global
+	if len(a.Regions) > 0 {
+		region = cloud.Region(a.Regions[0])
+	}
+	cfg, err := c.config(account, region)
+	if err != nil {
+		return nil, err
+	}
+	return aws.NewClaims(cfg)
+}
+
+// bucketFor is where a project or a billing account keeps its marks, with the project
+// whose credentials write them: of several with one billing account the first that says.
+func (c *clouds) bucketFor(account cloud.Account) (project string, service cloud.Service, at string) {
+	for _, a := range c.projects() {
+		switch {
+		case a.ID == string(account):
+			return a.ID, gcp.Compute, a.Marks.At
+		case a.BillingAccount == string(account) && a.Marks.At != "":
+			return a.ID, gcp.Spend, a.Marks.At
+		}
+	}
+	return "", "", ""
+}
+
+// payersOf are the accounts that pay for what a patient buys.
+func payersOf(p patient) []cloud.Account {
+	list := []cloud.Account{p.id}
+	for _, l := range p.lanes {
+		if !slices.Contains(list, l.Account) {
+			list = append(list, l.Account)
+		}
+	}
+	return list
+}
+
+// keepsMarks reports whether the configuration says where an account that pays for a
+// patient keeps marks.
+func (c *clouds) keepsMarks(p patient) bool { return c.configured[p.id].Marks.At != "" }
+
+// marksNext says what lets an account keep marks: where it has no place for them, and
+// where it permits none.
+func marksNext(p cloud.Provider, denied bool) string {
 	switch {
-	case rec.Mark != "":
-	case got.Mark == gcp.Active && got.Etag != rec.Etag && !advises(got.Document, spec):
-		return hopeless("it advises something else now than what was planned")
-	case got.Mark != gcp.Active && got.Said[saysPlan] != string(rec.Lineage):
-		return hopeless(fmt.Sprintf("somebody else has marked it %s", got.Mark))
-	default:
-		if err := mark(gcp.Claimed); err != nil {
-			return err
-		}
+	case p == cloud.AWS:
+		return "allow ssm:GetParameter and ssm:PutParameter: bursar doctor --iam prints the policy"
+	case denied && p == cloud.Azure:
+		return "allow reading and writing blobs of the container: bursar doctor --iam prints the role"
+	case denied:
+		return "allow storage.objects.create, delete, get and list on the bucket: bursar doctor --iam prints the role"
+	case p == cloud.Azure:
+		return "create a container, and name it in bursar.yaml with marks: https://ACCOUNT.blob.core.windows.net/CONTAINER"
 	}
-	if !rec.State.Terminal() {
-		return nil
-	}
-	if got.Said[saysLine] != string(rec.Line) {
-		return hopeless(fmt.Sprintf("somebody else has marked it %s", got.Mark))
-	}
-	if rec.State == purchase.Purchased {
-		return mark(gcp.Succeeded)
-	}
-	return mark(gcp.Failed)
-}
-
-// advises reports whether a recommendation is still for the goods of a line.
-func advises(document []byte, spec purchase.Spec) bool {
-	in, err := recommend.Read("recommendation.json", bytes.NewReader(document))
-	if err != nil || len(in.Drafts) != 1 {
-		return false
-	}
-	d, o := in.Drafts[0], spec.Offering
-	lane := cloud.Lane{Provider: d.Provider, Account: d.Account, Region: d.Region, Service: d.Service}
-	if lane != spec.Lane() || d.Term != o.Term || d.Quantity != spec.Quantity {
-		return false
-	}
-	for key, value := range d.Attributes {
-		if o.Attributes[key] != value {
-			return false
-		}
-	}
-	return true
-}
-
-// recommendationView tells what a line carries out; nil where it is nothing.
-func recommendationView(r *store.Recommendation) *api.LineRecommendation {
-	if r == nil {
-		return nil
-	}
-	return &api.LineRecommendation{Name: r.Name, Mark: r.Mark, MarkedAt: optional(r.MarkedAt), Problem: r.Detail, GivenUp: r.NextAt.IsZero() && !r.Done()}
+	return "create a bucket, and name it in bursar.yaml with marks: gs://BUCKET"
 }

@@ -174,7 +174,7 @@ func (a *App) payers() (list []cloud.Lane) {
 	seen := map[[2]string]bool{}
 	for _, l := range a.clouds.Lanes() {
 		key := [2]string{string(l.Provider), string(l.Account)}
-		if l.Provider == cloud.AWS && !seen[key] {
+		if !seen[key] {
 			seen[key] = true
 			list = append(list, l)
 		}
@@ -291,7 +291,7 @@ func (a *App) RecoveryAdopt(ctx context.Context, accounts []string, req api.Reco
 	for _, name := range accounts {
 		i := slices.IndexFunc(payers, func(l cloud.Lane) bool { return string(l.Account) == name })
 		if i < 0 {
-			return nil, fmt.Errorf("account %s is not one that this installation buys in on AWS: bursar accounts lists them", name)
+			return nil, fmt.Errorf("account %s is not one that this installation buys in: bursar accounts lists them", name)
 		}
 		take = append(take, payers[i])
 	}

@@ -68,6 +68,8 @@ func (sh *shell) drillKill() *cobra.Command {
 				return fmt.Errorf("--for %s: use more than 0s", o.For)
 			case o.Workers < 1:
 				return fmt.Errorf("--workers %d: use 1 or more", o.Workers)
+			case o.Takeover < 0:
+				return fmt.Errorf("--takeover %s: use 0 or more", o.Takeover)
 			case o.Kills < 0 || o.Crashes < 0:
 				return errors.New("--kills and --crashes: use 0 or more")
 			}
@@ -83,6 +85,7 @@ func (sh *shell) drillKill() *cobra.Command {
 	f.IntVar(&o.Workers, "workers", 3, "`number` of workers at once")
 	f.IntVar(&o.Kills, "kills", 300, "`number` of workers to kill at least")
 	f.IntVar(&o.Crashes, "crashes", 5, "`number` of crashes of PostgreSQL")
+	f.DurationVar(&o.Takeover, "takeover", 15*time.Second, "`duration` after which a line that a killed worker has left must be taken up; 0 only reports it")
 	return cmd
 }
 
@@ -119,16 +122,17 @@ func (sh *shell) drillReset() *cobra.Command {
 }
 
 func (sh *shell) drillRestore() *cobra.Command {
-	var o drill.Options
+	var o drill.RestoreOptions
 	cmd := &cobra.Command{
 		Use:   "restore",
 		Short: "Put an old backup in the place of the ledger, and recover",
 		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.drilled(&o, func() error { return drill.Restore(cmd.Context(), o) })
+			return sh.drilled(&o.Options, func() error { return drill.Restore(cmd.Context(), o) })
 		},
 	}
-	sh.drillOptions(cmd, &o, drill.SQLite, 80)
+	sh.drillOptions(cmd, &o.Options, drill.SQLite, 80)
+	cmd.Flags().BoolVar(&o.Files, "files", false, "put the files of the PostgreSQL cluster back, which comes back as the same one")
 	return cmd
 }
 
@@ -142,6 +146,6 @@ func (sh *shell) drillClone() *cobra.Command {
 			return sh.drilled(&o, func() error { return drill.Clone(cmd.Context(), o) })
 		},
 	}
-	sh.drillOptions(cmd, &o, drill.SQLite, 36)
+	sh.drillOptions(cmd, &o, drill.SQLite, 40)
 	return cmd
 }

@@ -5,28 +5,27 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"bursar/internal/app"
 )
 
-// Clone copies a ledger, as for a staging environment, on accounts that the original
-// buys in, and sets up a second installation on the same accounts. Neither may buy.
+// Clone copies a ledger, as for a staging environment, on accounts of all clouds that
+// the original buys in, and sets up a second installation on the same accounts. Neither
+// may buy.
 func Clone(ctx context.Context, o Options) error {
+	if o.Lines < 2*len(goods) {
+		return fmt.Errorf("%d lines: use %d or more, so that every account is bought in before the second installation comes", o.Lines, 2*len(goods))
+	}
 	w, err := open(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer w.close() //nolint:errcheck // a throw-away world
 	began := time.Now()
-	var aws []good
-	for _, g := range goods {
-		if g.provider == "aws" {
-			aws = append(aws, g)
-		}
-	}
-	plans, err := w.approved(ctx, w.desk, linesOf(w.sim, aws, o.Lines), len(aws))
+	plans, err := w.approved(ctx, w.desk, linesOf(w.sim, goods, o.Lines), len(goods))
 	if err != nil {
 		return err
 	}
@@ -85,18 +84,20 @@ func Clone(ctx context.Context, o Options) error {
 		return err
 	}
 	defer other.Close() //nolint:errcheck // simulated
-	theirs, err := w.approved(ctx, other, linesOf(w.sim, aws, len(aws)), len(aws))
-	if err != nil {
-		return err
-	}
-	_, err = other.Apply(ctx, theirs[0].ID, "mallory", 0, nil)
-	refused := ""
-	if err != nil {
-		refused = err.Error()
-	}
-	w.say("a second installation: %s", orNothing(refused))
-	if !strings.Contains(refused, "belongs to the installation") {
-		bad = append(bad, "the second installation was not refused by the owner mark")
+	for _, provider := range []string{"aws", "azure", "gcp"} {
+		theirs := slices.DeleteFunc(slices.Clone(goods), func(g good) bool { return g.provider != provider })
+		plans, err := w.approved(ctx, other, linesOf(w.sim, theirs, len(theirs)), len(theirs))
+		if err != nil {
+			return err
+		}
+		refused := ""
+		if _, err := other.Apply(ctx, plans[0].ID, "mallory", 0, nil); err != nil {
+			refused = err.Error()
+		}
+		w.say("a second installation on %s: %s", provider, orNothing(refused))
+		if !strings.Contains(refused, "belongs to the installation") {
+			bad = append(bad, "the second installation was not refused by the owner mark of "+provider)
+		}
 	}
 	k, err := w.start(second)
 	if err != nil {
@@ -142,7 +143,7 @@ func (w *world) clone(ctx context.Context, source, name, config string, journal 
 		err = copyFile(filepath.Join(w.dir, "a", "journal"), filepath.Join(dir, "journal"))
 	}
 	if err == nil {
-		err = os.WriteFile(o.Config, []byte(config+"journal: journal\nschedules:\n  audit: off\n  inventory: off\n"), 0o600)
+		err = os.WriteFile(o.Config, []byte(config+w.config("journal")), 0o600)
 	}
 	return o, err
 }

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +57,8 @@ type world struct {
 	data   string          // its directory
 	at     app.Options     // of the installation
 	desk   *app.App        // where people sit
+	// heard is told of every event of workers that are started from now on; may be nil.
+	heard func(api.Worked)
 	// restarts counts workers that ended by themselves while others finished.
 	restarts int
 }
@@ -114,13 +117,24 @@ func (w *world) install(ctx context.Context, name string) (app.Options, error) {
 			return o, err
 		}
 	}
-	// What looks at every lane of every account would be most of the work.
-	config := fmt.Sprintf("journal: %s\nschedules:\n  audit: off\n  inventory: off\n", filepath.Join(dir, "journal"))
-	if err := os.WriteFile(o.Config, []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(o.Config, []byte(w.config(filepath.Join(dir, "journal"))), 0o600); err != nil {
 		return o, err
 	}
 	_, err := app.Init(ctx, o)
 	return o, err
+}
+
+// config is the configuration of an installation with this journal. Every account keeps
+// marks. What looks at every lane of every account would be most of the work.
+func (w *world) config(journal string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "journal: %s\nschedules:\n  audit: off\n  inventory: off\naccounts:\n", journal)
+	for _, a := range w.sim.Accounts() {
+		if a.Marks != "" {
+			fmt.Fprintf(&b, "  - {provider: %s, id: %s, marks: %q, billing_account: %q}\n", a.Provider, a.ID, a.Marks, a.BillingAccount)
+		}
+	}
+	return b.String()
 }
 
 // close ends everything and removes it.

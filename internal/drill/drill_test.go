@@ -74,10 +74,14 @@ func TestDrillCommitCut(t *testing.T) {
 
 func TestDrillRestore(t *testing.T) {
 	t.Parallel()
-	for _, ledger := range []string{drill.SQLite, drill.Postgres} {
-		t.Run(ledger, func(t *testing.T) {
+	for name, o := range map[string]drill.RestoreOptions{
+		"sqlite": {Options: options(t, drill.SQLite, 40)}, "postgres": {Options: options(t, drill.Postgres, 40)},
+		"files": {Options: options(t, drill.Postgres, 40), Files: true},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			passes(t, drill.Restore(t.Context(), options(t, ledger, 40)))
+			o.Out = written{t}
+			passes(t, drill.Restore(t.Context(), o))
 		})
 	}
 }
@@ -87,7 +91,7 @@ func TestDrillClone(t *testing.T) {
 	for _, ledger := range []string{drill.SQLite, drill.Postgres} {
 		t.Run(ledger, func(t *testing.T) {
 			t.Parallel()
-			passes(t, drill.Clone(t.Context(), options(t, ledger, 18)))
+			passes(t, drill.Clone(t.Context(), options(t, ledger, 40)))
 		})
 	}
 }

@@ -19,6 +19,9 @@ type KillOptions struct {
 	Workers int           // that work at once
 	Kills   int           // at least
 	Crashes int           // of PostgreSQL
+	// Takeover is how long a line that a killed worker has left may stay without a look
+	// while PostgreSQL is up, by the wall clock; 0 only reports.
+	Takeover time.Duration
 }
 
 // Kill buys lines of every service while a fifth of all requests goes wrong, workers are
@@ -42,6 +45,11 @@ func Kill(ctx context.Context, o KillOptions) error {
 	w.clouds.latency.Store(int64(20 * time.Millisecond))
 	w.clock.run(clockRate)
 	k := &killing{world: w, KillOptions: o, began: time.Now()}
+	w.heard = func(e api.Worked) {
+		if e.Event == "moved" {
+			k.taken.worked(e.Line, e.At)
+		}
+	}
 	if err := k.run(ctx, plans); err != nil {
 		return err
 	}
@@ -66,11 +74,12 @@ func Kill(ctx context.Context, o KillOptions) error {
 		return err
 	}
 	w.say("")
+	longest, left := k.taken.measured()
 	w.say("  workers killed        %d, of them %d before they had begun; %d starts", k.kills.Load(), k.unborn.Load(), k.starts.Load())
 	w.say("  PostgreSQL crashed    %d times; %d workers could not start meanwhile", k.crashes, k.refused.Load())
 	w.lineTable(b)
 	w.say("  lines per second      %.1f under fire", float64(done)/worked.Seconds())
-	w.say("  longest take-over     %s (%d lines were left by killed workers)", k.longest.Round(10*time.Millisecond), k.left)
+	w.say("  longest take-over     %s (%d lines were left by killed workers)", longest.Round(10*time.Millisecond), left)
 	w.say("  took                  %s, %d moves of the clouds' clock at the end", time.Since(began).Round(time.Second), rounds)
 	w.say("")
 	var bad []string
@@ -82,6 +91,9 @@ func Kill(ctx context.Context, o KillOptions) error {
 	}
 	if k.crashes < o.Crashes {
 		bad = append(bad, fmt.Sprintf("PostgreSQL crashed %d times, and %d times was asked for", k.crashes, o.Crashes))
+	}
+	if late := k.taken.late(o.Takeover); late != "" {
+		bad = append(bad, late)
 	}
 	return w.verdict(b, append(bad, k.problems...)...)
 }
@@ -113,9 +125,8 @@ type killing struct {
 
 	mu       sync.Mutex
 	problems []string
-	// lines that nobody has answered for since a worker was killed
-	longest time.Duration
-	left    int
+
+	taken takeovers
 }
 
 func (k *killing) problem(format string, args ...any) {
@@ -210,6 +221,7 @@ func (k *killing) slot(ctx context.Context, random *rand.Rand, old bool) error {
 			k.problem("a worker ended by itself: %s", why)
 			pause(ctx, 50*time.Millisecond)
 		default:
+			k.taken.killed(time.Now(), k.sim.Now())
 			p.kill()
 			k.kills.Add(1)
 		}
@@ -264,48 +276,18 @@ func (k *killing) crash(ctx context.Context) error {
 	return nil
 }
 
-// watch measures how long a purchase stays without an answer, or a look, after a worker
-// was killed. The line may have been sent by another one, which lives and waits for the
-// answer: so it is what a take-over takes at most.
+// watch holds the ledger against the kills until ctx is over.
 func (k *killing) watch(ctx context.Context) {
-	type open struct {
-		attempts int
-		since    time.Time // it was left; zero if no worker was killed yet
-		kills    int64     // when it was first seen
-	}
-	waiting := map[string]*open{}
 	var downs int64
 	for {
 		if n := k.downs.Load(); k.down.Load() || n != downs {
 			// Nobody can take anything over while PostgreSQL is down.
-			clear(waiting)
+			k.taken.forget()
 			downs = n
 		}
 		lines, err := k.lines(context.WithoutCancel(ctx))
-		now, kills := time.Now(), k.kills.Load()
 		if err == nil {
-			still := map[string]bool{}
-			for _, l := range lines {
-				if l.State != "armed" || l.Reason != "" {
-					continue
-				}
-				if o := waiting[l.ID]; o == nil || o.attempts != l.Attempts {
-					waiting[l.ID] = &open{attempts: l.Attempts, kills: kills}
-				}
-				still[l.ID] = true
-				if o := waiting[l.ID]; o.since.IsZero() && kills > o.kills {
-					o.since = now
-					k.left++
-				}
-			}
-			for id, o := range waiting {
-				if !o.since.IsZero() {
-					k.longest = max(k.longest, now.Sub(o.since))
-				}
-				if !still[id] {
-					delete(waiting, id)
-				}
-			}
+			k.taken.see(lines, time.Now())
 		}
 		if !pause(ctx, 200*time.Millisecond) {
 			return

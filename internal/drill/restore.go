@@ -14,12 +14,24 @@ import (
 	"bursar/internal/app"
 )
 
+// RestoreOptions are those of Restore.
+type RestoreOptions struct {
+	Options
+	// Files: the backup is of the files of the PostgreSQL cluster, which comes back with
+	// the same system identifier and timeline. Else it is of the ledger alone: a copy of
+	// its file or of its database.
+	Files bool
+}
+
 // Restore takes a backup of a ledger, goes on buying for an hour of the clouds' time,
 // of plans that the backup has and of one that it has not, and puts the backup back.
 // The next process must notice by a mark. Then workers look for what was lost, a person
 // explains what is left and finishes the recovery, and the books are compared.
-func Restore(ctx context.Context, o Options) error {
-	w, err := open(ctx, o)
+func Restore(ctx context.Context, o RestoreOptions) error {
+	if o.Files && o.Ledger != Postgres {
+		return errors.New("the files of a cluster are those of PostgreSQL: use --ledger postgres")
+	}
+	w, err := open(ctx, o.Options)
 	if err != nil {
 		return err
 	}
@@ -37,8 +49,7 @@ func Restore(ctx context.Context, o Options) error {
 	if _, err := w.finish(ctx, w.at, 2, 3*time.Minute); err != nil {
 		return err
 	}
-	// One process writes into the file no more when it is copied.
-	backup, err := w.backup(ctx)
+	backup, err := w.keep(ctx, o.Files)
 	if err != nil {
 		return err
 	}
@@ -65,7 +76,7 @@ func Restore(ctx context.Context, o Options) error {
 		k.kill()
 	}
 	before := len(w.sim.Ledger())
-	if err := w.restore(ctx, backup); err != nil {
+	if err := w.restore(ctx, backup, o.Files); err != nil {
 		return err
 	}
 	notice := w.desk.Notice()
@@ -73,6 +84,9 @@ func Restore(ctx context.Context, o Options) error {
 	var bad []string
 	if !strings.Contains(notice, "went back in time") {
 		bad = append(bad, "no mark told that the ledger went back in time")
+	}
+	if o.Files && (strings.Contains(notice, "cluster") || strings.Contains(notice, "timeline")) {
+		bad = append(bad, "the files that came back are of another cluster: the journal was not put to the test")
 	}
 	if _, err := w.finish(ctx, w.at, 2, 3*time.Minute); err != nil {
 		return err
@@ -166,6 +180,14 @@ func (w *world) recovered(ctx context.Context) (explained int, regained []api.Lo
 	return explained, nil, errors.New("the recovery cannot be finished")
 }
 
+// keep takes a backup, and returns where it is.
+func (w *world) keep(ctx context.Context, files bool) (string, error) {
+	if files {
+		return w.pg.Save()
+	}
+	return w.backup(ctx)
+}
+
 // backup copies the ledger while no process works on it, and returns where the copy is.
 func (w *world) backup(ctx context.Context) (string, error) {
 	if err := w.desk.Close(); err != nil {
@@ -187,18 +209,23 @@ func (w *world) backup(ctx context.Context) (string, error) {
 }
 
 // restore puts a backup in the place of the ledger. A database comes back under another
-// name, which is no mark.
-func (w *world) restore(ctx context.Context, backup string) error {
+// name, which is no mark, unless the files of its cluster do.
+func (w *world) restore(ctx context.Context, backup string, files bool) error {
 	if err := w.desk.Close(); err != nil {
 		return err
 	}
 	w.desk = nil
-	if w.pg != nil {
+	switch {
+	case files:
+		if err := w.pg.PutBack(ctx, backup); err != nil {
+			return err
+		}
+	case w.pg != nil:
 		if err := w.pg.DropDatabase(ctx, w.at.Ledger); err != nil {
 			return err
 		}
 		w.at.Ledger = backup
-	} else {
+	default:
 		for _, beside := range []string{"-wal", "-shm"} {
 			if err := os.Remove(w.at.Ledger + beside); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err

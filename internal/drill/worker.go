@@ -20,6 +20,8 @@ type worker struct {
 	started chan struct{} // closed when it says that it works
 	ended   chan struct{} // closed when it is gone
 
+	heard func(api.Worked) // of every event; may be nil
+
 	mu     sync.Mutex
 	events map[string]int // by name
 	said   strings.Builder
@@ -28,6 +30,7 @@ type worker struct {
 // start starts a worker on the ledger of an installation.
 func (w *world) start(at app.Options) (*worker, error) {
 	k := &worker{started: make(chan struct{}), ended: make(chan struct{}), events: map[string]int{}}
+	k.heard = w.heard
 	k.cmd = exec.Command(w.Bursar, "worker", "-o", "json", "--ledger", at.Ledger, "--config", at.Config, "--endpoint", at.Endpoint)
 	k.cmd.Env = append(os.Environ(), w.Env...)
 	k.cmd.Dir = w.dir
@@ -61,6 +64,9 @@ func (k *worker) read(out io.Reader) {
 		k.mu.Unlock()
 		if first {
 			close(k.started)
+		}
+		if k.heard != nil {
+			k.heard(w)
 		}
 	}
 }

@@ -172,7 +172,7 @@ func (e *Engine) Adopt(ctx context.Context, p cloud.Provider, a cloud.Account, b
 		return err
 	}
 	if c == nil {
-		return fmt.Errorf("account %s of %s keeps no marks: there is nothing to take over", a, p)
+		return fmt.Errorf("account %s of %s keeps no marks, so there is nothing to take over: bursar doctor says what it lacks", a, p)
 	}
 	before, err := e.Owner(ctx, p, a, false)
 	if err != nil {

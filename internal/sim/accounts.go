@@ -19,6 +19,8 @@ type Account struct {
 	Offers []Offer `json:"offers,omitempty"`
 	// Licenses are those that a project can commit to.
 	Licenses []License `json:"licenses,omitempty"`
+	// Marks is where an account of Azure or Google Cloud may keep marks of who buys there.
+	Marks string `json:"marks,omitempty"`
 	// Regions are those with something to buy, the same for every account of a cloud.
 	Regions []string `json:"regions"`
 }
@@ -60,7 +62,7 @@ func (s *Sim) Accounts() []Account {
 	regions := map[string][]string{onAWS: slices.Sorted(maps.Keys(s.catalog.regions)), onAzure: azureLocations()}
 	list := slices.Concat(accounts, subscriptions)
 	for i := range list {
-		list[i].Regions = regions[list[i].Provider]
+		list[i].Regions, list[i].Marks = regions[list[i].Provider], marksAt(list[i].Provider)
 	}
 	var places []string
 	for _, r := range gcpRegions {
@@ -70,7 +72,7 @@ func (s *Sim) Accounts() []Account {
 		if p.billing != gcpProjects[0].billing {
 			continue // a stranger's
 		}
-		list = append(list, Account{Provider: onGCP, ID: p.id, Name: p.name, BillingAccount: p.billing, Regions: slices.Clone(places), Offers: slices.Clone(gcpOffers), Licenses: licenseList()})
+		list = append(list, Account{Provider: onGCP, ID: p.id, Name: p.name, BillingAccount: p.billing, Marks: marksAt(onGCP), Regions: slices.Clone(places), Offers: slices.Clone(gcpOffers), Licenses: licenseList()})
 	}
 	return list
 }

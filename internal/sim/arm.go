@@ -95,7 +95,7 @@ func isARM(r *http.Request) bool {
 // admitARM turns a request into a call, and fills in what the log may know of it.
 func (s *Sim) admitARM(w *world, now time.Time, r *http.Request, body []byte, log *Request) (c *call, until time.Time, err *apiError) {
 	log.Provider = onAzure
-	until, err = s.armCaller(now, r, log)
+	until, err = s.azureCaller(now, r, log, armTokenForm)
 	if err != nil {
 		return nil, until, err
 	}
@@ -119,13 +119,13 @@ func (s *Sim) admitARM(w *world, now time.Time, r *http.Request, body []byte, lo
 	return c, until, nil
 }
 
-// armCaller reads the token, and returns until when it may be acted upon.
-func (s *Sim) armCaller(now time.Time, r *http.Request, log *Request) (until time.Time, err *apiError) {
+// azureCaller reads a token of a form, and returns until when it may be acted upon.
+func (s *Sim) azureCaller(now time.Time, r *http.Request, log *Request, form *regexp.Regexp) (until time.Time, err *apiError) {
 	auth := r.Header.Get("Authorization")
 	if auth == "" {
 		return until, fail("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
 	}
-	m := armTokenForm.FindStringSubmatch(auth)
+	m := form.FindStringSubmatch(auth)
 	if m == nil {
 		return until, fail("InvalidAuthenticationToken", "The access token is invalid.")
 	}
@@ -372,10 +372,16 @@ func (c *call) permitARM() *apiError {
 	_, denied := c.hits[DenyAction]
 	if !denied {
 		actions, limited := c.opts.Actions[c.who.account]
+		if c.op.data {
+			actions, limited = c.opts.DataActions[c.who.account]
+		}
 		denied = limited && c.op.action != "" && !slices.ContainsFunc(actions, func(pattern string) bool { return allows(pattern, c.op.action) })
 	}
-	if !denied {
+	switch {
+	case !denied:
 		return nil
+	case c.op.data:
+		return fail("AuthorizationPermissionMismatch", "This request is not authorized to perform this operation using this permission.")
 	}
 	return forbidden(c, cmp.Or(c.op.action, c.op.name), "/subscriptions/"+c.who.account)
 }

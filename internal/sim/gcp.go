@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -70,6 +71,7 @@ type gcpRoute struct {
 	service, operation string
 	query              []string
 	body               map[string]jsonKind
+	upload             bool // the body has two parts, and body is what the first may hold, under "object."
 }
 
 // jsonKind is what a member of a body is. An int64 is a string of digits.
@@ -102,7 +104,9 @@ var gcpREST = &protocol{
 func gcpFailure(s *service, _ string, err *apiError) reply {
 	status := err.status()
 	inner := map[string]any{"code": status, "message": err.message}
-	if s.name == compute {
+	if s.name == cloudStorage {
+		inner["errors"] = []map[string]string{storageProblem(err)}
+	} else if s.name == compute {
 		domain := "global"
 		if err.code == "rateLimitExceeded" {
 			domain = "usageLimits"
@@ -159,7 +163,7 @@ func init() {
 // it is none of Google's.
 func routeGCP(r *http.Request) (*gcpRoute, params) {
 	for i, route := range gcpRoutes {
-		if in, fits := gcpMatch(route.path, r.URL.Path); fits && route.method == r.Method {
+		if in, fits := gcpMatch(route.path, r.URL.EscapedPath()); fits && route.method == r.Method {
 			return &gcpRoutes[i], in
 		}
 	}
@@ -168,6 +172,12 @@ func routeGCP(r *http.Request) (*gcpRoute, params) {
 
 func gcpMatch(pattern, path string) (params, bool) {
 	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	for i := range got { // a name may have slashes
+		var err error
+		if got[i], err = url.PathUnescape(got[i]); err != nil {
+			return nil, false
+		}
+	}
 	if len(want) != len(got) {
 		return nil, false
 	}
@@ -280,14 +290,21 @@ func (g *gcpRoute) read(r *http.Request, body []byte, in params) *apiError {
 		}
 		return nil
 	}
-	if t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); t != "application/json" {
+	within := ""
+	if g.upload {
+		about, err := multipartBody(r, body, in)
+		if err != nil {
+			return err
+		}
+		within, body = "object", about
+	} else if t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); t != "application/json" {
 		return fail("MalformedInput", "Content-Type must be application/json, not %q", r.Header.Get("Content-Type"))
 	}
 	object, err := oneObject(body)
 	if err != nil {
 		return err
 	}
-	return g.bind(in, "", object)
+	return g.bind(in, within, object)
 }
 
 // int64Text is how JSON of Google writes an int64.
@@ -312,9 +329,13 @@ func (g *gcpRoute) bind(in params, name string, value any) *apiError {
 		}
 		return nil
 	}
-	kind, known := g.body[listIndex.ReplaceAllString(name, ".N$1")]
-	if i := strings.IndexByte(name, '.'); !known && i >= 0 {
-		kind, known = g.body[name[:i]+".*"] // a map with free keys
+	member := name
+	if g.upload {
+		member = strings.TrimPrefix(name, "object.")
+	}
+	kind, known := g.body[listIndex.ReplaceAllString(member, ".N$1")]
+	if i := strings.IndexByte(member, '.'); !known && i >= 0 {
+		kind, known = g.body[member[:i]+".*"] // a map with free keys
 	}
 	text, fits := "", false
 	switch v := value.(type) {

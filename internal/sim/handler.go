@@ -130,6 +130,8 @@ func (s *Sim) exchange(w *world, now time.Time, commit func(change) error, r *ht
 // admit turns a request into a call, and fills in what the log may know of it.
 func (s *Sim) admit(w *world, now time.Time, r *http.Request, body []byte, log *Request) (c *call, until time.Time, err *apiError) {
 	switch {
+	case isBlob(r):
+		return s.admitBlob(w, now, r, body, log)
 	case isARM(r):
 		return s.admitARM(w, now, r, body, log)
 	case looksGCP(r):
@@ -180,7 +182,7 @@ func (s *Sim) carryOut(c *call) (r reply, applied bool) {
 	out, err := c.execute()
 	if err != nil {
 		c.out.Bought, c.out.Deleted, c.out.Returned, c.out.Tagged, c.out.Session, c.out.Minted = nil, nil, nil, nil, nil, nil
-		c.out.Parameter = nil
+		c.out.Parameter, c.out.Object = nil, nil
 		c.record(node{}, err)
 		return s.failure(c, err), false
 	}
@@ -202,7 +204,11 @@ func (s *Sim) carryOut(c *call) (r reply, applied bool) {
 }
 
 func (s *Sim) failure(c *call, err *apiError) reply {
-	return c.service.protocol.failure(c.service, c.requestID, c.service.code(err))
+	r := c.service.protocol.failure(c.service, c.requestID, c.service.code(err))
+	if c.op.plain != nil && c.op.plain(c) {
+		r.contentType, r.body = "text/html; charset=UTF-8", []byte(err.message)
+	}
+	return r
 }
 
 // breakdown is an answer of the service's front end. Gateways (502, 504) do not

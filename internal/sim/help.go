@@ -29,6 +29,10 @@ and, as Azure Resource Manager under /subscriptions and /providers, for
   microsoft.costmanagement   recommendations of savings plans
   microsoft.advisor          recommendations of every kind
 
+and, under /examplecorp, for
+
+  microsoft.storage          blobs of its container bursar
+
 and, as Google Cloud, for
 
   compute              commitments (compute v1), their operations, regions
@@ -36,6 +40,7 @@ and, as Google Cloud, for
   cloudbilling         the price list, and the billing account of a project
   cloudresourcemanager projects, and what a caller may do there
   recommender          advice to commit
+  storage              objects of the bucket example-corp-bursar
 
   export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test
@@ -53,6 +58,7 @@ ap-southeast-2.
 
 A token of Azure is "sim-" and the id of a subscription: Authorization: Bearer
 sim-40000000-0000-4000-8000-000000000001; "-" and a Unix second behind it end it.
+One for storage begins with "sim-storage-" instead.
 Locations: eastus, northeurope, uksouth, westeurope. What an order or an alias
 that was used once answers to a second request, and how long a price is good for,
 are options of the simulator.

@@ -56,6 +56,9 @@ type operation struct {
 	// permission in its words; "" needs none.
 	version string
 	action  string
+	data    bool // of Azure: the permission is one for data, which no role for management gives
+	// plain says of a call that its error is told as a sentence and not in the protocol.
+	plain func(*call) bool
 	// unserved are members the real operation has and this one refuses, with
 	// the reason.
 	unserved map[string]string

@@ -109,6 +109,8 @@ type Options struct {
 	// definition of Azure: an asterisk stands for anything. A subscription that is not in
 	// them is not limited.
 	Actions map[string][]string
+	// DataActions are likewise what it may do with the data in storage accounts.
+	DataActions map[string][]string
 	// QuoteLife is how long an order that Azure's calculatePrice has named may be bought,
 	// which is not published. 0 means 15m.
 	QuoteLife time.Duration

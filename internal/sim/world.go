@@ -33,6 +33,7 @@ type change struct {
 	Release   *release      `json:"release,omitempty"`
 	GCP       *gcpChange    `json:"gcp,omitempty"`
 	Parameter *parameter    `json:"parameter,omitempty"`
+	Object    *object       `json:"object,omitempty"`
 }
 
 // price replaces the catalog's price of an offering.
@@ -93,6 +94,7 @@ type world struct {
 	released     map[string]heldReply // by request id
 	gcp          gcpWorld
 	parameters   map[parameterKey]*parameter
+	objects      map[objectKey]*object
 }
 
 func newWorld(seed uint64, ids IDCase) *world {
@@ -120,6 +122,7 @@ func (w *world) clear() {
 	w.held, w.released = map[string]*held{}, map[string]heldReply{}
 	w.gcp = newGCPWorld()
 	w.parameters = map[parameterKey]*parameter{}
+	w.objects = map[objectKey]*object{}
 }
 
 // fold applies one change. It must be total and depend on nothing but its
@@ -156,6 +159,7 @@ func (w *world) fold(c change) {
 	w.foldPlans(c)
 	w.gcp.fold(c.GCP)
 	w.foldParameter(c.Parameter)
+	w.foldObject(c.Object)
 	if c.Event != nil {
 		c.Event.seq = len(w.events)
 		w.events = append(w.events, c.Event)

@@ -87,22 +87,15 @@ func (c Claims) Claimed(ctx context.Context, name string) (string, error) {
 	return *out.Parameter.Value, nil
 }
 
-// Claim implements driver.Claimer. It reads first: a caller that may only read sees who
-// has the mark.
+// Claim implements driver.Claimer.
 func (c Claims) Claim(ctx context.Context, name, text string) (string, error) {
-	there, err := c.Claimed(ctx, name)
-	if there != "" || err != nil {
-		return there, err
-	}
-	err = c.put(ctx, name, text, false)
-	if err != nil && !saysMissing(err, "ParameterAlreadyExists") {
-		return "", err
-	}
-	// Whoever was first is there now, this caller too if its answer was lost.
-	if there, err = c.Claimed(ctx, name); err == nil && there == "" {
-		err = fmt.Errorf("mark %s was written and is not there", name)
-	}
-	return there, err
+	return driver.ClaimFirst(ctx, c, name, func() error {
+		err := c.put(ctx, name, text, false)
+		if saysMissing(err, "ParameterAlreadyExists") {
+			return nil
+		}
+		return err
+	})
 }
 
 // Replace implements driver.Claimer.

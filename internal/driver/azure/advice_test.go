@@ -13,7 +13,7 @@ import (
 // TestAdvice: all three sources are read with the least role, all pages, and each
 // document has the entries of its term only.
 func TestAdvice(t *testing.T) {
-	role := RoleFor(testAccount, []cloud.Service{"vm"}, false).Actions
+	role := RoleFor(testAccount, []cloud.Service{"vm"}, false, false).Actions
 	w := newWorld(t, "vm", sim.Options{PageSize: 1, Actions: map[string][]string{testAccount: role}})
 	d := Adviser{w.open(t, nil).(carrying).Service.(*reservations).core}
 	ask := driver.AdviceAsk{

@@ -24,7 +24,7 @@ func TestRoleIsEnough(t *testing.T) {
 		alias bool
 	}{{"vm", false}, {"vm", true}, {SavingsPlan, false}} {
 		s := c.s
-		w := newWorld(t, s, within(RoleFor(testAccount, []cloud.Service{s}, c.alias).Actions))
+		w := newWorld(t, s, within(RoleFor(testAccount, []cloud.Service{s}, c.alias, false).Actions))
 		w.alias = c.alias
 		d := w.open(t, nil).(carrying)
 		r := w.request(d)
@@ -81,7 +81,7 @@ func TestCheckFindsWhatLacks(t *testing.T) {
 			}
 			return all
 		}
-		role := RoleFor(testAccount, []cloud.Service{s}, kind.alias).Actions
+		role := RoleFor(testAccount, []cloud.Service{s}, kind.alias, false).Actions
 		for of, c := range check(role) {
 			if c.State != driver.CheckOK {
 				t.Errorf("%s with its role: %s: %+v", s, of, c)
@@ -124,7 +124,7 @@ func TestCheckToken(t *testing.T) {
 }
 
 func TestRole(t *testing.T) {
-	raw, err := json.Marshal(RoleFor(testAccount, []cloud.Service{"disk", "vm"}, false))
+	raw, err := json.Marshal(RoleFor(testAccount, []cloud.Service{"disk", "vm"}, false, false))
 	if err != nil {
 		t.Fatal(err)
 	}

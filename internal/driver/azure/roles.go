@@ -54,8 +54,10 @@ type Role struct {
 // RoleFor is the least that the identity which buys has to be allowed in a subscription.
 // It is assigned on the subscription that pays. Who bought an order owns it, so what is
 // done with an order needs no wider role; orders of other people are seen by the
-// built-in role Reservations Reader alone. With byAlias reservations are bought by alias.
-func RoleFor(account cloud.Account, services []cloud.Service, byAlias bool) Role {
+// built-in role Reservations Reader alone. With byAlias reservations are bought by alias,
+// and with marks blobs say who buys: if their storage account is of another
+// subscription, that one has to be in the scopes, too.
+func RoleFor(account cloud.Account, services []cloud.Service, byAlias, marks bool) Role {
 	actions := append([]string{mayReadSubscription, mayReadPermissions}, adviceActions...)
 	for _, s := range services {
 		list := reservationActions
@@ -71,9 +73,13 @@ func RoleFor(account cloud.Account, services []cloud.Service, byAlias bool) Role
 			}
 		}
 	}
+	data := []string{}
+	if marks {
+		data = claimActions
+	}
 	return Role{
 		Name: "Bursar " + string(account), IsCustom: true, Description: "Buys commitments for " + strings.Join(titles(services), ", "),
-		Actions: actions, NotActions: []string{}, DataActions: []string{}, NotDataActions: []string{},
+		Actions: actions, NotActions: []string{}, DataActions: data, NotDataActions: []string{},
 		AssignableScopes: []string{"/subscriptions/" + string(account)},
 	}
 }

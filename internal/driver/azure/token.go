@@ -41,8 +41,8 @@ func DefaultCredential(tenant string) (azcore.TokenCredential, error) {
 	return cred, nil
 }
 
-// SimulatorCredential returns the credential of a simulated subscription: tokens that
-// are good for an hour by the given clock.
+// SimulatorCredential returns the credential of a simulated subscription: tokens for
+// management or for storage that are good for an hour by the given clock.
 func SimulatorCredential(subscription string, now func() time.Time) azcore.TokenCredential {
 	return simulated{subscription, now}
 }
@@ -53,9 +53,12 @@ type simulated struct {
 }
 
 // GetToken implements azcore.TokenCredential.
-func (s simulated) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	until := s.now().Add(time.Hour).Truncate(time.Second)
-	return azcore.AccessToken{Token: fmt.Sprintf("sim-%s-%d", s.subscription, until.Unix()), ExpiresOn: until}, nil
+func (s simulated) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	until, prefix := s.now().Add(time.Hour).Truncate(time.Second), "sim-"
+	if slices.Contains(o.Scopes, storage+"/.default") {
+		prefix = "sim-storage-"
+	}
+	return azcore.AccessToken{Token: fmt.Sprintf("%s%s-%d", prefix, s.subscription, until.Unix()), ExpiresOn: until}, nil
 }
 
 // frozen gives the same token for ever: nothing refreshes it on the way.

@@ -13,7 +13,7 @@ import (
 // TestAdvice: all pages are read with the least role, each term has a document of its
 // own, and the number of the project has its id beside it.
 func TestAdvice(t *testing.T) {
-	role, _ := Roles([]cloud.Service{Compute})
+	role, _ := Roles([]cloud.Service{Compute}, false)
 	open := func(permissions []string) Adviser {
 		w := &world{t: t, what: Compute, region: testRegion}
 		w.start(sim.Options{Unthrottled: true, PageSize: 1, GooglePermissions: map[string][]string{testProject: permissions}})
@@ -49,7 +49,7 @@ func TestAdvice(t *testing.T) {
 
 // TestSpendAdvice: a billing account is asked with the least roles, all pages.
 func TestSpendAdvice(t *testing.T) {
-	project, billing := Roles([]cloud.Service{Spend})
+	project, billing := Roles([]cloud.Service{Spend}, false)
 	all := slices.Concat(project.IncludedPermissions, billing.IncludedPermissions)
 	ask := driver.AdviceAsk{Terms: []cloud.Term{cloud.OneYear}, Payments: []cloud.Payment{cloud.Monthly}}
 	for _, lacks := range append([]string{""}, spendAdviceRights...) {

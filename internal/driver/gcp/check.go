@@ -53,9 +53,13 @@ type Role struct {
 }
 
 // Roles are the least that Bursar has to be allowed for services: a role for the
-// project and one for its billing account, nil where nothing is needed there.
-func Roles(services []cloud.Service) (project, billing *Role) {
+// project and one for its billing account, nil where nothing is needed there. With marks
+// that of the project also lets objects of a bucket say who buys.
+func Roles(services []cloud.Service, marks bool) (project, billing *Role) {
 	var onProject, onBilling []string
+	if marks {
+		onProject = append(onProject, claimRights...)
+	}
 	if slices.Contains(services, Compute) {
 		onProject = append(append(onProject, adviceRights...), markRights...)
 	}

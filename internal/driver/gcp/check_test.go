@@ -96,11 +96,11 @@ func (w *world) wholeWay() error {
 }
 
 func TestRoles(t *testing.T) {
-	project, billing := Roles([]cloud.Service{Compute, Licenses})
+	project, billing := Roles([]cloud.Service{Compute, Licenses}, false)
 	if billing != nil || len(project.IncludedPermissions) != 10 || !slices.IsSorted(project.IncludedPermissions) {
 		t.Errorf("roles of compute: %+v, %+v", project, billing)
 	}
-	project, billing = Roles(Services)
+	project, billing = Roles(Services, false)
 	if len(project.IncludedPermissions) != 10 || len(billing.IncludedPermissions) != 4 {
 		t.Errorf("roles of all: %+v, %+v", project, billing)
 	}

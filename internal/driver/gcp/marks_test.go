@@ -15,7 +15,7 @@ import (
 // TestMarks: a recommendation is claimed and done with the least role, by its newest
 // etag only.
 func TestMarks(t *testing.T) {
-	role, _ := Roles([]cloud.Service{Compute})
+	role, _ := Roles([]cloud.Service{Compute}, false)
 	open := func(lacks string) Adviser {
 		w := &world{t: t, what: Compute, region: testRegion}
 		w.start(sim.Options{Unthrottled: true, GooglePermissions: map[string][]string{
