@@ -13,7 +13,7 @@ import (
 
 func (s *site) homePages() {
 	s.get("/{$}", auth.Read, s.home)
-	s.post("/purchasing", s.setPurchasing)
+	s.post("/purchasing", auth.PurchasingStop, s.setPurchasing)
 }
 
 // shown is how many lines or plans of a kind the first page lists.

@@ -14,8 +14,8 @@ import (
 
 func (s *site) inventoryPages() {
 	s.get("/inventory", auth.Read, s.showInventory)
-	s.post("/inventory", s.listInventory)
-	s.post("/inventory/utilization", s.askUtilization)
+	s.post("/inventory", auth.ReadAny, s.listInventory)
+	s.post("/inventory/utilization", auth.UtilizationAsk, s.askUtilization)
 }
 
 // stale is after what time the clouds are listed anew when somebody looks.

@@ -19,12 +19,12 @@ import (
 func (s *site) planPages() {
 	s.get("/plans", auth.Read, s.listPlans)
 	s.get("/plans/new", auth.Plan, s.newPlan)
-	s.post("/plans", s.createPlan)
+	s.post("/plans", auth.PlanCreate, s.createPlan)
 	s.get("/plans/{plan}", auth.Read, s.showPlan)
-	s.post("/plans/{plan}/begin", s.beginPlan)
-	s.post("/plans/{plan}/schedule", s.schedulePlan)
-	s.post("/plans/{plan}/cancel", s.cancelPlan)
-	s.post("/plans/{plan}/continue", s.continuePlan)
+	s.post("/plans/{plan}/begin", auth.PlanApply, s.beginPlan)
+	s.post("/plans/{plan}/schedule", auth.PlanSchedule, s.schedulePlan)
+	s.post("/plans/{plan}/cancel", auth.LineCancel, s.cancelPlan)
+	s.post("/plans/{plan}/continue", auth.PlanContinue, s.continuePlan)
 }
 
 func (s *site) listPlans(w http.ResponseWriter, r *http.Request, v view) error {
