@@ -50,7 +50,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request, v view) error {
 }
 
 func (s *site) readHome(ctx context.Context, v view) (h home, err error) {
-	soon := v.now.Add(90 * 24 * time.Hour)
+	soon := within(v.now, 90).Add(-time.Microsecond)
 	if h.Desk, err = s.Service.Desk(ctx, api.DeskFilter{Soon: soon, Most: shown}); err != nil {
 		return h, err
 	}

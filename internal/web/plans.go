@@ -134,16 +134,9 @@ func (s *site) readDossier(r *http.Request, v view, id string) (dossier, error) 
 		return dossier{}, err
 	}
 	d := dossier{Plan: p}
-	all, err := s.Service.Plans(ctx)
-	if err != nil {
+	if d.versions, err = s.Service.Versions(ctx, p.ID); err != nil {
 		return d, err
 	}
-	for _, o := range all {
-		if o.Lineage == p.Lineage {
-			d.versions = append(d.versions, o)
-		}
-	}
-	slices.SortFunc(d.versions, func(a, b api.Plan) int { return a.Version - b.Version })
 	d.newest = newestVersions(d.versions)[p.Lineage] == p.ID
 	for i := range d.versions {
 		if d.versions[i].Version < p.Version {

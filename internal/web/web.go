@@ -47,7 +47,7 @@ type site struct {
 	Options
 	mux       *http.ServeMux
 	routes    []string
-	inventory memo[api.Inventory]
+	inventory memo[listing]
 	measured  memo[api.Inventory] // with what the clouds were asked of use
 	doctor    memo[api.Doctor]
 	checks    memo[[]api.Finding]
