@@ -223,6 +223,11 @@ func (w *acting) acts() []act {
 			return err
 		}},
 		{auth.UtilizationAsk, func(ctx context.Context, by string) error { _, err := w.Utilization(ctx); return err }},
+		{auth.NotifyMute, func(ctx context.Context, by string) error {
+			_, err := w.Mute(ctx, api.MuteRequest{Kind: "bought", By: by, For: time.Hour})
+			return err
+		}},
+		{auth.NotifyUnmute, func(ctx context.Context, by string) error { _, err := w.Unmute(ctx, "bought", by); return err }},
 		{auth.LinkCreate, func(ctx context.Context, by string) error { _, err := w.SignInLink(ctx, "ada", "", by); return err }},
 	}
 }
@@ -314,7 +319,7 @@ func TestWhoMayNotIsRefusedAndLogged(t *testing.T) {
 		p.Session = "token x"
 		before := w.dump()
 		for _, a := range w.acts() {
-			if p.May(auth.Acts[a.name]) && (p.Accounts == nil || a.name == auth.PurchasingStop || a.name == auth.UtilizationAsk || len(p.Accounts) > 0 && p.Accounts[0] == mixed[0] && (a.name == auth.LineCancel || a.name == auth.LineResolve)) {
+			if p.May(auth.Acts[a.name]) && (p.Accounts == nil || a.name == auth.PurchasingStop || a.name == auth.UtilizationAsk || a.name == auth.NotifyMute || a.name == auth.NotifyUnmute || len(p.Accounts) > 0 && p.Accounts[0] == mixed[0] && (a.name == auth.LineCancel || a.name == auth.LineResolve)) {
 				continue // they may
 			}
 			n := len(w.log())

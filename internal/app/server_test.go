@@ -171,6 +171,10 @@ var routes = map[string]route{
 	"POST /api/v1/budgets/{budget}/retire":     {needs: auth.Administer, whole: true, body: `{}`},
 	"GET /api/v1/schedules":                    {needs: auth.Read},
 	"POST /api/v1/schedules/{schedule}/cancel": {needs: auth.Stop, subject: true, body: `{}`},
+	"GET /api/v1/notifications":                {needs: auth.Read},
+	"GET /api/v1/notifications/outbox":         {needs: auth.Read},
+	"POST /api/v1/notifications/mutes":         {needs: auth.Own, body: `{"kind":"bought","for":"24h"}`},
+	"POST /api/v1/notifications/unmute":        {needs: auth.Own, body: `{"kind":"bought"}`},
 	"POST /api/v1/tasks/{task}/run":            {needs: auth.Resolve, whole: true, body: `{}`},
 }
 

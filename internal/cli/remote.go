@@ -20,9 +20,9 @@ var (
 	remote = []string{
 		"budget set", "budget list", "budget retire", "plan create", "plan show", "plan list", "plan continue", "approve", "reject", "apply",
 		"schedule list", "schedule plan", "schedule cancel", "run", "resolve", "cancel", "undo", "undo options", "stop", "start",
-		"history", "inventory", "check",
+		"history", "inventory", "check", "notify list", "notify outbox", "notify mute", "notify unmute",
 	}
-	anywhere = []string{"", "version", "help", "demo", "prove", "drill", "sim", "budget", "plan", "schedule", "recovery", "completion"}
+	anywhere = []string{"", "version", "help", "demo", "prove", "drill", "sim", "budget", "plan", "schedule", "recovery", "notify", "completion"}
 )
 
 // place refuses a command that cannot be done where the flags say.

@@ -139,6 +139,7 @@ func (s *Server) operations() error {
 	s.plans(a)
 	s.lines(a)
 	s.controls(a)
+	s.notifications(a)
 	var err error
 	if s.docs, err = json.MarshalIndent(doc, "", "  "); err != nil {
 		return err

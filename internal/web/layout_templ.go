@@ -20,7 +20,7 @@ type tab struct{ section, name, path string }
 var tabs = []tab{
 	{"home", "Home", "/"}, {"plans", "Plans", "/plans"}, {"doubt", "Doubt desk", "/doubt"}, {"history", "History", "/history"},
 	{"inventory", "Inventory", "/inventory"}, {"expiry", "Expiry", "/expiry"}, {"what-if", "What-if", "/what-if"}, {"schedules", "Schedules", "/schedules"},
-	{"accounts", "Accounts", "/accounts"}, {"audit", "Audit", "/audit"},
+	{"accounts", "Accounts", "/accounts"}, {"audit", "Audit", "/audit"}, {"notifications", "Notifications", "/notifications"},
 }
 
 func head(title string) templ.Component {

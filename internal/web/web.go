@@ -76,6 +76,7 @@ func New(o Options) *Site {
 	s.schedulePages()
 	s.accountPages()
 	s.auditPages()
+	s.notificationPages()
 	s.signInPages()
 	s.route("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, "There is no such page.", "/")
