@@ -58,6 +58,14 @@ type Doubt struct {
 type EndingFilter struct {
 	Until time.Time // it ends then or before
 	Since time.Time // it was bought then or later
+	Most  int       // only so many, those that end next
+}
+
+// EndingSum is how many commitments end on a day and cost the same.
+type EndingSum struct {
+	Day  time.Time    // its beginning
+	Rate money.Amount // of each, per hour of the term
+	N    int
 }
 
 // Rate is what a total costs in an hour of a term in months, all payments together; the

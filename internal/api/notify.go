@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"time"
 
 	"bursar/internal/money"
@@ -98,10 +99,97 @@ type Delivery struct {
 	Detail    string     `json:"detail,omitempty"` // why it was not sent
 }
 
+// Notifier tells who is told of what, and what was told.
+type Notifier interface {
+	// Notifications shows the mutes of whoever asks; a command on the ledger itself those
+	// of everybody.
+	Notifications(ctx context.Context) (Notifications, error)
+	Outbox(ctx context.Context) (Outbox, error)
+	// Mute keeps a person from mail of a kind for a while, and Unmute ends that.
+	Mute(ctx context.Context, r MuteRequest) (Mute, error)
+	Unmute(ctx context.Context, kind, by string) (Mute, error)
+}
+
 // Notifications are who is told of what.
 type Notifications struct {
-	Channels []Channel `json:"channels"`
-	Mutes    []Mute    `json:"mutes"`
+	Kinds    []MessageKind `json:"kinds"`
+	Channels []Channel     `json:"channels"`
+	Mutes    []Mute        `json:"mutes"`
+}
+
+// MessageKind is a kind of message that people can be told, and can mute.
+type MessageKind struct {
+	Kind string `json:"kind"`
+	Says string `json:"says"` // what it tells, in one clause
+}
+
+// MessageKinds are all of them.
+var MessageKinds = []MessageKind{
+	{"waiting_for_approval", "a plan or an undo waits for people"},
+	{"will_buy", "a scheduled purchase comes near"},
+	{"bought", "lines were bought"},
+	{"not_bought", "lines came to nothing"},
+	{"in_doubt", "it is not known whether a line was bought"},
+	{"needs_decision", "a line waits for a person"},
+	{"finding", "what the clouds list and the ledger holds differ"},
+	{"overdue", "a line was to have moved on"},
+	{"expiry", "a term ends soon"},
+	{"return_window", "what was bought can soon not be given back any more"},
+	{"payment_pending", "the month ends, and a payment is pending"},
+	{"undelivered", "a channel does not work"},
+}
+
+// MuteRequest asks in a person's name for no mail of a kind, for a time or until one.
+type MuteRequest struct {
+	Kind  string // or all
+	By    string
+	For   time.Duration
+	Until time.Time
+}
+
+// NewMute asks for no mail of a kind, for a time or until one.
+type NewMute struct {
+	Kind  string     `json:"kind" doc:"Kind of message, or all" minLength:"1" maxLength:"64"`
+	For   string     `json:"for,omitempty" doc:"For how long, such as 72h"`
+	Until *time.Time `json:"until,omitempty" doc:"Until when"`
+}
+
+// NewUnmute asks for mail of a kind again.
+type NewUnmute struct {
+	Kind string `json:"kind" doc:"Kind of message, or all" minLength:"1" maxLength:"64"`
+}
+
+// Notifications implements Service.
+func (c *Client) Notifications(ctx context.Context) (Notifications, error) {
+	return get[Notifications](ctx, c, "/notifications", nil)
+}
+
+// Outbox implements Service.
+func (c *Client) Outbox(ctx context.Context) (Outbox, error) {
+	return get[Outbox](ctx, c, "/notifications/outbox", nil)
+}
+
+// Mute implements Service.
+func (c *Client) Mute(ctx context.Context, r MuteRequest) (Mute, error) {
+	if err := nobody(r.By); err != nil {
+		return Mute{}, err
+	}
+	body := NewMute{Kind: r.Kind}
+	if r.For != 0 {
+		body.For = r.For.String()
+	}
+	if !r.Until.IsZero() {
+		body.Until = &r.Until
+	}
+	return post[Mute](ctx, c, "/notifications/mutes", body)
+}
+
+// Unmute implements Service.
+func (c *Client) Unmute(ctx context.Context, kind, by string) (Mute, error) {
+	if err := nobody(by); err != nil {
+		return Mute{}, err
+	}
+	return post[Mute](ctx, c, "/notifications/unmute", NewUnmute{Kind: kind})
 }
 
 // Channel is one way to tell people.

@@ -21,6 +21,10 @@ type Pages interface {
 	Doubts(ctx context.Context, most int) ([]Doubt, error)
 	// Ending lists the lines whose commitments have not ended, the next first.
 	Ending(ctx context.Context, f EndingFilter) ([]Line, error)
+	// EndingSums counts all of them, the next day first.
+	EndingSums(ctx context.Context) ([]EndingSum, error)
+	// Versions are the versions of a plan, the first one first.
+	Versions(ctx context.Context, plan string) ([]Plan, error)
 	// LineAccounts are the accounts that lines are in, in order.
 	LineAccounts(ctx context.Context) ([]string, error)
 	// PlanNames are what plans are called, by their whole ids.

@@ -56,6 +56,8 @@ type Service interface {
 	SchedulePlan(ctx context.Context, id string, at time.Time, by string) (PlanSchedule, error)
 	CancelSchedule(ctx context.Context, id, by string) (PlanSchedule, error)
 	RunTask(ctx context.Context, name string) (Ran, error)
+
+	Notifier
 }
 
 // HistoryFilter selects lines. Zero fields select all.

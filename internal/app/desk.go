@@ -235,12 +235,35 @@ func (a *App) oldest(ctx context.Context, state purchase.State, most int) ([]api
 	return views, nil
 }
 
+// EndingSums counts what has not ended by the day on which it ends, the next day first.
+func (a *App) EndingSums(ctx context.Context) ([]api.EndingSum, error) {
+	if err := a.reads(ctx); err != nil {
+		return nil, err
+	}
+	found, err := a.db.EndingSums(ctx, a.clouds.now())
+	if err != nil {
+		return nil, err
+	}
+	found = seen(ctx, found, func(s store.EndingSum) string { return string(s.Account) })
+	list := make([]api.EndingSum, len(found))
+	for i, s := range found {
+		list[i] = api.EndingSum{Day: s.Day, N: s.Count}
+		if i > 0 && s.Term == found[i-1].Term && s.Total == found[i-1].Total {
+			list[i].Rate = list[i-1].Rate
+		} else {
+			list[i].Rate = api.Rate(s.Total, int(s.Term))
+		}
+	}
+	slices.SortStableFunc(list, func(x, y api.EndingSum) int { return x.Day.Compare(y.Day) })
+	return list, nil
+}
+
 // Ending lists the lines whose commitments have not ended, the next first.
 func (a *App) Ending(ctx context.Context, f api.EndingFilter) ([]api.Line, error) {
 	if err := a.reads(ctx); err != nil {
 		return nil, err
 	}
-	return a.ending(ctx, store.Ending{After: a.clouds.now(), Until: f.Until, Since: f.Since})
+	return a.ending(ctx, store.Ending{After: a.clouds.now(), Until: f.Until, Since: f.Since, Most: f.Most})
 }
 
 func (a *App) ending(ctx context.Context, e store.Ending) ([]api.Line, error) {

@@ -108,6 +108,7 @@ func diagnose(ctx context.Context, o Options, cfg Config, c *clouds, f DoctorFil
 	if err != nil {
 		return api.Doctor{}, err
 	}
+	patients = seen(ctx, patients, func(p patient) string { return string(p.id) })
 	add(api.DoctorLine{Subject: "configuration", State: string(driver.CheckOK), Detail: cfg.summary(c)})
 	for _, a := range cfg.Accounts {
 		if !a.Live && !out.Simulated {

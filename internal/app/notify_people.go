@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"bursar/internal/api"
+	"bursar/internal/auth"
+	"bursar/internal/purchase"
 	"bursar/internal/store"
 )
 
@@ -17,13 +19,23 @@ import (
 const outboxShown = 100
 
 // Outbox shows what was told lately and what became of it.
+// A message that is about something beyond the scope of whoever asks is not shown.
 func (a *App) Outbox(ctx context.Context) (api.Outbox, error) {
+	if err := a.reads(ctx); err != nil {
+		return api.Outbox{}, err
+	}
 	list, deliveries, err := a.db.Messages(ctx, outboxShown)
 	if err != nil {
 		return api.Outbox{}, err
 	}
 	v := api.Outbox{Messages: []api.OutboxMessage{}}
 	for _, m := range list {
+		ok, err := a.seesMessage(ctx, m)
+		if err != nil {
+			return v, err
+		} else if !ok {
+			continue
+		}
 		o := api.OutboxMessage{
 			ID: m.ID, Kind: string(m.Kind), At: m.CreatedAt, Plan: string(m.Plan), Line: string(m.Line), RoutedAt: optional(m.RoutedAt),
 			ToldBy: m.ToldBy, Deliveries: []api.Delivery{},
@@ -47,9 +59,46 @@ func (a *App) Outbox(ctx context.Context) (api.Outbox, error) {
 	return v, nil
 }
 
-// Notifications shows who is told of what, and what people do not want to hear of.
+// seesMessage reports whether all that a message is about is in the scope of whoever asks.
+func (a *App) seesMessage(ctx context.Context, m store.Message) (bool, error) {
+	if who, ok := auth.From(ctx); !ok || who.Accounts == nil {
+		return true, nil
+	}
+	var told api.Message
+	if m.Document != "" {
+		if err := json.Unmarshal([]byte(m.Document), &told); err != nil {
+			return false, fmt.Errorf("message %s is damaged: %w", m.ID, err)
+		}
+	}
+	if slices.ContainsFunc(told.Items, func(i api.MessageItem) bool { return !sees(ctx, i.Account) }) {
+		return false, nil
+	}
+	switch {
+	case m.Line != "":
+		row, err := a.db.Row(ctx, m.Line)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil && sees(ctx, string(row.Line.Spec.Account)), err
+	case m.Plan != "":
+		_, err := a.plan(ctx, string(m.Plan))
+		var unknown *api.Error
+		if errors.As(err, &unknown) && unknown.Kind == api.NotFound {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	return len(told.Items) > 0 || m.Kind == store.MessageUndelivered, nil
+}
+
+// Notifications shows who is told of what, and what whoever asks does not want to hear of;
+// a command on the ledger itself shows that of everybody.
 func (a *App) Notifications(ctx context.Context) (api.Notifications, error) {
-	v := api.Notifications{Channels: []api.Channel{}, Mutes: []api.Mute{}}
+	v := api.Notifications{Kinds: api.MessageKinds, Channels: []api.Channel{}, Mutes: []api.Mute{}}
+	if err := a.reads(ctx); err != nil {
+		return v, err
+	}
+	who, signedIn := auth.From(ctx)
 	for _, c := range a.notify.channels {
 		view := api.Channel{Name: c.Name, Type: string(c.Type), Address: c.Address(), Problem: c.Problem()}
 		for _, k := range c.kinds {
@@ -67,6 +116,9 @@ func (a *App) Notifications(ctx context.Context) (api.Notifications, error) {
 		return v, err
 	}
 	for _, m := range mutes {
+		if signedIn && purchase.PersonKey(m.Person) != purchase.PersonKey(who.Name) {
+			continue
+		}
 		v.Mutes = append(v.Mutes, muteView(m))
 	}
 	return v, nil
@@ -123,26 +175,27 @@ func (a *App) TestChannel(ctx context.Context, name string) (api.Channel, error)
 // muteMost bounds a wish: who never wants to hear of something leaves the channel.
 const muteMost = 366 * 24 * time.Hour
 
-// Mute keeps a person from mail of one kind, or of all, for so long, or until a time.
-func (a *App) Mute(ctx context.Context, kind, by string, d time.Duration, until time.Time) (api.Mute, error) {
+// Mute keeps a person from mail of one kind, or of all, for so long, or until a time. Who
+// is signed in mutes for nobody else.
+func (a *App) Mute(ctx context.Context, r api.MuteRequest) (api.Mute, error) {
 	now := a.clouds.now()
-	if until.IsZero() {
-		until = now.Add(d)
+	if r.Until.IsZero() {
+		r.Until = now.Add(r.For)
 	}
-	if !until.After(now) || until.Sub(now) > muteMost {
-		return api.Mute{}, fmt.Errorf("it is %s: mute until a later time, a year at most", now.Format(time.RFC3339))
+	if !r.Until.After(now) || r.Until.Sub(now) > muteMost {
+		return api.Mute{}, api.Errorf(api.Invalid, "it is %s: mute until a later time, a year at most", now.Format(time.RFC3339))
 	}
-	return a.mute(ctx, kind, by, until)
+	return a.mute(ctx, auth.NotifyMute, r.Kind, r.By, r.Until)
 }
 
 // Unmute ends what Mute has begun.
 func (a *App) Unmute(ctx context.Context, kind, by string) (api.Mute, error) {
-	return a.mute(ctx, kind, by, a.clouds.now())
+	return a.mute(ctx, auth.NotifyUnmute, kind, by, a.clouds.now())
 }
 
-func (a *App) mute(ctx context.Context, kind, by string, until time.Time) (api.Mute, error) {
-	by = person(by)
-	if err := plain("the name of the person", by); err != nil {
+func (a *App) mute(ctx context.Context, act auth.Act, kind, by string, until time.Time) (api.Mute, error) {
+	by, err := a.actor(ctx, act, kind, by)
+	if err != nil {
 		return api.Mute{}, err
 	}
 	m := store.Mute{Person: by, Kind: store.MessageKind(kind), Until: until.UTC(), At: a.clouds.now()}
@@ -150,7 +203,10 @@ func (a *App) mute(ctx context.Context, kind, by string, until time.Time) (api.M
 	case kind == "all":
 		m.Kind = ""
 	case !slices.Contains(store.MessageKinds, m.Kind):
-		return api.Mute{}, fmt.Errorf("there is no kind of message %q: use all, or one of %s", kind, kindsText())
+		return api.Mute{}, api.Errorf(api.Invalid, "there is no kind of message %q: use all, or one of %s", kind, kindsText())
 	}
-	return muteView(m), a.db.SetMute(ctx, m)
+	err = a.does(ctx, step{act: act, by: by, subject: kind, details: map[string]any{"until": until.UTC().Format(time.RFC3339)}}, func() error {
+		return a.db.SetMute(ctx, m)
+	})
+	return muteView(m), err
 }

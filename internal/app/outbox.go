@@ -61,7 +61,7 @@ func (a *App) route(ctx context.Context, r *engine.TaskResult) error {
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		mutes, err := a.db.Mutes(ctx, a.clouds.now())
+		mutes, err := a.mutes(ctx)
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func lastPart(id string) string { return id[strings.LastIndexByte(id, '.')+1:] }
 
 // routeGroup routes messages that are told in one, and those of them that are over each
 // by itself. It returns how many it has routed.
-func (a *App) routeGroup(ctx context.Context, group []store.Message, mutes []store.Mute) (int, error) {
+func (a *App) routeGroup(ctx context.Context, group []store.Message, mutes []mute) (int, error) {
 	now := a.clouds.now()
 	var fresh []store.Message
 	routed := 0
@@ -163,7 +163,7 @@ func (a *App) routeGroup(ctx context.Context, group []store.Message, mutes []sto
 const itIsOver = "it was over before it was sent"
 
 // deliveries are where a message goes. Those whose person does not want it are dropped.
-func (a *App) deliveries(m store.Message, mutes []store.Mute, now time.Time) (list []store.Delivery) {
+func (a *App) deliveries(m store.Message, mutes []mute, now time.Time) (list []store.Delivery) {
 	for _, c := range a.notify.channels {
 		// That a channel does not work is told by the others.
 		if !slices.Contains(c.kinds, m.Kind) || m.Kind == store.MessageUndelivered && m.About == c.Name {
@@ -172,7 +172,7 @@ func (a *App) deliveries(m store.Message, mutes []store.Mute, now time.Time) (li
 		for _, to := range c.to {
 			d := store.Delivery{Channel: c.Name, Recipient: to, State: store.DeliveryWaiting, NextAt: now, LastAt: now.Add(triedFor)}
 			for _, mute := range mutes {
-				if to != "" && purchase.PersonKey(mute.Person) == purchase.PersonKey(to) && (mute.Kind == "" || mute.Kind == m.Kind) {
+				if a.notify.reaches(to, mute) && (mute.Kind == "" || mute.Kind == m.Kind) {
 					d.State, d.EndedAt = store.DeliveryDropped, now
 					d.Detail = fmt.Sprintf("%s does not want to hear of it before %s", to, mute.Until.Format("2006-01-02 15:04:05Z"))
 				}
@@ -181,6 +181,45 @@ func (a *App) deliveries(m store.Message, mutes []store.Mute, now time.Time) (li
 		}
 	}
 	return list
+}
+
+// mute is a person's wish not to hear of something, with the address of the person; ""
+// where it is not known.
+type mute struct {
+	store.Mute
+	mail string
+}
+
+// mutes are the wishes that hold now.
+func (a *App) mutes(ctx context.Context) ([]mute, error) {
+	found, err := a.db.Mutes(ctx, a.clouds.now())
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	people, err := a.db.People(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]mute, len(found))
+	for i, m := range found {
+		list[i].Mute = m
+		for _, p := range people {
+			if purchase.PersonKey(p.Name) == purchase.PersonKey(m.Person) {
+				list[i].mail = p.Mail
+			}
+		}
+	}
+	return list, nil
+}
+
+// reaches reports whether what is sent to a recipient comes to whoever has a wish, by name
+// or by address.
+func (n *notifier) reaches(to string, m mute) bool {
+	if to == "" {
+		return false
+	}
+	address, err := n.address(to)
+	return purchase.PersonKey(m.Person) == purchase.PersonKey(to) || err == nil && m.mail != "" && strings.EqualFold(address, m.mail)
 }
 
 // deliver tries what is due, each channel by itself: one that does not answer keeps no

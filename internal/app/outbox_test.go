@@ -269,10 +269,10 @@ func TestPeopleAreSparedWhatTheyMuted(t *testing.T) {
 		a, s, l, o := listening(t, postgres, `    team: {type: mail, server: "127.0.0.1:1", tls: none, from: bursar@example.com, to: [Ada, grace, ops@example.com], kinds: [waiting_for_approval]}
   people: {Ada: ada@example.com, grace: grace@example.com}
 `)
-		if _, err := a.Mute(t.Context(), "waiting_for_approval", "ada ", time.Hour, time.Time{}); err != nil {
+		if _, err := a.Mute(t.Context(), api.MuteRequest{Kind: "waiting_for_approval", By: "ada ", For: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.Mute(t.Context(), "bought", "grace", time.Hour, time.Time{}); err != nil {
+		if _, err := a.Mute(t.Context(), api.MuteRequest{Kind: "bought", By: "grace", For: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 		planned(t, a, 1)

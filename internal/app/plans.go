@@ -239,6 +239,19 @@ func (a *App) Plans(ctx context.Context) ([]api.Plan, error) {
 	return a.planViews(ctx, slices.DeleteFunc(ps, func(p *purchase.Plan) bool { return !seesPlan(ctx, p) }))
 }
 
+// Versions returns the versions of a plan, the first one first.
+func (a *App) Versions(ctx context.Context, id string) ([]api.Plan, error) {
+	p, err := a.plan(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	ps, err := a.db.Lineage(ctx, p.Lineage)
+	if err != nil {
+		return nil, err
+	}
+	return a.planViews(ctx, slices.DeleteFunc(ps, func(p *purchase.Plan) bool { return !seesPlan(ctx, p) }))
+}
+
 func (a *App) planViews(ctx context.Context, ps []*purchase.Plan) (_ []api.Plan, err error) {
 	views := make([]api.Plan, len(ps))
 	for i, p := range ps {

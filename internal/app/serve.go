@@ -116,7 +116,7 @@ func (a *App) Server() (*server.Server, *auth.Authenticator, error) {
 	}
 	s, err := server.New(server.Options{
 		Service: a, Auth: who.Middleware, Denied: a.Denied, Answers: answers{a.db}, Ready: a.Ready, Metrics: a.Metrics,
-		Pages: web.New(web.Options{Service: a, SignIn: who, Log: a.engine.Log}),
+		Pages: web.New(web.Options{Service: a, SignIn: who, Denied: a.Denied, Log: a.engine.Log}),
 		Log:   a.engine.Log, Now: func() time.Time { return time.Now().UTC() },
 	})
 	return s, who, err

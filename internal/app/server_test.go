@@ -3,16 +3,20 @@ package app
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +31,7 @@ type served struct {
 	t    *testing.T
 	app  *App
 	http *httptest.Server
-	keys int
+	keys atomic.Int64
 }
 
 func serve(t *testing.T, a *App) *served {
@@ -72,8 +76,7 @@ func (s *served) ask(method, path, token, body string, pairs ...string) answered
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	if method == http.MethodPost {
-		s.keys++
-		r.Header.Set("Idempotency-Key", fmt.Sprint("key ", s.keys))
+		r.Header.Set("Idempotency-Key", fmt.Sprint("key ", s.keys.Add(1)))
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i < len(pairs); i += 2 {
@@ -91,7 +94,13 @@ func (s *served) ask(method, path, token, body string, pairs ...string) answered
 		s.t.Fatal(err)
 	}
 	a := answered{Response: resp, body: raw}
-	if resp.StatusCode >= 400 {
+	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/assets/") && path != "/metrics" {
+		if kind := resp.Header.Get("Content-Type"); resp.StatusCode >= 400 && (!strings.HasPrefix(kind, "text/html") || !strings.Contains(string(raw), "<p>")) {
+			s.t.Errorf("%s %s: %s is no page that says why: %s", method, path, resp.Status, raw)
+		}
+		return a
+	}
+	if resp.StatusCode >= 400 && !strings.HasPrefix(path, "/assets/") {
 		dec := json.NewDecoder(bytes.NewReader(raw))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&a.problem); err != nil || a.problem.Status != resp.StatusCode || resp.Header.Get("Content-Type") != "application/problem+json" {
@@ -124,11 +133,15 @@ const (
 )
 
 // route is who may what at one route. subject: what the path or body names is in the
-// account, and for others does not exist. whole: it is about every account.
+// account, and for others does not exist. whole: it is about every account. open: it is
+// for everybody, signed in or not, and answers with one of these.
 type route struct {
 	needs          auth.Permission
 	subject, whole bool
+	open           []int
 	body           string
+	file           bool   // the body is a form with a file
+	at             string // where it is asked; "" is its path
 }
 
 // routes has a row for every route of the API.
@@ -166,6 +179,10 @@ var routes = map[string]route{
 	"GET /api/v1/advice":                       {needs: auth.Read},
 	"POST /api/v1/advice/of-file":              {needs: auth.Read, body: `{"file":"p.yaml","content":"eA=="}`},
 	"POST /api/v1/advice/{key}/verdicts":       {needs: auth.Plan, whole: true, body: `{"verdict":"dismissed","reason":"x","input":{"file":"p.yaml","content":"{content}"}}`},
+	"GET /api/v1/notifications":                {needs: auth.Read},
+	"GET /api/v1/notifications/outbox":         {needs: auth.Read},
+	"POST /api/v1/notifications/mutes":         {needs: auth.Own, body: `{"kind":"bought","for":"24h"}`},
+	"POST /api/v1/notifications/unmute":        {needs: auth.Own, body: `{"kind":"bought"}`},
 	"POST /api/v1/tasks/{task}/run":            {needs: auth.Resolve, whole: true, body: `{}`},
 }
 
@@ -175,10 +192,15 @@ lines:
   - {account: "111122223333", region: us-east-1, service: rds, engine: mysql, class: db.m6g.large, multi_az: false, term: 1y, payment: all-upfront, quantity: 1}
 `
 
-// TestMatrix asks at every route as everybody. The routes are those that the server
-// says it has: one without a row fails.
+// TestMatrix asks at every route as everybody: those of the API, of the server's own and
+// of the pages. The routes are those that the router has: one without a row fails. What
+// is of one account is not told to who sees another one only.
 func TestMatrix(t *testing.T) {
-	_, a, ids := approvedOf(t, mine, 2)
+	_, a, ids := approvedOf(t, mine, 3)
+	server, _, err := a.Server()
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := serve(t, a)
 	p, err := a.Plan(t.Context(), ids[0])
 	if err != nil {
@@ -193,6 +215,10 @@ func TestMatrix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bought, err := a.Apply(t.Context(), ids[2], "", 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	// In its end nothing can move any more, and a stream is not waited for.
 	if _, err := a.Cancel(t.Context(), ids[:1], "", ""); err != nil {
 		t.Fatal(err)
@@ -201,22 +227,26 @@ func TestMatrix(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	rows := maps.Clone(routes)
+	maps.Copy(rows, ownRoutes)
+	maps.Copy(rows, pageRoutes)
+	found := server.Routes()
+	for name := range rows {
+		if !slices.Contains(found, name) {
+			t.Errorf("%s has a row and is no route", name)
+		}
+	}
 	var doc struct {
 		Paths map[string]map[string]any `json:"paths"`
 	}
 	if err := json.Unmarshal(s.ask("GET", "/openapi.json", "", "").body, &doc); err != nil {
 		t.Fatal(err)
 	}
-	var found []string
 	for path, methods := range doc.Paths {
 		for method := range methods {
-			found = append(found, strings.ToUpper(method)+" "+path)
-		}
-	}
-	slices.Sort(found)
-	for name := range routes {
-		if !slices.Contains(found, name) {
-			t.Errorf("%s has a row and is no route", name)
+			if name := strings.ToUpper(method) + " " + path; !slices.Contains(found, name) {
+				t.Errorf("%s is in the document of the API and is no route", name)
+			}
 		}
 	}
 
@@ -238,26 +268,52 @@ func TestMatrix(t *testing.T) {
 		name := "agent of " + scope
 		actors[name] = actor{s.token(name, true, accounts, auth.Admin), scope, auth.Principal{Name: name, Roles: []auth.Role{auth.Admin}, Agent: true}}
 	}
-	asked := 0
+	var asked atomic.Int64
 	for _, name := range found {
-		row, ok := routes[name]
+		row, ok := rows[name]
 		if !ok {
 			t.Errorf("%s has no row: who may do it?", name)
 			continue
 		}
-		method, path, _ := strings.Cut(name, " ")
-		fill := strings.NewReplacer("{plan}", ids[0], "{line}", p.Lines[0].ID, "{budget}", "b", "{schedule}", waiting.ID, "{task}", "expire",
+		method, path, ok := strings.Cut(name, " ")
+		if !ok {
+			method, path = http.MethodGet, name
+		}
+		fill := strings.NewReplacer("{plan}", ids[0], "{line}", p.Lines[0].ID, "{bought}", bought.Lines[0].ID, "{budget}", "b", "{schedule}", waiting.ID, "{task}", "expire",
 			"{key}", policy.Key(in.Drafts[0]), "{content}", base64.StdEncoding.EncodeToString([]byte(mine)))
-		for who, by := range actors {
+		path = fill.Replace(cmp.Or(row.at, path))
+		page := !strings.HasPrefix(path, "/api/") && path != "/metrics"
+		kind, body := "", fill.Replace(row.body)
+		switch {
+		case row.file:
+			kind, body = upload(t, "file.yaml", "nothing of use")
+		case page:
+			kind = form
+		default:
+			kind = "application/json"
+		}
+		judge := func(who string, by actor) {
 			if name == "POST /api/v1/budgets/{budget}/retire" {
 				if _, err := a.SetBudget(t.Context(), api.BudgetRequest{Name: "b", Cap: "1000000", Currency: "USD"}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			got := s.ask(method, fill.Replace(path), by.token, fill.Replace(row.body)).StatusCode
-			asked++
+			answer := s.ask(method, path, by.token, body, "Content-Type", kind)
+			got := answer.StatusCode
+			asked.Add(1)
+			if by.scope == otherAccount && bytes.Contains(answer.body, []byte(account)) {
+				t.Errorf("%s tells %s of account %s", name, who, account)
+			}
+			}
 			var want []int // nil: whatever is neither of these
 			switch {
+			case row.open != nil:
+				want = row.open
+			case by.token == "" && page && method == http.MethodGet:
+				if !led(answer) {
+					t.Errorf("%s as %s: %d does not lead to the sign-in", name, who, got)
+				}
+				return
 			case by.token == "":
 				want = []int{401}
 			case !by.who.May(row.needs):
@@ -267,14 +323,26 @@ func TestMatrix(t *testing.T) {
 			case row.subject && by.scope == otherAccount:
 				want = []int{404}
 			}
-			refused := got == 401 || got == 403 || got == 404 && row.subject
+			refused := got == 401 || got == 403 || got == 404 && row.subject || led(answer)
 			if want == nil && (refused || got >= 500) || want != nil && !slices.Contains(want, got) {
 				t.Errorf("%s as %s: %d, want %v", name, who, got, want)
 			}
 		}
+		var all sync.WaitGroup
+		for who, by := range actors {
+			if name == "POST /api/v1/budgets/{budget}/retire" {
+				if _, err := a.SetBudget(t.Context(), api.BudgetRequest{Name: "b", Cap: "1000000", Currency: "USD"}); err != nil {
+					t.Fatal(err)
+				}
+				judge(who, by)
+				continue
+			}
+			all.Go(func() { judge(who, by) })
+		}
+		all.Wait()
 	}
-	if want := len(routes) * 16; asked != want {
-		t.Errorf("%d requests instead of %d", asked, want)
+	if want := len(rows) * len(actors); asked.Load() != int64(want) || len(actors) != 16 {
+		t.Errorf("%d requests instead of %d", asked.Load(), want)
 	}
 }
 

@@ -54,6 +54,7 @@ var rules = []rule{
 	{"recommend/policy", []string{"recommend", "recommend/sizing", "purchase", "cloud", "money"}, append([]string{"=database/sql", "net", "net/http", "os/exec", "bursar/internal/driver", "bursar/internal/store"}, sdks...)},
 	{"engine", []string{"purchase", "driver", "store", "journal", "recommend/policy", "recommend", "cloud", "money"}, append([]string{"net/http", "bursar/internal/driver/aws", "bursar/internal/driver/azure", "bursar/internal/driver/gcp", "bursar/internal/sim"}, sdks...)},
 	{"auth", []string{"auditlog"}, append([]string{"bursar/internal/store", "bursar/internal/engine"}, sdks...)},
+	{"auth/oidctest", nothing, sdks},
 	{"api", []string{"money"}, append([]string{"=database/sql"}, sdks...)},
 	{"notify", []string{"api", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},
 	{"web", []string{"api", "auth", "money"}, append([]string{"=database/sql", "bursar/internal/store", "bursar/internal/engine", "bursar/internal/driver"}, sdks...)},

@@ -56,6 +56,9 @@ const (
 	LinkCreate    Act = "link.create"
 	AuditRead     Act = "audit.read" // who did what, of all accounts
 
+	NotifyMute   Act = "notify.mute"
+	NotifyUnmute Act = "notify.unmute"
+
 	LedgerCreate Act = "ledger.create"
 	LedgerCopy   Act = "ledger.copy"
 	SignIn       Act = "sign_in"
@@ -78,6 +81,8 @@ var Acts = map[Act]Permission{
 	RecoveryStart: Administer, RecoveryMoved: Administer, RecoveryAdopt: Administer, RecoveryExplain: Administer, RecoveryFinish: Administer,
 	Calibrate: Administer, PersonAdd: Administer, PersonRoles: Administer, PersonDisable: Administer, PersonEnable: Administer,
 	TokenCreate: Administer, TokenRevoke: Administer, LinkCreate: Administer, AuditRead: Administer,
+
+	NotifyMute: Own, NotifyUnmute: Own,
 }
 
 // ForbiddenError says that somebody may not do what they asked for. It is one sentence

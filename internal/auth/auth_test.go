@@ -2,15 +2,11 @@ package auth_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/big"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -25,6 +21,7 @@ import (
 	"bursar/internal/api"
 	"bursar/internal/app"
 	"bursar/internal/auth"
+	"bursar/internal/auth/oidctest"
 	"bursar/internal/pgtest/pgtesting"
 )
 
@@ -513,129 +510,33 @@ func TestNextIsAPathOfThisServer(t *testing.T) {
 	}
 }
 
-// issuer is an identity provider: it gives the next sign-in the claims that it is told,
-// signed by the key that it has now.
-type issuer struct {
-	t      *testing.T
-	url    string
-	key    *rsa.PrivateKey
-	kid    int
-	claims map[string]any
-	sent   *url.URL // where the browser was sent
-	code   string
-	asked  int // for tokens
-	away   bool
-	sign   *rsa.PrivateKey // another key than the one it shows; nil for none
-}
-
-func newIssuer(t *testing.T) *issuer {
-	i := &issuer{t: t}
-	i.rotate()
-	mux := http.NewServeMux()
-	answer := func(w http.ResponseWriter, v any) {
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(v); err != nil {
-			t.Error(err)
-		}
-	}
-	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		if i.away {
-			w.WriteHeader(503)
-			return
-		}
-		answer(w, map[string]any{
-			"issuer": i.url, "authorization_endpoint": i.url + "/auth", "token_endpoint": i.url + "/token", "jwks_uri": i.url + "/keys",
-			"id_token_signing_alg_values_supported": []string{"RS256"},
-		})
-	})
-	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
-		n := base64.RawURLEncoding.EncodeToString(i.key.N.Bytes())
-		e := base64.RawURLEncoding.EncodeToString(big.NewInt(int64(i.key.E)).Bytes())
-		answer(w, map[string]any{"keys": []any{map[string]any{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": fmt.Sprint(i.kid), "n": n, "e": e}}})
-	})
-	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
-		i.asked++
-		id, secret, _ := r.BasicAuth()
-		sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-		challenge := base64.RawURLEncoding.EncodeToString(sum[:])
-		query := i.sent.Query()
-		if id != "bursar" || secret != "hush" || r.PostFormValue("code") != i.code || challenge != query.Get("code_challenge") || query.Get("code_challenge_method") != "S256" {
-			w.WriteHeader(400)
-			answer(w, map[string]any{"error": "invalid_grant"})
-			return
-		}
-		answer(w, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": i.token()})
-	})
-	srv := httptest.NewServer(mux)
-	t.Cleanup(srv.Close)
-	i.url = srv.URL
-	return i
-}
-
-func (i *issuer) rotate() {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	i.key, i.kid = key, i.kid+1
-}
-
-func (i *issuer) token() string {
-	claims := map[string]any{
-		"iss": i.url, "aud": "bursar", "sub": "sub-1", "nonce": i.sent.Query().Get("nonce"), "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
-		"email": "ada@example.org", "email_verified": true,
-	}
-	for k, v := range i.claims {
-		claims[k] = v
-	}
-	part := func(v any) string {
-		raw, err := json.Marshal(v)
-		if err != nil {
-			i.t.Error(err)
-		}
-		return base64.RawURLEncoding.EncodeToString(raw)
-	}
-	text := part(map[string]any{"alg": "RS256", "kid": fmt.Sprint(i.kid)}) + "." + part(claims)
-	key := i.key
-	if i.sign != nil {
-		key = i.sign
-	}
-	sum := sha256.Sum256([]byte(text))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
-	if err != nil {
-		i.t.Error(err)
-	}
-	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
-}
-
 // begin sends a browser to the provider and returns where that sends it back to.
-func (i *issuer) begin(w *world, c *http.Client, next string) (back string) {
+func begin(i *oidctest.Issuer, w *world, c *http.Client, next string) (back string) {
 	w.t.Helper()
 	before := w.entries()
 	status, _, header := w.do(c, "GET", auth.StartPath+"?next="+url.QueryEscape(next), nil)
 	to, err := url.Parse(header.Get("Location"))
-	if err != nil || status != 303 || !strings.HasPrefix(to.String(), i.url+"/auth?") {
+	if err != nil || status != 303 || !strings.HasPrefix(to.String(), i.URL+"/auth?") {
 		w.t.Fatalf("the browser is sent to %d %q, %v", status, header.Get("Location"), err)
 	}
 	if w.entries() != before {
 		w.t.Error("a GET has changed the ledger")
 	}
-	i.sent, i.code = to, "code-"+to.Query().Get("nonce")
-	return to.Query().Get("redirect_uri") + "?" + url.Values{"state": {to.Query().Get("state")}, "code": {i.code}}.Encode()
+	return i.Grant(to)
 }
 
-func withOIDC(i *issuer, more string) string {
-	return "auth: {base_url: BASE, oidc: {issuer: \"" + i.url + "\", client_id: bursar, client_secret: \"env:BURSAR_OIDC_SECRET\"" + more + "}}"
+func withOIDC(i *oidctest.Issuer, more string) string {
+	return "auth: {base_url: BASE, oidc: {issuer: \"" + i.URL + "\", client_id: bursar, client_secret: \"env:BURSAR_OIDC_SECRET\"" + more + "}}"
 }
 
 func TestSignInByOIDC(t *testing.T) {
 	t.Setenv("BURSAR_OIDC_SECRET", "hush")
-	i := newIssuer(t)
+	i := oidctest.New(t)
 	onBoth(t, withOIDC(i, ""), func(t *testing.T, w *world) {
-		i.claims = nil
+		i.Claims = nil
 		w.person("Ada", "Ada@Example.org", "approver")
 		c := w.browser()
-		back := i.begin(w, c, "/who")
+		back := begin(i, w, c, "/who")
 		if !strings.HasPrefix(back, w.url+auth.CallbackPath) {
 			t.Fatalf("the provider sends back to %s", back)
 		}
@@ -650,35 +551,35 @@ func TestSignInByOIDC(t *testing.T) {
 		w.wants(c, "GET", back, nil, 400, "not begun in this browser") // the same answer again
 
 		// From then on the identity counts, whatever the address is.
-		i.claims = map[string]any{"email": "lovelace@example.org"}
+		i.Claims = map[string]any{"email": "lovelace@example.org"}
 		c = w.browser()
-		w.wants(c, "GET", i.begin(w, c, "/"), nil, 303, "")
+		w.wants(c, "GET", begin(i, w, c, "/"), nil, 303, "")
 		w.wants(c, "GET", "/who", nil, 200, "Ada")
-		i.claims = map[string]any{"sub": "sub-2"}
+		i.Claims = map[string]any{"sub": "sub-2"}
 		c = w.browser()
-		w.wants(c, "GET", i.begin(w, c, "/"), nil, 403, "belongs to somebody who signs in with another identity")
-		i.claims = map[string]any{"sub": "sub-3", "email": "eve@example.org"}
+		w.wants(c, "GET", begin(i, w, c, "/"), nil, 403, "belongs to somebody who signs in with another identity")
+		i.Claims = map[string]any{"sub": "sub-3", "email": "eve@example.org"}
 		c = w.browser()
-		w.wants(c, "GET", i.begin(w, c, "/"), nil, 403, "eve@example.org has no role here")
+		w.wants(c, "GET", begin(i, w, c, "/"), nil, 403, "eve@example.org has no role here")
 		if e := w.log(); e.Kind != "denied" || e.Actor != "eve@example.org" {
 			t.Errorf("the audit log says %+v", e)
 		}
-		i.claims = map[string]any{"sub": "sub-3", "email": "ada@example.org", "email_verified": false}
+		i.Claims = map[string]any{"sub": "sub-3", "email": "ada@example.org", "email_verified": false}
 		c = w.browser()
-		w.wants(c, "GET", i.begin(w, c, "/"), nil, 403, "vouches for no mail address")
+		w.wants(c, "GET", begin(i, w, c, "/"), nil, 403, "vouches for no mail address")
 		w.wants(c, "GET", "/who", nil, 401, "sign in first")
 
 		_, err := w.app.DisablePerson(t.Context(), "ada", true, "")
 		w.ok(err)
-		i.claims = nil
+		i.Claims = nil
 		c = w.browser()
-		w.wants(c, "GET", i.begin(w, c, "/"), nil, 403, "Ada is disabled")
+		w.wants(c, "GET", begin(i, w, c, "/"), nil, 403, "Ada is disabled")
 	})
 }
 
 func TestTokensOfTheProviderThatAreNotGood(t *testing.T) {
 	t.Setenv("BURSAR_OIDC_SECRET", "hush")
-	i := newIssuer(t)
+	i := oidctest.New(t)
 	w := open(t, "", withOIDC(i, ""))
 	w.person("ada", "ada@example.org", "approver")
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -697,47 +598,47 @@ func TestTokensOfTheProviderThatAreNotGood(t *testing.T) {
 		"another issuer":      {claims: map[string]any{"iss": "https://evil.example"}, says: "is not good"},
 		"signed by a strange": {sign: other, says: "not signed by its keys"},
 	} {
-		i.claims, i.sign = tc.claims, tc.sign
+		i.Claims, i.Sign = tc.claims, tc.sign
 		c := w.browser()
 		w.now = w.now.Add(time.Minute)
-		w.wants(c, "GET", i.begin(w, c, "/"), nil, 401, tc.says)
+		w.wants(c, "GET", begin(i, w, c, "/"), nil, 401, tc.says)
 		if e := w.log(); e.Kind != "denied" || e.Act != "sign_in" {
 			t.Errorf("%s: the audit log says %+v", name, e)
 		}
 		w.wants(c, "GET", "/who", nil, 401, "sign in first")
 	}
-	i.claims, i.sign, w.now = nil, nil, time.Now().UTC()
+	i.Claims, i.Sign, w.now = nil, nil, time.Now().UTC()
 
 	c := w.browser()
-	back := i.begin(w, c, "/")
-	asked := i.asked
+	back := begin(i, w, c, "/")
+	asked := i.Asked
 	w.wants(w.browser(), "GET", back, nil, 400, "not begun in this browser") // somebody else's browser
 	w.wants(c, "GET", strings.Replace(back, "state=", "state=x", 1), nil, 400, "not begun in this browser")
 	w.wants(c, "GET", back, nil, 400, "not begun in this browser") // one try each
-	if i.asked != asked {
+	if i.Asked != asked {
 		t.Error("a code was exchanged")
 	}
-	w.wants(c, "GET", strings.Replace(i.begin(w, c, "/"), "code=", "code=x", 1), nil, 401, "did not take the code")
-	w.wants(c, "GET", i.begin(w, c, "/")+"&error=access_denied", nil, 401, "did not sign you in")
+	w.wants(c, "GET", strings.Replace(begin(i, w, c, "/"), "code=", "code=x", 1), nil, 401, "did not take the code")
+	w.wants(c, "GET", begin(i, w, c, "/")+"&error=access_denied", nil, 401, "did not sign you in")
 
 	// The provider takes another key: it is asked for its keys again.
-	i.rotate()
-	w.wants(c, "GET", i.begin(w, c, "/"), nil, 303, "")
+	i.Rotate()
+	w.wants(c, "GET", begin(i, w, c, "/"), nil, 303, "")
 	w.wants(c, "GET", "/who", nil, 200, "ada")
 }
 
 func TestGroupsGiveRoles(t *testing.T) {
 	t.Setenv("BURSAR_OIDC_SECRET", "hush")
-	i := newIssuer(t)
+	i := oidctest.New(t)
 	w := open(t, "", withOIDC(i, `, domains: [example.org], groups: [{group: boss, roles: [admin]}, {group: finops, roles: [planner, approver], accounts: ["111122223333"]}]`))
 	in := func(status int, says string, groups any, more ...any) *http.Client {
 		t.Helper()
-		i.claims = map[string]any{"groups": groups}
+		i.Claims = map[string]any{"groups": groups}
 		for k := 0; k < len(more); k += 2 {
-			i.claims[more[k].(string)] = more[k+1]
+			i.Claims[more[k].(string)] = more[k+1]
 		}
 		c := w.browser()
-		w.wants(c, "GET", i.begin(w, c, "/"), nil, status, says)
+		w.wants(c, "GET", begin(i, w, c, "/"), nil, status, says)
 		return c
 	}
 	in(403, "ada@example.org has no role here", []string{"others"})
@@ -764,14 +665,14 @@ func TestGroupsGiveRoles(t *testing.T) {
 
 func TestAProviderThatIsAwayKeepsNoServerFromStarting(t *testing.T) {
 	t.Setenv("BURSAR_OIDC_SECRET", "hush")
-	i := newIssuer(t)
-	i.away = true
+	i := oidctest.New(t)
+	i.Away = true
 	w := open(t, "", withOIDC(i, ""))
 	c := w.browser()
 	w.wants(c, "GET", auth.StartPath, nil, 502, "the identity provider does not answer")
 	w.signedIn("ada")
-	i.away = false
-	i.begin(w, c, "/")
+	i.Away = false
+	begin(i, w, c, "/")
 	w.wants(open(t, "", plain).browser(), "GET", w.url+auth.CallbackPath, nil, 400, "not begun")
 	none := open(t, "", plain)
 	none.wants(none.browser(), "GET", auth.StartPath, nil, 404, "no identity provider is configured")

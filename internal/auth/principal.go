@@ -33,15 +33,16 @@ const (
 	Resolve    Permission = "resolve"    // decide about a line that needs review, undo
 	Stop       Permission = "stop"       // stop purchasing, ask not to buy a line
 	Administer Permission = "administer" // people, tokens, budgets, recovery, starting again
+	Own        Permission = "own"        // change what oneself is told
 )
 
 // Permissions lists the permissions.
-var Permissions = []Permission{Read, Plan, Approve, Apply, Resolve, Stop, Administer}
+var Permissions = []Permission{Read, Plan, Approve, Apply, Resolve, Stop, Administer, Own}
 
 var grants = map[Role][]Permission{
-	Viewer:   {Read},
-	Planner:  {Read, Plan, Stop},
-	Approver: {Read, Approve, Apply, Resolve, Stop},
+	Viewer:   {Read, Own},
+	Planner:  {Read, Plan, Stop, Own},
+	Approver: {Read, Approve, Apply, Resolve, Stop, Own},
 	Admin:    Permissions,
 }
 

@@ -33,7 +33,7 @@ func (sh *shell) notifyList() *cobra.Command {
 		Short: "List the channels with what each gets, and what people have muted",
 		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				n, err := a.Notifications(cmd.Context())
 				if err != nil {
 					return err
@@ -95,7 +95,7 @@ func (sh *shell) notifyOutbox() *cobra.Command {
 day or by a channel that is gone, or dropped because nobody wants them any more.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				o, err := a.Outbox(cmd.Context())
 				if err != nil {
 					return err
@@ -198,19 +198,10 @@ func (sh *shell) notifyMute() *cobra.Command {
 		Use:   "mute KIND",
 		Short: "Get no mail of a kind for a while",
 		Long: `Keeps mail of a kind from you for a while; all is every kind. Others still get it, and
-so do channels that are no mail. What you would have got is not sent later. The kinds:
+so do channels that are no mail. What you would have got is not sent later. A server
+knows by your token who you are. The kinds:
 
-  waiting_for_approval  a plan or an undo waits for people
-  will_buy              a scheduled purchase comes near
-  bought, not_bought    what came of lines
-  in_doubt              it is not known whether a line was bought
-  needs_decision        a line waits for a person
-  finding               what the clouds list and the ledger holds differ
-  overdue               a line was to have moved on
-  expiry                a term ends soon
-  return_window         what was bought can soon not be given back any more
-  payment_pending       the month ends, and a payment is pending
-  undelivered           a channel does not work`,
+` + kindsHelp(),
 		Args: oneName("KIND", "see bursar notify mute --help"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var at time.Time
@@ -223,8 +214,8 @@ so do channels that are no mail. What you would have got is not sent later. The 
 					return fmt.Errorf("--until %q: use a time with its zone, such as 2026-12-01T09:00:00Z", until)
 				}
 			}
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
-				m, err := a.Mute(cmd.Context(), args[0], by, d, at)
+			return sh.with(cmd.Context(), func(a api.Service) error {
+				m, err := a.Mute(cmd.Context(), api.MuteRequest{Kind: args[0], By: by, For: d, Until: at})
 				if err != nil {
 					return err
 				}
@@ -238,6 +229,15 @@ so do channels that are no mail. What you would have got is not sent later. The 
 	return cmd
 }
 
+// kindsHelp lists the kinds of messages, each with what it tells.
+func kindsHelp() string {
+	lines := make([]string, len(api.MessageKinds))
+	for i, k := range api.MessageKinds {
+		lines[i] = fmt.Sprintf("  %-21s %s", k.Kind, k.Says)
+	}
+	return strings.Join(lines, "\n")
+}
+
 func (sh *shell) notifyUnmute() *cobra.Command {
 	var by string
 	cmd := &cobra.Command{
@@ -245,7 +245,7 @@ func (sh *shell) notifyUnmute() *cobra.Command {
 		Short: "Get mail of a kind again",
 		Args:  oneName("KIND", "bursar notify list shows what is muted"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.withApp(cmd.Context(), func(a *app.App) error {
+			return sh.with(cmd.Context(), func(a api.Service) error {
 				m, err := a.Unmute(cmd.Context(), args[0], by)
 				if err != nil {
 					return err

@@ -21,8 +21,9 @@ var (
 		"budget set", "budget list", "budget retire", "plan create", "plan show", "plan list", "plan continue", "approve", "reject", "apply",
 		"schedule list", "schedule plan", "schedule cancel", "run", "resolve", "cancel", "undo", "undo options", "stop", "start",
 		"history", "inventory", "check", "recommend", "advice list", "advice dismiss", "advice snooze", "advice restore",
+		"notify list", "notify outbox", "notify mute", "notify unmute",
 	}
-	anywhere = []string{"", "version", "help", "demo", "prove", "drill", "sim", "budget", "plan", "schedule", "recovery", "completion", "advice"}
+	anywhere = []string{"", "version", "help", "demo", "prove", "drill", "sim", "budget", "plan", "schedule", "recovery", "notify", "completion", "advice"}
 )
 
 // place refuses a command that cannot be done where the flags say.

@@ -140,6 +140,7 @@ func (s *Server) operations() error {
 	s.lines(a)
 	s.controls(a)
 	s.advice(a)
+	s.notifications(a)
 	var err error
 	if s.docs, err = json.MarshalIndent(doc, "", "  "); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,9 +37,15 @@ type Options struct {
 	Ready func(context.Context) error
 	// Metrics are read when they are asked for.
 	Metrics func(context.Context) (Metrics, error)
-	Pages   http.Handler // of every path that is not the server's own; nil for none
+	Pages   Pages // of every path that is not the server's own; nil for none
 	Log     *slog.Logger
 	Now     func() time.Time
+}
+
+// Pages answer requests, and tell by which patterns.
+type Pages interface {
+	http.Handler
+	Routes() []string
 }
 
 // Limits of requests, in bytes.
@@ -51,14 +58,14 @@ const (
 // Server answers requests.
 type Server struct {
 	Options
-	mux      *http.ServeMux
+	mux      *routes
 	docs     []byte // the OpenAPI document
 	requests *prometheus.CounterVec
 }
 
 // New puts a server together.
 func New(o Options) (*Server, error) {
-	s := &Server{Options: o, mux: http.NewServeMux(), requests: newRequests()}
+	s := &Server{Options: o, mux: &routes{ServeMux: http.NewServeMux()}, requests: newRequests()}
 	if err := s.operations(); err != nil {
 		return nil, err
 	}
@@ -73,6 +80,32 @@ func New(o Options) (*Server, error) {
 		s.mux.HandleFunc("/", s.nowhere)
 	}
 	return s, nil
+}
+
+// routes is a mux that knows its patterns.
+type routes struct {
+	*http.ServeMux
+	patterns []string
+}
+
+func (m *routes) Handle(pattern string, h http.Handler) {
+	m.patterns = append(m.patterns, pattern)
+	m.ServeMux.Handle(pattern, h)
+}
+
+func (m *routes) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	m.Handle(pattern, http.HandlerFunc(h))
+}
+
+// Routes are the patterns of the requests that are answered, those of the pages among
+// them, in order.
+func (s *Server) Routes() []string {
+	list := slices.Clone(s.mux.patterns)
+	if s.Pages != nil {
+		list = append(list, s.Pages.Routes()...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // HTTP is an http.Server for the handler that waits for nobody for ever. Streams put

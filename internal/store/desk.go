@@ -38,6 +38,36 @@ func (db *DB) SumReceipts(ctx context.Context, now, soon time.Time) ([]ReceiptSu
 	return sums, nil
 }
 
+// EndingSum is how many commitments of an account end on a day and cost the same over the
+// same term.
+type EndingSum struct {
+	Account cloud.Account
+	Day     time.Time    // its beginning
+	Total   money.Amount // of each
+	Term    cloud.Term
+	Count   int
+}
+
+// EndingSums counts the commitments that have not ended by the day on which they end.
+func (db *DB) EndingSums(ctx context.Context, now time.Time) ([]EndingSum, error) {
+	found, err := db.read().EndingSums(ctx, micros(now))
+	if err != nil {
+		return nil, fmt.Errorf("sums of what ends: %w", err)
+	}
+	sums := make([]EndingSum, len(found))
+	for i, r := range found {
+		sums[i] = EndingSum{
+			Account: cloud.Account(r.Account), Day: fromMicros(int64(r.Day) * (24 * time.Hour).Microseconds()), Term: cloud.Term(r.TermMonths), Count: int(r.N),
+		}
+		if i > 0 && r.Total == found[i-1].Total && r.Currency == found[i-1].Currency {
+			sums[i].Total = sums[i-1].Total
+		} else if sums[i].Total, err = money.Parse(r.Total, r.Currency); err != nil {
+			return nil, fmt.Errorf("sums of what ends: %w", err)
+		}
+	}
+	return sums, nil
+}
+
 // Ending says of which lines the commitments end.
 type Ending struct {
 	After, Until time.Time     // the end is behind After and not behind Until; zero Until is any time

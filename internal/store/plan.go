@@ -108,6 +108,28 @@ func (db *DB) Plans(ctx context.Context) ([]*purchase.Plan, error) {
 	return plans, err
 }
 
+// Lineage reads the versions of a plan with their lines, the first version first.
+func (db *DB) Lineage(ctx context.Context, lineage purchase.PlanID) ([]*purchase.Plan, error) {
+	var plans []*purchase.Plan
+	err := db.view(ctx, func(q *rows.Queries) error {
+		found, err := q.PlansOfLineage(ctx, string(lineage))
+		if plans, err = bare(found, err); err != nil {
+			return err
+		}
+		for _, p := range plans {
+			lines, err := q.ListLines(ctx, string(p.ID))
+			if err != nil {
+				return err
+			}
+			if p.Lines, err = toLines(lines); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return plans, err
+}
+
 func allPlans(ctx context.Context, q *rows.Queries) ([]*purchase.Plan, error) {
 	rs, err := q.ListPlans(ctx)
 	if err != nil {

@@ -153,6 +153,19 @@ func testPurchaseRoundTrip(t *testing.T, e *engine) {
 	if diff := cmp.Diff([]purchase.Receipt{*c.Receipt}, receipts); diff != "" {
 		t.Errorf("receipts (-want +got):\n%s", diff)
 	}
+	ends := c.Receipt.Commitment.Start.AddDate(0, int(c.Receipt.Commitment.Term), 0)
+	day := EndingSum{Account: p.Lines[0].Spec.Account, Day: ends.Truncate(24 * time.Hour), Total: p.Lines[0].Spec.Price.Total, Term: p.Lines[0].Spec.Offering.Term, Count: 1}
+	sums, err := e.db.EndingSums(t.Context(), ends.Add(-time.Microsecond))
+	e.ok(err)
+	if diff := cmp.Diff([]EndingSum{day}, sums); diff != "" {
+		t.Errorf("what ends (-want +got):\n%s", diff)
+	}
+	if sums, err = e.db.EndingSums(t.Context(), ends); err != nil || len(sums) != 0 {
+		t.Errorf("what has ended ends again: %v, %v", sums, err)
+	}
+	if versions, err := e.db.Lineage(t.Context(), p.Lineage); err != nil || len(versions) != 1 || len(versions[0].Lines) != 1 || versions[0].ID != p.ID {
+		t.Errorf("versions %v, %v", versions, err)
+	}
 	s := e.everything()
 	if !s.Intents["nonce-1"] || s.Install != "k7f2" {
 		t.Errorf("the stored request does not have its digest: %v", s.Intents)

@@ -12,7 +12,7 @@ import (
 
 func (s *site) accountPages() {
 	s.get("/accounts", auth.Read, s.accounts)
-	s.post("/accounts/doctor", s.askDoctor)
+	s.post("/accounts/doctor", auth.ReadAny, s.askDoctor)
 }
 
 // holding is an account with what is known about it.

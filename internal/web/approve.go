@@ -15,7 +15,7 @@ import (
 
 func (s *site) approvePages() {
 	s.get("/plans/{plan}/approve", auth.Read, s.approve)
-	s.post("/plans/{plan}/approve", s.decide)
+	s.post("/plans/{plan}/approve", auth.PlanApprove, s.decide)
 }
 
 // standing says why somebody may not approve a plan, "" if nothing stands against

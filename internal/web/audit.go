@@ -14,8 +14,8 @@ import (
 func (s *site) auditPages() {
 	s.get("/audit", auth.Read, s.audit)
 	s.get("/audit/export", auth.Administer, s.exportAudit)
-	s.post("/audit/check", s.check)
-	s.post("/audit/verify", s.verifyAudit)
+	s.post("/audit/check", auth.ReadAny, s.check)
+	s.post("/audit/verify", auth.AuditRead, s.verifyAudit)
 }
 
 // entries is how many entries of the audit log the page shows.

@@ -13,8 +13,8 @@ import (
 func (s *site) doubtPages() {
 	s.get("/doubt", auth.Read, s.doubtDesk)
 	s.get("/doubt/{line}", auth.Read, s.doubtCase)
-	s.post("/doubt/{line}", s.decideDoubt)
-	s.post("/doubt/{line}/second", s.agreeDoubt)
+	s.post("/doubt/{line}", auth.LineResolve, s.decideDoubt)
+	s.post("/doubt/{line}/second", auth.LineResolve, s.agreeDoubt)
 }
 
 // inDoubt reports whether it is not known what a line has bought.

@@ -30,6 +30,10 @@ const beat = time.Second
 // executionEvents sends the state of an execution whenever it has changed, until it
 // has ended or the browser goes.
 func (s *site) executionEvents(w http.ResponseWriter, r *http.Request, v view) error {
+	p, err := s.Service.Plan(r.Context(), r.PathValue("plan"))
+	if err != nil {
+		return err
+	}
 	flusher := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -41,11 +45,6 @@ func (s *site) executionEvents(w http.ResponseWriter, r *http.Request, v view) e
 	defer tick.Stop()
 	var last string
 	for {
-		v.now = s.Service.Now()
-		p, err := s.Service.Plan(r.Context(), r.PathValue("plan"))
-		if err != nil {
-			return nil // the next connection tells, or the browser has gone
-		}
 		var b bytes.Buffer
 		if err := executionLive(v, p).Render(r.Context(), &b); err != nil {
 			return nil
@@ -67,6 +66,10 @@ func (s *site) executionEvents(w http.ResponseWriter, r *http.Request, v view) e
 		case <-r.Context().Done():
 			return nil
 		case <-tick.C:
+		}
+		v.now = s.Service.Now()
+		if p, err = s.Service.Plan(r.Context(), p.ID); err != nil {
+			return nil // the next connection tells, or the browser has gone
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package web
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -35,17 +39,15 @@ func (s *site) notListed(v view, until time.Time) api.EndingFilter {
 	return f
 }
 
-// endings lists the commitments that have not ended, the next first: those of the last
-// listing of the clouds and, of what it cannot show, those that lines have bought.
-func (s *site) endings(v view, lines []api.Line) []ending {
-	var list []ending
-	listed := map[string]bool{}
-	inv, _ := s.inventory.last(v.who)
-	for _, i := range inv.Items {
+// listedEnds lists what the clouds have listed and has not ended, the next first, and the
+// lines that bought any of the items.
+func listedEnds(now time.Time, items []api.Item) (list []ending, lines map[string]bool) {
+	lines = map[string]bool{}
+	for _, i := range items {
 		if i.Line != "" {
-			listed[i.Line] = true
+			lines[i.Line] = true
 		}
-		if !liveState(i.State) || !v.now.Before(itemEnd(i)) || i.Match == "missing" {
+		if !liveState(i.State) || !now.Before(itemEnd(i)) || i.Match == "missing" {
 			continue
 		}
 		e := ending{
@@ -60,8 +62,23 @@ func (s *site) endings(v view, lines []api.Line) []ending {
 		}
 		list = append(list, e)
 	}
+	slices.SortStableFunc(list, func(a, b ending) int { return a.end.Compare(b.end) })
+	return list, lines
+}
+
+// endings lists the commitments that have not ended, the next first: those of the last
+// listing of the clouds and, of what it cannot show, those that lines have bought.
+func (s *site) endings(v view, lines []api.Line) []ending {
+	listed, _ := s.inventory.last(v.who)
+	ended, _ := slices.BinarySearchFunc(listed.ends, v.now, func(e ending, now time.Time) int {
+		if e.end.After(now) {
+			return 1
+		}
+		return -1
+	})
+	list := slices.Clone(listed.ends[ended:])
 	for _, l := range lines {
-		if listed[l.ID] {
+		if listed.lines[l.ID] {
 			continue
 		}
 		list = append(list, ending{
@@ -107,7 +124,8 @@ type fall struct {
 
 // calendar is a page of what ends.
 type calendar struct {
-	list   []ending
+	list   []ending // of this page
+	part   window
 	leads  []lead
 	falls  []fall
 	at     time.Time
@@ -115,16 +133,43 @@ type calendar struct {
 }
 
 func (s *site) expiry(w http.ResponseWriter, r *http.Request, v view) error {
-	lines, err := s.Service.Ending(r.Context(), s.notListed(v, time.Time{}))
-	if err != nil {
-		return err
-	}
-	c := calendar{list: s.endings(v, lines)}
+	var c calendar
+	var dues []due
 	_, c.at = s.inventory.last(v.who)
-	if c.leads, err = leads(v.now, c.list); err != nil {
+	if c.at.IsZero() {
+		// From sums of the receipts, of which only those of this page are read.
+		sums, err := s.Service.EndingSums(r.Context())
+		if err != nil {
+			return err
+		}
+		n := 0
+		for _, d := range sums {
+			n += d.N
+			dues = append(dues, due(d))
+		}
+		c.part = windowOf(v, n)
+		lines, err := s.Service.Ending(r.Context(), api.EndingFilter{Most: c.part.to})
+		if err != nil {
+			return err
+		}
+		c.part.to = min(c.part.to, len(lines))
+		c.list = s.endings(v, lines[min(c.part.from, len(lines)):])
+	} else {
+		lines, err := s.Service.Ending(r.Context(), s.notListed(v, time.Time{}))
+		if err != nil {
+			return err
+		}
+		c.list = s.endings(v, lines)
+		c.part = windowOf(v, len(c.list))
+		for _, e := range c.list {
+			dues = append(dues, due{Day: e.end, Rate: e.rate, N: 1})
+		}
+	}
+	var err error
+	if c.leads, err = leads(v.now, dues); err != nil {
 		return err
 	}
-	if c.falls, err = waterfall(c.list); err != nil {
+	if c.falls, err = waterfall(dues); err != nil {
 		return err
 	}
 	c.sorted = order(v, c.list, map[string]func(a, b ending) int{
@@ -134,19 +179,31 @@ func (s *site) expiry(w http.ResponseWriter, r *http.Request, v view) error {
 		"rate":    func(a, b ending) int { return byMoney(a.rate, b.rate) },
 		"total":   func(a, b ending) int { return byMoney(a.total, b.total) },
 	})
+	if !c.at.IsZero() {
+		c.list = c.list[c.part.from:c.part.to]
+	}
 	return s.show(w, r, http.StatusOK, expiryPage(v.titled("expiry", "Expiry"), c))
 }
 
+// due are commitments that end on a day and cost the same.
+type due api.EndingSum
+
+// within is when the day ends that is so many days from now.
+func within(now time.Time, days int) time.Time {
+	return now.UTC().Truncate(24*time.Hour).AddDate(0, 0, days+1)
+}
+
 // leads counts what ends within 7, 30, 60 and 90 days.
-func leads(now time.Time, list []ending) (all []lead, err error) {
+func leads(now time.Time, dues []due) (all []lead, err error) {
 	for _, days := range []int{7, 30, 60, 90} {
-		l, sum := lead{days: days}, purse{}
-		for _, e := range list {
-			if e.end.Sub(now) <= time.Duration(days)*24*time.Hour {
-				l.n++
-				if err := sum.add(e.rate); err != nil {
-					return nil, err
-				}
+		l, sum, until := lead{days: days}, purse{}, within(now, days)
+		for _, d := range dues {
+			if !d.Day.Before(until) {
+				continue
+			}
+			l.n += d.N
+			if err := sum.addTimes(d.Rate, d.N); err != nil {
+				return nil, err
 			}
 		}
 		l.rates = sum.list()
@@ -157,38 +214,38 @@ func leads(now time.Time, list []ending) (all []lead, err error) {
 
 // waterfall tells for each currency what of the commitments per hour ends in which
 // month, of the months in which something ends.
-func waterfall(list []ending) (falls []fall, err error) {
-	all := purse{}
-	for _, e := range list {
-		if err := all.add(e.rate); err != nil {
+func waterfall(dues []due) (falls []fall, err error) {
+	type key struct {
+		currency string
+		year     int
+		month    time.Month
+	}
+	all, ends, counts := purse{}, map[key]purse{}, map[key]int{}
+	for _, d := range dues {
+		k := key{d.Rate.Currency(), d.Day.Year(), d.Day.Month()}
+		if ends[k] == nil {
+			ends[k] = purse{}
+		}
+		counts[k] += d.N
+		if err := errors.Join(all.addTimes(d.Rate, d.N), ends[k].addTimes(d.Rate, d.N)); err != nil {
 			return nil, err
 		}
 	}
+	months := slices.SortedFunc(maps.Keys(ends), func(a, b key) int { return cmp.Or(a.year-b.year, int(a.month-b.month)) })
 	for _, now := range all.list() {
 		f := fall{currency: now.Currency(), now: now}
 		left := now
-		for _, e := range list { // in the order of their ends
-			if e.rate.Currency() != f.currency {
+		for _, k := range months {
+			if k.currency != f.currency {
 				continue
 			}
-			name := e.end.UTC().Format("2006-01")
-			if n := len(f.months); n == 0 || f.months[n-1].name != name {
-				f.months = append(f.months, month{name: name, ends: money.Zero(f.currency)})
-			}
-			m := &f.months[len(f.months)-1]
-			m.n++
-			if m.ends, err = m.ends.Add(e.rate); err != nil {
-				return nil, err
-			}
-			if left, err = left.Sub(e.rate); err != nil {
+			m := month{name: fmt.Sprintf("%04d-%02d", k.year, k.month), n: counts[k], ends: ends[k][f.currency]}
+			if left, err = left.Sub(m.ends); err != nil {
 				return nil, err
 			}
 			m.left = left
-		}
-		for i := range f.months {
-			m := &f.months[i]
-			m.from = thousandths(m.left, now)
-			m.width = max(2, thousandths(m.ends, now))
+			m.from, m.width = thousandths(m.left, now), max(2, thousandths(m.ends, now))
+			f.months = append(f.months, m)
 		}
 		falls = append(falls, f)
 	}

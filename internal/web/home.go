@@ -13,7 +13,7 @@ import (
 
 func (s *site) homePages() {
 	s.get("/{$}", auth.Read, s.home)
-	s.post("/purchasing", s.setPurchasing)
+	s.post("/purchasing", auth.PurchasingStop, s.setPurchasing)
 }
 
 // shown is how many lines or plans of a kind the first page lists.
@@ -50,7 +50,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request, v view) error {
 }
 
 func (s *site) readHome(ctx context.Context, v view) (h home, err error) {
-	soon := v.now.Add(90 * 24 * time.Hour)
+	soon := within(v.now, 90).Add(-time.Microsecond)
 	if h.Desk, err = s.Service.Desk(ctx, api.DeskFilter{Soon: soon, Most: shown}); err != nil {
 		return h, err
 	}

@@ -17,12 +17,12 @@ import (
 func (s *site) planPages() {
 	s.get("/plans", auth.Read, s.listPlans)
 	s.get("/plans/new", auth.Plan, s.newPlan)
-	s.post("/plans", s.createPlan)
+	s.post("/plans", auth.PlanCreate, s.createPlan)
 	s.get("/plans/{plan}", auth.Read, s.showPlan)
-	s.post("/plans/{plan}/begin", s.beginPlan)
-	s.post("/plans/{plan}/schedule", s.schedulePlan)
-	s.post("/plans/{plan}/cancel", s.cancelPlan)
-	s.post("/plans/{plan}/continue", s.continuePlan)
+	s.post("/plans/{plan}/begin", auth.PlanApply, s.beginPlan)
+	s.post("/plans/{plan}/schedule", auth.PlanSchedule, s.schedulePlan)
+	s.post("/plans/{plan}/cancel", auth.LineCancel, s.cancelPlan)
+	s.post("/plans/{plan}/continue", auth.PlanContinue, s.continuePlan)
 }
 
 func (s *site) listPlans(w http.ResponseWriter, r *http.Request, v view) error {
@@ -122,16 +122,9 @@ func (s *site) readDossier(r *http.Request, v view, id string) (dossier, error) 
 		return dossier{}, err
 	}
 	d := dossier{Plan: p}
-	all, err := s.Service.Plans(ctx)
-	if err != nil {
+	if d.versions, err = s.Service.Versions(ctx, p.ID); err != nil {
 		return d, err
 	}
-	for _, o := range all {
-		if o.Lineage == p.Lineage {
-			d.versions = append(d.versions, o)
-		}
-	}
-	slices.SortFunc(d.versions, func(a, b api.Plan) int { return a.Version - b.Version })
 	d.newest = newestVersions(d.versions)[p.Lineage] == p.ID
 	for i := range d.versions {
 		if d.versions[i].Version < p.Version {

@@ -17,9 +17,9 @@ import (
 
 func (s *site) recommendationPages() {
 	s.get("/recommendations", auth.Read, s.showRecommendations)
-	s.post("/recommendations", s.askRecommendations)
-	s.post("/recommendations/plan", s.planRecommendations)
-	s.post("/recommendations/advice/{key}", s.judgeRecommendation)
+	s.post("/recommendations", auth.AdviceAsk, s.askRecommendations)
+	s.post("/recommendations/plan", auth.PlanCreate, s.planRecommendations)
+	s.post("/recommendations/advice/{key}", auth.AdviceJudge, s.judgeRecommendation)
 }
 
 // mostPages is how many pages an answer may have on average, where nobody says how many

@@ -11,8 +11,8 @@ import (
 
 func (s *site) schedulePages() {
 	s.get("/schedules", auth.Read, s.schedules)
-	s.post("/schedules/run", s.runTask)
-	s.post("/schedules/cancel", s.cancelSchedule)
+	s.post("/schedules/run", auth.TaskRun, s.runTask)
+	s.post("/schedules/cancel", auth.ScheduleCancel, s.cancelSchedule)
 }
 
 func (s *site) schedules(w http.ResponseWriter, r *http.Request, v view) error {

@@ -17,15 +17,15 @@ type SignIn interface {
 }
 
 func (s *site) signInPages() {
-	s.mux.HandleFunc("GET "+auth.SignInPath, s.signInPage)
+	s.route("GET "+auth.SignInPath, s.signInPage)
 	if s.SignIn == nil {
 		return
 	}
-	s.mux.HandleFunc("GET "+auth.LinkPath, s.linkPage)
-	s.mux.HandleFunc("POST "+auth.LinkPath, s.SignIn.UseLink)
-	s.mux.HandleFunc("GET "+auth.StartPath, s.SignIn.StartOIDC)
-	s.mux.HandleFunc("GET "+auth.CallbackPath, s.SignIn.FinishOIDC)
-	s.mux.HandleFunc("POST "+auth.SignOutPath, s.SignIn.SignOut)
+	s.route("GET "+auth.LinkPath, s.linkPage)
+	s.route("POST "+auth.LinkPath, s.SignIn.UseLink)
+	s.route("GET "+auth.StartPath, s.SignIn.StartOIDC)
+	s.route("GET "+auth.CallbackPath, s.SignIn.FinishOIDC)
+	s.route("POST "+auth.SignOutPath, s.SignIn.SignOut)
 }
 
 // toSignIn leads somebody who is not signed in to where they can, and back.

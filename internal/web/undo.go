@@ -10,7 +10,7 @@ import (
 
 func (s *site) undoPages() {
 	s.get("/history/{line}/undo", auth.Read, s.undoOptions)
-	s.post("/history/{line}/undo", s.undo)
+	s.post("/history/{line}/undo", auth.LineUndo, s.undo)
 }
 
 func (s *site) undoOptions(w http.ResponseWriter, r *http.Request, v view) error {

@@ -8,11 +8,13 @@ package web
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,15 +27,27 @@ import (
 // Options are what the pages need.
 type Options struct {
 	Service api.Pages
-	SignIn  SignIn       // nil: nobody signs in here, and who acts is in the context or nobody is
-	Log     *slog.Logger // nil discards
+	SignIn  SignIn // nil: nobody signs in here, and who acts is in the context or nobody is
+	// Denied records an attempt that was not permitted; nil records none.
+	Denied func(ctx context.Context, p auth.Principal, act auth.Act, subject, why string) error
+	Log    *slog.Logger // nil discards
 }
 
-// site holds the pages.
+// Site is the pages, which answer requests.
+type Site struct {
+	http.Handler
+	routes []string
+}
+
+// Routes are the patterns of the requests that are answered, in order.
+func (s *Site) Routes() []string { return slices.Sorted(slices.Values(s.routes)) }
+
+// site holds what the pages are made of.
 type site struct {
 	Options
 	mux       *http.ServeMux
-	inventory memo[api.Inventory]
+	routes    []string
+	inventory memo[listing]
 	measured  memo[api.Inventory] // with what the clouds were asked of use
 	doctor    memo[api.Doctor]
 	checks    memo[[]api.Finding]
@@ -43,12 +57,12 @@ type site struct {
 // New returns the pages. The principal that acts is expected in the context of each
 // request; without one a page leads to the sign-in. What another site made a browser
 // send must have been refused before.
-func New(o Options) http.Handler {
+func New(o Options) *Site {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &site{Options: o, mux: http.NewServeMux()}
-	s.mux.HandleFunc("GET /assets/{name}", asset)
+	s.route("GET /assets/{name}", asset)
 	s.homePages()
 	s.planPages()
 	s.approvePages()
@@ -63,11 +77,12 @@ func New(o Options) http.Handler {
 	s.schedulePages()
 	s.accountPages()
 	s.auditPages()
+	s.notificationPages()
 	s.signInPages()
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	s.route("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, "There is no such page.", "/")
 	})
-	return secure(s.mux)
+	return &Site{secure(s.mux), s.routes}
 }
 
 // policy lets a page use what this server sends and nothing else: no script or style
@@ -86,6 +101,12 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
+// route has a pattern of requests answered.
+func (s *site) route(pattern string, answer http.HandlerFunc) {
+	s.routes = append(s.routes, pattern)
+	s.mux.HandleFunc(pattern, answer)
+}
+
 // page is a handler of one page or act. An error is shown as a sentence.
 type page func(w http.ResponseWriter, r *http.Request, v view) error
 
@@ -94,17 +115,29 @@ const form = 1 << 20
 
 // get serves a page to whoever has the permission.
 func (s *site) get(path string, needs auth.Permission, p page) {
-	s.mux.Handle("GET "+path, s.handle(needs, p))
+	s.route("GET "+path, s.handle(func(_ *http.Request, v view) error {
+		if !v.who.May(needs) {
+			return api.Errorf(api.Forbidden, "%s may not do this: it needs the permission to %s", v.who.Name, needs)
+		}
+		return nil
+	}, p))
 }
 
-// post serves an act. Whether somebody may do it is for the service to say, which keeps
-// a record of those who may not.
-func (s *site) post(path string, p page) {
-	s.mux.Handle("POST "+path, s.handle(auth.Read, p))
+// post serves an act. One that the roles of whoever asks do not permit is refused before
+// anything of the form is looked at, and recorded; the rest is up to the service.
+func (s *site) post(path string, act auth.Act, p page) {
+	s.route("POST "+path, s.handle(func(r *http.Request, v view) error {
+		err := v.who.Check(act)
+		if err != nil && act != auth.ReadAny && s.Denied != nil {
+			err = errors.Join(err, s.Denied(r.Context(), v.who, act, cmp.Or(r.PathValue("line"), r.PathValue("plan"), r.URL.Path), err.Error()))
+		}
+		return err
+	}, p))
 }
 
-func (s *site) handle(needs auth.Permission, p page) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// handle serves a page to whoever is signed in and is not refused.
+func (s *site) handle(refused func(r *http.Request, v view) error, p page) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		who, ok := auth.From(r.Context())
 		if !ok || who.Name == "" {
 			s.toSignIn(w, r)
@@ -115,8 +148,8 @@ func (s *site) handle(needs auth.Permission, p page) http.Handler {
 			s.fail(w, r, http.StatusInternalServerError, err.Error(), "/")
 			return
 		}
-		if !who.May(needs) {
-			s.problem(w, r, v, http.StatusForbidden, fmt.Sprintf("%s may not do this: it needs the permission to %s.", who.Name, needs), "/")
+		if err := refused(r, v); err != nil {
+			s.problem(w, r, v, status(err), sentence(err), "/")
 			return
 		}
 		if r.Method == http.MethodPost && r.ContentLength != 0 && !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
@@ -126,7 +159,7 @@ func (s *site) handle(needs auth.Permission, p page) http.Handler {
 			s.Log.Info("page", "path", r.URL.Path, "error", err)
 			s.problem(w, r, v, status(err), sentence(err), back(r))
 		}
-	})
+	}
 }
 
 // status is what an error means for HTTP.

@@ -21,7 +21,7 @@ import (
 
 func (s *site) whatIfPages() {
 	s.get("/what-if", auth.Read, s.askWhatIf)
-	s.post("/what-if", s.showWhatIf)
+	s.post("/what-if", auth.ReadAny, s.showWhatIf)
 }
 
 // usageFile bounds a file of usage that is sent to the page, with its form.

@@ -118,6 +118,19 @@ func (p purse) add(a money.Amount) error {
 	return err
 }
 
+// addTimes adds an amount so many times.
+func (p purse) addTimes(a money.Amount, n int) (err error) {
+	if n == 0 || a.Currency() == "" {
+		return nil
+	}
+	if n > 1 {
+		if a, err = a.Mul(int64(n)); err != nil {
+			return err
+		}
+	}
+	return p.add(a)
+}
+
 // list are the sums, in the order of their currencies.
 func (p purse) list() []money.Amount {
 	var list []money.Amount

@@ -4,6 +4,11 @@
 SELECT account, currency, total, term_months, count(*) AS n, CAST(sum(CASE WHEN ends_at <= sqlc.arg(soon) THEN 1 ELSE 0 END) AS BIGINT) AS soon
 FROM receipt WHERE ends_at + 0 > CAST(sqlc.arg(now) AS BIGINT) GROUP BY account, currency, total, term_months;
 
+-- name: EndingSums :many
+-- What has not ended, by the day on which it ends, from the index receipt_sums alone.
+SELECT account, currency, total, term_months, ends_at / 86400000000 AS day, count(*) AS n
+FROM receipt WHERE ends_at + 0 > CAST(sqlc.arg(now) AS BIGINT) GROUP BY account, currency, total, term_months, ends_at / 86400000000;
+
 -- name: LinesEnding :many
 -- Lines whose commitments end in a time and were bought since another, the next first.
 SELECT l.* FROM receipt r JOIN line l ON l.id = r.line_id

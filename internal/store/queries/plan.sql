@@ -15,6 +15,9 @@ SELECT * FROM plan WHERE id = $1;
 -- name: ListPlans :many
 SELECT * FROM plan ORDER BY id DESC;
 
+-- name: PlansOfLineage :many
+SELECT * FROM plan WHERE lineage = $1 ORDER BY version;
+
 -- name: PlanIDs :many
 SELECT id FROM plan WHERE id LIKE $1 ORDER BY id LIMIT 3;
 

@@ -9,6 +9,51 @@ import (
 	"context"
 )
 
+const endingSums = `-- name: EndingSums :many
+SELECT account, currency, total, term_months, ends_at / 86400000000 AS day, count(*) AS n
+FROM receipt WHERE ends_at + 0 > CAST($1 AS BIGINT) GROUP BY account, currency, total, term_months, ends_at / 86400000000
+`
+
+type EndingSumsRow struct {
+	Account    string
+	Currency   string
+	Total      string
+	TermMonths int64
+	Day        int32
+	N          int64
+}
+
+// What has not ended, by the day on which it ends, from the index receipt_sums alone.
+func (q *Queries) EndingSums(ctx context.Context, now int64) ([]EndingSumsRow, error) {
+	rows, err := q.db.QueryContext(ctx, endingSums, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EndingSumsRow
+	for rows.Next() {
+		var i EndingSumsRow
+		if err := rows.Scan(
+			&i.Account,
+			&i.Currency,
+			&i.Total,
+			&i.TermMonths,
+			&i.Day,
+			&i.N,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lastAttempt = `-- name: LastAttempt :many
 SELECT n, armed_at FROM attempt WHERE line_id = $1 ORDER BY n DESC LIMIT 1
 `

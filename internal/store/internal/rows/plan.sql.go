@@ -286,6 +286,53 @@ func (q *Queries) PlanIDs(ctx context.Context, id string) ([]string, error) {
 	return items, nil
 }
 
+const plansOfLineage = `-- name: PlansOfLineage :many
+SELECT id, lineage, version, name, requester, requester_key, created_at, tolerance_bp, all_or_nothing, currency, upfront, hourly, total, digest, state, approvals_needed, self_approval, approvers, approval_expires_at FROM plan WHERE lineage = $1 ORDER BY version
+`
+
+func (q *Queries) PlansOfLineage(ctx context.Context, lineage string) ([]Plan, error) {
+	rows, err := q.db.QueryContext(ctx, plansOfLineage, lineage)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Plan
+	for rows.Next() {
+		var i Plan
+		if err := rows.Scan(
+			&i.ID,
+			&i.Lineage,
+			&i.Version,
+			&i.Name,
+			&i.Requester,
+			&i.RequesterKey,
+			&i.CreatedAt,
+			&i.ToleranceBp,
+			&i.AllOrNothing,
+			&i.Currency,
+			&i.Upfront,
+			&i.Hourly,
+			&i.Total,
+			&i.Digest,
+			&i.State,
+			&i.ApprovalsNeeded,
+			&i.SelfApproval,
+			&i.Approvers,
+			&i.ApprovalExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const rejectPlan = `-- name: RejectPlan :execrows
 UPDATE plan SET state = 'rejected' WHERE id = $1 AND digest = $2 AND state = 'proposed'
 `

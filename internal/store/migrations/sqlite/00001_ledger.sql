@@ -557,8 +557,8 @@ CREATE TABLE receipt (
   UNIQUE (provider, account, region, service, commitment_id),
   FOREIGN KEY (line_id, n) REFERENCES attempt (line_id, n) ON DELETE RESTRICT
 ) STRICT;
--- Sums of what has not ended are read from this index alone.
-CREATE INDEX receipt_sums ON receipt (account, currency, total, term_months, ends_at);
+-- Sums of what has not ended are read from this index alone, also by day.
+CREATE INDEX receipt_sums ON receipt (account, currency, total, term_months, (ends_at / 86400000000), ends_at);
 -- What ends next, in its order.
 CREATE INDEX receipt_ends ON receipt (ends_at, line_id, at, account);
 
