@@ -65,7 +65,7 @@ var pageRoutes = map[string]route{
 	"GET /recommendations":               {needs: auth.Read},
 	"POST /recommendations":              {needs: auth.Plan, body: "provider=aws&service=memorydb"},
 	"POST /recommendations/plan":         {needs: auth.Plan},
-	"POST /recommendations/advice/{key}": {needs: auth.Plan, whole: true, body: "verdict=dismissed&reason=x"},
+	"POST /recommendations/advice/{key}": {needs: auth.Plan, body: "verdict=dismissed&reason=x"},
 	"GET /schedules":                     {needs: auth.Read},
 	"POST /schedules/run":                {needs: auth.Resolve, whole: true, body: "task=expire"},
 	"POST /schedules/cancel":             {needs: auth.Stop, subject: true, body: "schedule={schedule}"},
