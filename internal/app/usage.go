@@ -30,7 +30,7 @@ const usageFormat recommend.Format = "usage"
 // another size of a family, the policy cannot know, and sizing nets it. What is planned
 // in a plan that this one replaces is netted by neither.
 func (a *App) usageInput(ctx context.Context, r api.PlanRequest) (recommend.Input, error) {
-	w := whatIf{r: *r.Usage, app: a, extra: cloud.Attributes{}}
+	w := whatIf{r: *r.Usage, app: a, clouds: a.clouds, extra: cloud.Attributes{}}
 	if w.r.Prices == "" && w.r.Discount == "" {
 		w.r.Prices = pricesCatalog
 	}
@@ -159,17 +159,18 @@ func (w *whatIf) attributes(p cloud.Provider, s cloud.Service, of cloud.Attribut
 			all[key] = cmp.Or(all[key], value)
 		}
 	}
-	if p == cloud.Azure {
-		for key, value := range azureDefaults {
-			if slices.Contains(keys, key) {
-				all[key] = cmp.Or(all[key], value)
-			}
+	for key, value := range usual[p] {
+		if slices.Contains(keys, key) {
+			all[key] = cmp.Or(all[key], value)
 		}
 	}
 	return all
 }
 
-// azureDefaults are what is bought of Azure unless --attribute says otherwise: for all
-// subscriptions of the billing account, for all sizes of a group, and not again by
-// itself.
-var azureDefaults = cloud.Attributes{"scope": "shared", "flexible": "true", "renew": "false"}
+// usual is what is bought unless --attribute says otherwise. Of AWS, reservations of the
+// class that saves more, as its own recommendations do. Of Azure, for all subscriptions
+// of the billing account, for all sizes of a group, and not again by itself.
+var usual = map[cloud.Provider]cloud.Attributes{
+	cloud.AWS:   {"offering_class": "standard"},
+	cloud.Azure: {"scope": "shared", "flexible": "true", "renew": "false"},
+}

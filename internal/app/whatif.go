@@ -32,20 +32,29 @@ const (
 )
 
 // WhatIf sizes commitments from a file of usage. It buys nothing and stores nothing but
-// what a listing of the inventory always stores. A ledger is opened only for the
-// clouds' catalogs and inventories.
+// what a listing of the inventory always stores, for which alone it opens a ledger.
 func WhatIf(ctx context.Context, o Options, stdin io.Reader, r api.WhatIfRequest) (sizing.Report, error) {
 	w := whatIf{r: r, extra: cloud.Attributes{}}
 	if err := w.read(); err != nil {
 		return sizing.Report{}, err
 	}
-	if r.Prices == pricesCatalog || r.Held == heldInventory {
+	switch {
+	case w.r.Held == heldInventory:
 		a, err := Open(ctx, o)
 		if err != nil {
 			return sizing.Report{}, err
 		}
 		defer a.Close() //nolint:errcheck // nothing was written that matters here
-		w.app = a
+		w.app, w.clouds = a, a.clouds
+	case w.r.Prices == pricesCatalog:
+		cfg, err := o.config()
+		if err != nil {
+			return sizing.Report{}, err
+		}
+		if w.clouds, err = openClouds(ctx, cfg, o.Endpoint, CloudsPath(o.Ledger)); err != nil {
+			return sizing.Report{}, err
+		}
+		defer w.clouds.close() //nolint:errcheck // nothing was written
 	}
 	if r.Usage == "-" {
 		w.r.Usage, w.r.Content = "stdin", stdin
@@ -59,10 +68,15 @@ func WhatIf(ctx context.Context, o Options, stdin io.Reader, r api.WhatIfRequest
 
 // size sizes usage as the request says.
 func (w *whatIf) size(ctx context.Context, u *sizing.Usage) (sizing.Report, error) {
+	var old string
 	if w.o.AsOf.IsZero() {
 		w.o.AsOf = time.Now().UTC()
-		if w.app != nil {
-			w.o.AsOf = w.app.clouds.now()
+		if w.clouds != nil {
+			w.o.AsOf = w.clouds.now()
+			if until := u.Until(); w.clouds.simulator != nil && until.Before(w.o.AsOf.Add(-w.o.MaxAge)) {
+				w.o.AsOf = until
+				old = "the usage is old and the clouds are simulated: it is sized as of its end"
+			}
 		}
 	}
 	if err := w.choose(u); err != nil {
@@ -78,6 +92,9 @@ func (w *whatIf) size(ctx context.Context, u *sizing.Usage) (sizing.Report, erro
 		w.o.Held = seen(ctx, w.o.Held, func(h sizing.Held) string { return string(h.Lane.Account) })
 	}
 	report, err := sizing.Size(u, w.o)
+	if old != "" {
+		report.Notes = append(report.Notes, old)
+	}
 	for i := range report.Proposals {
 		w.complete(&report.Proposals[i])
 	}
@@ -98,7 +115,7 @@ func (a *App) WhatIf(ctx context.Context, r api.WhatIfRequest) (api.WhatIf, erro
 		return api.WhatIf{}, err
 	}
 	defer done()
-	w := whatIf{r: r, app: a, extra: cloud.Attributes{}}
+	w := whatIf{r: r, app: a, clouds: a.clouds, extra: cloud.Attributes{}}
 	if err := w.read(); err != nil {
 		return api.WhatIf{}, invalid(err)
 	}
@@ -143,7 +160,8 @@ func (w *whatIf) inScope(ctx context.Context, u *sizing.Usage) error {
 type whatIf struct {
 	r            api.WhatIfRequest
 	o            sizing.Options
-	app          *App             // nil where no cloud is asked
+	clouds       *clouds          // nil where none is asked
+	app          *App             // nil where no inventory is asked for
 	extra        cloud.Attributes // of what is bought, which usage does not tell
 	discount     int
 	planDiscount int
@@ -178,13 +196,14 @@ func (w *whatIf) read() (err error) {
 			return fmt.Errorf("--plan-discount: %w", err)
 		}
 	}
-	if r.Prices == "" && w.discount+w.planDiscount > 0 {
-		w.r.Prices = pricesDiscount
+	if r.Prices == "" {
+		w.r.Prices = pricesCatalog
+		if w.discount+w.planDiscount > 0 {
+			w.r.Prices = pricesDiscount
+		}
 	}
 	switch w.r.Prices {
 	case pricesDiscount, pricesUsage, pricesCatalog:
-	case "":
-		return errors.New("nothing says what a commitment costs: give --discount or --plan-discount, or take it with --prices from the usage file (usage) or from the clouds (catalog)")
 	default:
 		return fmt.Errorf("--prices %q: use %s, %s or %s", r.Prices, pricesDiscount, pricesUsage, pricesCatalog)
 	}
@@ -321,7 +340,7 @@ func (w *whatIf) price(ctx context.Context) error {
 // catalog looks a price up in the cloud, as a plan would.
 func (w *whatIf) catalog(ctx context.Context, a sizing.Ask) (sizing.Offer, error) {
 	lane := cloud.Lane{Provider: a.Pool.Provider, Account: a.Pool.Account, Region: a.Pool.Region, Service: a.Pool.Service}
-	svc, err := w.app.clouds.Service(lane)
+	svc, err := w.clouds.Service(lane)
 	if err != nil {
 		return sizing.Offer{}, err
 	}

@@ -27,11 +27,11 @@ func (sh *shell) whatIf() *cobra.Command {
 		Long: `Reads hourly usage from CSV or from a FOCUS cost file, takes off what is held, and
 proposes for each pool of usage what to buy: how much, why, what it saves, and what
 it costs if usage falls. Nothing is bought, and no price is guessed: committed prices
-are a discount that you give, a column of the file, or the clouds' own catalogs.
+are those of the clouds' catalogs, a discount that you give, or a column of the file.
 
-  bursar what-if --usage usage.csv --discount 30%
+  bursar what-if --usage usage.csv --service ec2
   bursar what-if --usage usage.csv --discount 35% --plan-discount 28%
-  bursar what-if --usage usage.csv --service rds --coverage 80 --prices catalog
+  bursar what-if --usage usage.csv --service rds --coverage 80
   bursar what-if --usage usage.csv --discount 30% --held inventory -o csv
 
 The CSV that it writes is an input of plan create. See docs/sizing.md.`,
@@ -83,7 +83,7 @@ func sizingFlags(f *pflag.FlagSet, r *api.WhatIfRequest) {
 	f.IntVar(&r.Percentile, "percentile", 0, "commit to what this `percent` of the hours do not exceed")
 	f.StringVar(&r.Discount, "discount", "", "`percent` that reservations cost less than on-demand")
 	f.StringVar(&r.PlanDiscount, "plan-discount", "", "`percent` that a savings plan costs less than on-demand")
-	f.StringVar(&r.Prices, "prices", "", "`source` of committed prices: discount, usage (a column of the file) or catalog")
+	f.StringVar(&r.Prices, "prices", "", "`source` of committed prices: catalog (the default), discount or usage (a column of the file)")
 	f.StringVar(&r.Term, "term", "", "`length` of the commitment: 1y (the default) or 3y")
 	f.StringVar(&r.Payment, "payment", "", "`option` of payment; default is no-upfront")
 	f.StringVar(&r.Buyer, "buyer", "", "`account` that buys for all accounts of the file; default is each for itself")
