@@ -3,6 +3,7 @@ package drill_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -26,7 +27,18 @@ func TestMain(m *testing.M) {
 		context.AfterFunc(ctx, stop)
 		os.Exit(cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
+	flag.Parse()
+	if !given("test.parallel") { // they wait more than they work
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
+}
+
+func given(name string) (yes bool) {
+	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
+	return yes
 }
 
 // written is where a drill says what it finds.
@@ -55,6 +67,7 @@ func passes(t *testing.T, err error) {
 // TestDrillKill is the drill that every change has to pass: a thousand lines of all
 // services, three hundred killed workers and five crashes of PostgreSQL.
 func TestDrillKill(t *testing.T) {
+	t.Parallel()
 	passes(t, drill.Kill(t.Context(), drill.KillOptions{
 		Options: options(t, drill.Postgres, 1000), For: 80 * time.Second, Workers: 3, Kills: 300, Crashes: 5,
 	}))
