@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,7 +43,14 @@ func TestMain(m *testing.M) {
 // whole runs the tests, and stops the PostgreSQL that they started.
 type whole struct{ *testing.M }
 
-func (w whole) Run() int { return pgtesting.Run(w.M) }
+func (w whole) Run() int {
+	// Processes that are waited for take turns. The flags are not read yet: one that is
+	// given counts.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	return pgtesting.Run(w.M)
+}
 
 // TestScripts runs testdata/script. Besides the commands of testscript there are:
 //
