@@ -47,7 +47,7 @@ func options(t *testing.T, ledger string, lines int) drill.Options {
 	if ledger == drill.Postgres && !pgtest.Installed() && os.Getenv("CI") == "" {
 		t.Skip(pgtest.ErrNoBinaries)
 	}
-	return drill.Options{Bursar: os.Args[0], Env: []string{asBursar + "=1"}, Ledger: ledger, Lines: lines, Out: written{t}}
+	return drill.Options{Bursar: os.Args[0], Env: []string{asBursar + "=1", "GOGC=400"}, Ledger: ledger, Lines: lines, Out: written{t}}
 }
 
 func passes(t *testing.T, err error) {
