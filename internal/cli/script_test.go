@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,7 +43,14 @@ func TestMain(m *testing.M) {
 // whole runs the tests, and stops the PostgreSQL that they started.
 type whole struct{ *testing.M }
 
-func (w whole) Run() int { return pgtesting.Run(w.M) }
+func (w whole) Run() int {
+	// Processes that are waited for take turns. The flags are not read yet: one that is
+	// given counts.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	return pgtesting.Run(w.M)
+}
 
 // TestScripts runs testdata/script. Besides the commands of testscript there are:
 //
@@ -85,6 +93,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TESTDATA", testdata)
 			env.Values[serverKey{}] = new(running)
 			env.Setenv("BURSAR_USER", "ada")
+			env.Setenv("GOGC", "400") // a command ends before what it leaves behind matters
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

@@ -33,7 +33,7 @@ func Clone(ctx context.Context, o Options) error {
 	if err := w.beginAll(ctx, plans[:half]); err != nil {
 		return err
 	}
-	if _, err := w.finish(ctx, w.at, 1, 3*time.Minute); err != nil {
+	if _, err := w.finish(ctx, w.at, 1); err != nil {
 		return err
 	}
 	// The rest is begun before the copy is made: a worker of the copy has work at once.
@@ -111,7 +111,7 @@ func Clone(ctx context.Context, o Options) error {
 	}
 
 	// The original goes on.
-	rounds, err := w.finish(ctx, w.at, 1, 3*time.Minute)
+	rounds, err := w.finish(ctx, w.at, 1)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func CommitCut(ctx context.Context, o Options) error {
 	}
 	w.say("%d lines of %d plans are begun; the answers of commits are lost (seed %d)", o.Lines, len(plans), w.Seed)
 	began := time.Now()
-	rounds, err := w.finish(ctx, through, 2, 90*time.Second)
+	rounds, err := w.finish(ctx, through, 2)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package drill_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -26,6 +27,10 @@ func TestMain(m *testing.M) {
 		context.AfterFunc(ctx, stop)
 		os.Exit(cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
+	// Drills wait more than they work. The flags are not read yet: one that is given counts.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
@@ -42,7 +47,7 @@ func options(t *testing.T, ledger string, lines int) drill.Options {
 	if ledger == drill.Postgres && !pgtest.Installed() && os.Getenv("CI") == "" {
 		t.Skip(pgtest.ErrNoBinaries)
 	}
-	return drill.Options{Bursar: os.Args[0], Env: []string{asBursar + "=1"}, Ledger: ledger, Lines: lines, Out: written{t}}
+	return drill.Options{Bursar: os.Args[0], Env: []string{asBursar + "=1", "GOGC=400"}, Ledger: ledger, Lines: lines, Out: written{t}}
 }
 
 func passes(t *testing.T, err error) {
@@ -55,6 +60,7 @@ func passes(t *testing.T, err error) {
 // TestDrillKill is the drill that every change has to pass: a thousand lines of all
 // services, three hundred killed workers and five crashes of PostgreSQL.
 func TestDrillKill(t *testing.T) {
+	t.Parallel()
 	passes(t, drill.Kill(t.Context(), drill.KillOptions{
 		Options: options(t, drill.Postgres, 1000), For: 80 * time.Second, Workers: 3, Kills: 300, Crashes: 5,
 	}))

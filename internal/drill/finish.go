@@ -15,12 +15,22 @@ import (
 // moves is not late by it.
 const step = 10 * time.Minute
 
+// idle is for how long nothing has to happen, at least, before the clock is moved though
+// lines are due: they may wait for their turn in a lane. On a busy machine it is as many
+// times what reading the lines takes: a worker is as slow as we are, and a purchase that
+// it is about to send would be too late.
+const idle, idleReads = time.Second, 10
+
+// patience is for how long no line has to end before it is given up on.
+const patience = 3 * time.Minute
+
 // finish lets workers end what is open, with a person beside them, while the clock of
-// the clouds is moved on to whatever they wait for.
-func (w *world) finish(ctx context.Context, at app.Options, workers int, patience time.Duration) (rounds int, err error) {
+// the clouds, which runs as ours does from now on, is moved on to whatever they wait for.
+func (w *world) finish(ctx context.Context, at app.Options, workers int) (rounds int, err error) {
 	if err := w.sim.ClearFaults(); err != nil {
 		return 0, err
 	}
+	w.clock.run(1)
 	var running []*worker
 	defer func() {
 		for _, k := range running {
@@ -38,8 +48,9 @@ func (w *world) finish(ctx context.Context, at app.Options, workers int, patienc
 		running = append(running, k)
 	}
 	p := person{world: w, desk: w.desk}
-	seen, since := "", time.Now()
-	for until := time.Now().Add(patience); time.Now().Before(until); {
+	seen, asked, since := "", int64(0), time.Now()
+	least, progress := -1, time.Now()
+	for time.Since(progress) < patience {
 		for i, k := range running {
 			select {
 			case <-k.ended: // it could not begin; somebody starts it again
@@ -52,10 +63,12 @@ func (w *world) finish(ctx context.Context, at app.Options, workers int, patienc
 			default:
 			}
 		}
+		began := time.Now()
 		lines, err := w.begunLines(ctx)
 		if err != nil {
 			return rounds, err
 		}
+		took := time.Since(began)
 		now := w.sim.Now()
 		var next time.Time
 		open, due := 0, 0
@@ -81,11 +94,13 @@ func (w *world) finish(ctx context.Context, at app.Options, workers int, patienc
 		if open == 0 {
 			return rounds, nil
 		}
-		if all.String() != seen {
-			seen, since = all.String(), time.Now()
+		if least < 0 || open < least {
+			least, progress = open, time.Now()
 		}
-		// A line may be due and wait for its turn in a lane.
-		if due == 0 || time.Since(since) > time.Second {
+		if n := w.clouds.asked.Load(); all.String() != seen || n != asked {
+			seen, asked, since = all.String(), n, time.Now()
+		}
+		if due == 0 || time.Since(since) > max(idle, idleReads*took) {
 			rounds++
 			if err := w.sim.Advance(max(step, next.Sub(now))); err != nil {
 				return rounds, err
@@ -95,7 +110,7 @@ func (w *world) finish(ctx context.Context, at app.Options, workers int, patienc
 		select {
 		case <-ctx.Done():
 			return rounds, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(max(50*time.Millisecond, 2*took)): // others need the processors, too
 		}
 	}
 	return rounds, nil // what is open is counted

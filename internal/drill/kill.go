@@ -65,7 +65,7 @@ func Kill(ctx context.Context, o KillOptions) error {
 		}
 	}
 	w.say("%d lines have ended under fire; workers finish calmly", done)
-	rounds, err := w.finish(ctx, w.at, o.Workers, 10*time.Minute)
+	rounds, err := w.finish(ctx, w.at, o.Workers)
 	if err != nil {
 		return err
 	}
@@ -135,15 +135,20 @@ func (k *killing) problem(format string, args ...any) {
 	k.problems = append(k.problems, fmt.Sprintf(format, args...))
 }
 
-// run kills until the time is over and enough workers are killed. A machine that is so
-// slow that it takes three times as long is given up on.
+// run kills until the time is over and enough workers are killed, or nobody could be
+// for patience.
 func (k *killing) run(ctx context.Context, plans []api.Plan) error {
-	ctx, stop := context.WithTimeout(ctx, 3*k.For)
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var all sync.WaitGroup
 	all.Go(func() {
 		defer stop()
-		for pause(ctx, max(100*time.Millisecond, time.Until(k.began.Add(k.For)))) && int(k.kills.Load()) < k.Kills {
+		pause(ctx, k.For)
+		last, since := int64(-1), time.Now()
+		for int(k.kills.Load()) < k.Kills && time.Since(since) < patience && pause(ctx, 100*time.Millisecond) {
+			if n := k.kills.Load(); n != last {
+				last, since = n, time.Now()
+			}
 		}
 	})
 	errs := make([]error, 2+k.Workers)
@@ -285,11 +290,12 @@ func (k *killing) watch(ctx context.Context) {
 			k.taken.forget()
 			downs = n
 		}
+		began := time.Now()
 		lines, err := k.lines(context.WithoutCancel(ctx))
 		if err == nil {
 			k.taken.see(lines, time.Now())
 		}
-		if !pause(ctx, 200*time.Millisecond) {
+		if !pause(ctx, max(200*time.Millisecond, 2*time.Since(began))) { // others need the processors, too
 			return
 		}
 	}

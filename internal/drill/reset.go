@@ -102,7 +102,7 @@ func Reset(ctx context.Context, o ResetOptions) error {
 	}
 	w.say("%d lines of %d plans are begun; connections are reset after every %d bytes, from %d on (seed %d)", o.Lines, len(plans), o.Step, first, w.Seed)
 	began := time.Now()
-	rounds, err := w.finish(ctx, through, 1, 5*time.Minute)
+	rounds, err := w.finish(ctx, through, 1)
 	if err != nil {
 		return err
 	}

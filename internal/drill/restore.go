@@ -46,7 +46,7 @@ func Restore(ctx context.Context, o RestoreOptions) error {
 	if err := w.beginAll(ctx, plans[:half]); err != nil {
 		return err
 	}
-	if _, err := w.finish(ctx, w.at, 2, 3*time.Minute); err != nil {
+	if _, err := w.finish(ctx, w.at, 2); err != nil {
 		return err
 	}
 	backup, err := w.keep(ctx, o.Files)
@@ -66,14 +66,11 @@ func Restore(ctx context.Context, o RestoreOptions) error {
 	w.say("%d of %d lines had ended when the backup was taken; purchases go on, %d lines of a plan that it has not among them (seed %d)",
 		w.endedLines(ctx), o.Lines, len(goods), w.Seed)
 	w.clouds.latency.Store(int64(20 * time.Millisecond))
+	sold := len(w.sim.Ledger())
 	for range 3 {
-		k, err := w.start(w.at)
-		if err != nil {
+		if err := w.shortLife(ctx, sold+3); err != nil {
 			return err
 		}
-		<-k.started
-		pause(ctx, 700*time.Millisecond)
-		k.kill()
 	}
 	before := len(w.sim.Ledger())
 	if err := w.restore(ctx, backup, o.Files); err != nil {
@@ -88,7 +85,7 @@ func Restore(ctx context.Context, o RestoreOptions) error {
 	if o.Files && (strings.Contains(notice, "cluster") || strings.Contains(notice, "timeline")) {
 		bad = append(bad, "the files that came back are of another cluster: the journal was not put to the test")
 	}
-	if _, err := w.finish(ctx, w.at, 2, 3*time.Minute); err != nil {
+	if _, err := w.finish(ctx, w.at, 2); err != nil {
 		return err
 	}
 	explained, regained, err := w.recovered(ctx)
@@ -129,6 +126,21 @@ func Restore(ctx context.Context, o RestoreOptions) error {
 	w.say("  took                  %s", time.Since(began).Round(time.Second))
 	w.say("")
 	return w.verdict(b, bad...)
+}
+
+// shortLife lets a worker buy something, and kills it in the middle of more. At least so
+// much is sold by then.
+func (w *world) shortLife(ctx context.Context, least int) error {
+	k, err := w.start(w.at)
+	if err != nil {
+		return err
+	}
+	defer k.kill()
+	<-k.started
+	until := time.Now().Add(patience)
+	for pause(ctx, 700*time.Millisecond) && len(w.sim.Ledger()) < least && time.Now().Before(until) {
+	}
+	return ctx.Err()
 }
 
 func orNothing(s string) string {

@@ -12,6 +12,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed assets
@@ -24,8 +25,9 @@ type file struct {
 }
 
 // assets are served under a name that holds their digest, so that a browser may keep
-// them for ever.
-var assets, assetNames = func() (map[string]file, map[string]string) {
+// them for ever. They are packed when the first of them is asked for: most commands serve
+// no page.
+var assets = sync.OnceValues(func() (map[string]file, map[string]string) {
 	served, names := map[string]file{}, map[string]string{}
 	list, err := fs.ReadDir(files, "assets")
 	if err != nil {
@@ -46,11 +48,12 @@ var assets, assetNames = func() (map[string]file, map[string]string) {
 		served[name], names[e.Name()] = file{kind: kind, plain: data, packed: pack(data, gzip.BestCompression)}, "/assets/"+name
 	}
 	return served, names
-}()
+})
 
 // assetURL is where an asset is served.
 func assetURL(name string) string {
-	url, ok := assetNames[name]
+	_, names := assets()
+	url, ok := names[name]
 	if !ok {
 		panic("there is no asset " + name)
 	}
@@ -58,7 +61,8 @@ func assetURL(name string) string {
 }
 
 func asset(w http.ResponseWriter, r *http.Request) {
-	f, ok := assets[r.PathValue("name")]
+	served, _ := assets()
+	f, ok := served[r.PathValue("name")]
 	if !ok {
 		http.NotFound(w, r)
 		return
