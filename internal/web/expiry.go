@@ -90,6 +90,13 @@ func (s *site) endings(v view, lines []api.Line) []ending {
 	return list
 }
 
+// perHour is the column of what is paid in an hour.
+const perHour column = 4
+
+func totalsOf(list []ending) column {
+	return over(list, func(e ending) money.Amount { return e.total })
+}
+
 // liveState reports whether a commitment in this state of the cloud is, or will be, one.
 func liveState(state string) bool {
 	switch state {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"bursar/internal/api"
 	"bursar/internal/auth/oidctest"
 )
 
@@ -18,6 +19,9 @@ import (
 // the claims give.
 func TestSignInByProvider(t *testing.T) {
 	t.Setenv("BURSAR_OIDC_SECRET", "hush")
+	chat := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(chat.Close)
+	t.Setenv("CHAT_URL", chat.URL)
 	i := oidctest.New(t)
 	i.URL = strings.Replace(i.URL, "127.0.0.1", "localhost", 1)
 	i.Claims = map[string]any{"groups": []string{"staff", "finops"}}
@@ -34,6 +38,11 @@ func TestSignInByProvider(t *testing.T) {
     client_secret: env:BURSAR_OIDC_SECRET
     groups:
       - {group: finops, roles: [planner], accounts: ["111122223333"]}
+notify:
+  channels:
+    chat: {type: slack, url: "env:CHAT_URL"}
+    mail: {type: mail, server: "127.0.0.1:1", tls: none, from: bursar@example.org, to: [ada], kinds: [waiting_for_approval, in_doubt, needs_decision]}
+  people: {ada: ada@example.org}
 `, base, i.URL))
 	bursar, _, err := w.app.Server()
 	if err != nil {
@@ -43,14 +52,24 @@ func TestSignInByProvider(t *testing.T) {
 	server.Start()
 	t.Cleanup(server.Close)
 
+	for name, account := range map[string]string{"Databases, fourth quarter": "111122223333", "Somebody else's": "444455556666"} {
+		content := fmt.Appendf(nil, "version: 1\nlines:\n  - {account: %q, region: us-east-1, service: rds, engine: mysql, class: db.m6g.large, multi_az: false, term: 1y, payment: all-upfront, quantity: 1}\n", account)
+		if _, err := w.app.CreatePlan(t.Context(), api.PlanRequest{File: "p.yaml", Content: content, Name: name, Requester: "grace"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.app.RunTask(t.Context(), "outbox"); err != nil {
+		t.Fatal(err)
+	}
+
 	b := browse(t, base)
 	defer b.quiet()
 	b.open("/notifications") // leads to the sign-in, and back
 	b.sees("never loses track")
-	b.snaps("sign-in-provider")
 	b.press("Sign in")
 	b.press("Continue")
-	b.sees("Notifications", "every kind", "ada@example.org")
+	b.sees("Notifications", "every kind", "ada@example.org", "“Databases, fourth quarter” waits for approval", "mail to ada")
+	b.lacks("Somebody else's") // which is of an account that she does not see
 	people, err := w.app.People(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +89,7 @@ func TestSignInByProvider(t *testing.T) {
 		t.Errorf("%d kinds are muted", n)
 	}
 	b.press("Mute")
-	b.sees("muted", "Unmute")
+	b.sees("muted with every kind", "Unmute")
 	b.snaps("notifications")
 	b.press("Unmute")
 	b.do(chromedp.WaitNotPresent(`form[action="/notifications/unmute"]`))
