@@ -34,6 +34,19 @@ type Queue struct {
 	close  []func() error
 }
 
+// warned keeps back what River tells of its own work, unless the log is for finding
+// mistakes.
+func warned(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return w.Handler.Enabled(ctx, level) && (level >= slog.LevelWarn || w.Handler.Enabled(ctx, slog.LevelDebug))
+}
+
+func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
+func (w warnings) WithGroup(name string) slog.Handler   { return warnings{w.Handler.WithGroup(name)} }
+
 // wake is the only kind of job.
 type wake struct{}
 
@@ -56,7 +69,7 @@ func SQLite(path string, log *slog.Logger) (*Queue, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // as River asks
-	q := &Queue{driver: riversqlite.New(db), log: log, polls: true, close: []func() error{db.Close}}
+	q := &Queue{driver: riversqlite.New(db), log: warned(log), polls: true, close: []func() error{db.Close}}
 	return q.open()
 }
 
@@ -76,7 +89,7 @@ func Postgres(ctx context.Context, url string, log *slog.Logger) (*Queue, error)
 	db := stdlib.OpenDB(*cfg.ConnConfig)
 	db.SetMaxOpenConns(4)
 	q := &Queue{
-		driver: riverdatabasesql.NewWithPgxListener(db, listener), log: log,
+		driver: riverdatabasesql.NewWithPgxListener(db, listener), log: warned(log),
 		close: []func() error{db.Close, func() error { listener.Close(); return nil }},
 	}
 	return q.open()

@@ -126,6 +126,7 @@ func (s *Server) operations() error {
 			Title: "Bursar", Version: "1",
 			Description: "Buys cloud commitments at most once: plans, decisions on their digests, purchases, and what came of them. Errors are those of RFC 9457, with one sentence in detail.",
 		},
+		Servers: []*huma.Server{{URL: "/"}},
 		Components: &huma.Components{
 			Schemas:         schemas,
 			SecuritySchemes: map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", Description: "A token, in Authorization: Bearer"}},
