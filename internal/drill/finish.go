@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ const step = 10 * time.Minute
 // lines are due: they may wait for their turn in a lane. On a busy machine it is as many
 // times what reading the lines takes: a worker is as slow as we are, and a purchase that
 // it is about to send would be too late.
-const idle, idleReads = time.Second, 10
+const idle, idleReads = time.Second, 5
 
 // patience is for how long no line has to end before it is given up on.
 const patience = 3 * time.Minute
@@ -48,6 +49,10 @@ func (w *world) finish(ctx context.Context, at app.Options, workers int) (rounds
 		running = append(running, k)
 	}
 	p := person{world: w, desk: w.desk}
+	plans, err := w.desk.Plans(ctx)
+	if err != nil {
+		return 0, err
+	}
 	seen, asked, since := "", int64(0), time.Now()
 	least, progress := -1, time.Now()
 	for time.Since(progress) < patience {
@@ -64,7 +69,7 @@ func (w *world) finish(ctx context.Context, at app.Options, workers int) (rounds
 			}
 		}
 		began := time.Now()
-		lines, err := w.begunLines(ctx)
+		lines, err := w.begunLines(ctx, &plans)
 		if err != nil {
 			return rounds, err
 		}
@@ -116,18 +121,27 @@ func (w *world) finish(ctx context.Context, at app.Options, workers int) (rounds
 	return rounds, nil // what is open is counted
 }
 
-// begunLines are the lines that workers have to do with: not those that were never
-// begun.
-func (w *world) begunLines(ctx context.Context) (lines []api.Line, err error) {
-	plans, err := w.desk.Plans(ctx)
-	for _, p := range plans {
+// begunLines are the lines of plans that workers have to do with: not those that were
+// never begun. Plans whose lines have all ended are left out from then on.
+func (w *world) begunLines(ctx context.Context, plans *[]api.Plan) (lines []api.Line, err error) {
+	var open []api.Plan
+	for _, p := range *plans {
+		if p, err = w.desk.Plan(ctx, p.ID); err != nil {
+			return nil, err
+		}
+		var begun []api.Line
 		for _, l := range p.Lines {
 			if p.Begun != nil || l.State != "ready" && l.State != "draft" {
-				lines = append(lines, l)
+				begun = append(begun, l)
 			}
 		}
+		if slices.ContainsFunc(begun, func(l api.Line) bool { return !ended(l) }) {
+			open = append(open, p)
+		}
+		lines = append(lines, begun...)
 	}
-	return lines, err
+	*plans = open
+	return lines, nil
 }
 
 func ended(l api.Line) bool {
