@@ -172,8 +172,13 @@ func story(h api.LineHistory) []moment {
 	}
 	for _, e := range h.Evidence {
 		m := moment{at: e.At, tone: tone(e.Outcome), what: "The cloud: " + word(e.Kind), state: e.Outcome}
-		if e.Operation != "" {
+		switch {
+		case e.Kind == "person":
+			m.what = "A person: " + word(e.Operation)
+		case e.Kind == "reply" && e.Operation != "":
 			m.what += " to " + e.Operation
+		case e.Operation != "":
+			m.what += " by " + e.Operation
 		}
 		if e.Status != 0 {
 			m.what += fmt.Sprintf(", %d", e.Status)
