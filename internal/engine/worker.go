@@ -39,7 +39,7 @@ const (
 	restFor = 5 * time.Second
 	// claimFor is how long a worker keeps others from lines that it has picked: they
 	// take up those of a dead one after it.
-	claimFor = 8 * time.Second
+	claimFor = 5 * time.Second
 	// sweepPause is how long it leaves a ledger alone that could not be read.
 	sweepPause = 2 * time.Second
 	// duePage and duePages bound what one sweep reads.
