@@ -56,8 +56,8 @@ const longest = 2 * time.Minute
 // writers and pgReaders are how many connections a process has at most, unless
 // pool_max_conns in the URL says how many there are in all.
 const (
-	writers   = 8
-	pgReaders = 4
+	writers   = 6
+	pgReaders = 3
 )
 
 // connectPostgres prepares both pools. It speaks to no server.

@@ -278,7 +278,8 @@ INSERT INTO transition (from_state, to_state) VALUES
 
 CREATE TRIGGER line_no_delete BEFORE DELETE OR TRUNCATE ON line
   EXECUTE FUNCTION refuse('rows of line are never deleted');
-CREATE TRIGGER line_frozen BEFORE UPDATE ON line FOR EACH ROW
+-- Guards of columns that a step does not name are asked only where they are named.
+CREATE TRIGGER line_frozen BEFORE UPDATE OF id, plan_id, number, provider, service, account, region, class, spec, currency, total ON line FOR EACH ROW
   WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.plan_id IS DISTINCT FROM OLD.plan_id OR NEW.number IS DISTINCT FROM OLD.number OR NEW.provider IS DISTINCT FROM OLD.provider OR NEW.service IS DISTINCT FROM OLD.service OR NEW.account IS DISTINCT FROM OLD.account OR NEW.region IS DISTINCT FROM OLD.region OR NEW.class IS DISTINCT FROM OLD.class OR NEW.spec IS DISTINCT FROM OLD.spec OR NEW.currency IS DISTINCT FROM OLD.currency OR NEW.total IS DISTINCT FROM OLD.total)
   EXECUTE FUNCTION refuse('what a line asks for is frozen');
 -- +goose StatementBegin
@@ -311,7 +312,7 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER line_can_be_taken_back BEFORE INSERT ON line FOR EACH ROW
   EXECUTE FUNCTION line_can_be_taken_back();
-CREATE TRIGGER line_decided_once BEFORE UPDATE ON line FOR EACH ROW
+CREATE TRIGGER line_decided_once BEFORE UPDATE OF decided_by ON line FOR EACH ROW
   WHEN (NEW.decided_by IS DISTINCT FROM OLD.decided_by
     AND NOT (OLD.decided_by = '' AND OLD.state = 'needs_review' AND NEW.state IN ('purchased', 'failed')))
   EXECUTE FUNCTION refuse('a person decides a line out of review, once');
@@ -332,7 +333,7 @@ BEGIN
   RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER line_lane_is_kept AFTER UPDATE ON line FOR EACH ROW
+CREATE TRIGGER line_lane_is_kept AFTER UPDATE OF armed ON line FOR EACH ROW
   WHEN (NEW.armed > OLD.armed AND NEW.class IN ('C', 'AC'))
   EXECUTE FUNCTION line_lane_is_kept();
 
@@ -623,7 +624,7 @@ CREATE TRIGGER evidence_append_only BEFORE UPDATE ON evidence FOR EACH ROW
   EXECUTE FUNCTION refuse('rows of evidence are never changed');
 CREATE TRIGGER receipt_append_only BEFORE UPDATE ON receipt FOR EACH ROW
   EXECUTE FUNCTION refuse('rows of receipt are never changed');
-CREATE TRIGGER attempt_frozen BEFORE UPDATE ON attempt FOR EACH ROW
+CREATE TRIGGER attempt_frozen BEFORE UPDATE OF line_id, n, generation, nonce, protocol, account, region, identity, intent, intent_sha256, credential, armed_at, answer_by, deadline, settled_at, before_ids, fire_at ON attempt FOR EACH ROW
   WHEN (NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.n IS DISTINCT FROM OLD.n OR NEW.generation IS DISTINCT FROM OLD.generation OR NEW.nonce IS DISTINCT FROM OLD.nonce OR NEW.protocol IS DISTINCT FROM OLD.protocol OR NEW.account IS DISTINCT FROM OLD.account OR NEW.region IS DISTINCT FROM OLD.region OR NEW.identity IS DISTINCT FROM OLD.identity OR NEW.intent IS DISTINCT FROM OLD.intent OR NEW.intent_sha256 IS DISTINCT FROM OLD.intent_sha256 OR NEW.credential IS DISTINCT FROM OLD.credential OR NEW.armed_at IS DISTINCT FROM OLD.armed_at OR NEW.answer_by IS DISTINCT FROM OLD.answer_by OR NEW.deadline IS DISTINCT FROM OLD.deadline OR NEW.settled_at IS DISTINCT FROM OLD.settled_at OR NEW.before_ids IS DISTINCT FROM OLD.before_ids OR NEW.fire_at IS DISTINCT FROM OLD.fire_at)
   EXECUTE FUNCTION refuse('what an attempt may send is frozen');
 CREATE TRIGGER attempt_closed BEFORE UPDATE ON attempt FOR EACH ROW
@@ -720,7 +721,7 @@ END $$;
 CREATE TRIGGER budget_period_taken_stays BEFORE UPDATE ON budget_period FOR EACH ROW
   WHEN (NEW.taken < OLD.taken)
   EXECUTE FUNCTION budget_period_taken_stays();
-CREATE TRIGGER hold_frozen BEFORE UPDATE ON hold FOR EACH ROW
+CREATE TRIGGER hold_frozen BEFORE UPDATE OF line_id, budget_id, period, amount, at ON hold FOR EACH ROW
   WHEN (NEW.line_id IS DISTINCT FROM OLD.line_id OR NEW.budget_id IS DISTINCT FROM OLD.budget_id OR NEW.period IS DISTINCT FROM OLD.period OR NEW.amount IS DISTINCT FROM OLD.amount OR NEW.at IS DISTINCT FROM OLD.at)
   EXECUTE FUNCTION refuse('what a hold takes is frozen');
 CREATE TRIGGER hold_starts_held BEFORE INSERT ON hold FOR EACH ROW
@@ -1225,7 +1226,7 @@ BEGIN
   RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER line_begun_with_plan BEFORE UPDATE ON line FOR EACH ROW
+CREATE TRIGGER line_begun_with_plan BEFORE UPDATE OF begun ON line FOR EACH ROW
   WHEN (NEW.begun <> OLD.begun)
   EXECUTE FUNCTION line_begun_with_plan();
 CREATE TRIGGER line_starts_unbegun BEFORE INSERT ON line FOR EACH ROW

@@ -278,8 +278,9 @@ INSERT INTO transition (from_state, to_state) VALUES
 CREATE TRIGGER line_no_delete BEFORE DELETE ON line
 BEGIN SELECT RAISE(ABORT, 'rows of line are never deleted'); END;
 -- +goose StatementEnd
+-- Guards of columns that a step does not name are asked only where they are named.
 -- +goose StatementBegin
-CREATE TRIGGER line_frozen BEFORE UPDATE ON line
+CREATE TRIGGER line_frozen BEFORE UPDATE OF id, plan_id, number, provider, service, account, region, class, spec, currency, total ON line
   WHEN NEW.id IS NOT OLD.id OR NEW.plan_id IS NOT OLD.plan_id OR NEW.number IS NOT OLD.number OR NEW.provider IS NOT OLD.provider OR NEW.service IS NOT OLD.service OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region OR NEW.class IS NOT OLD.class OR NEW.spec IS NOT OLD.spec OR NEW.currency IS NOT OLD.currency OR NEW.total IS NOT OLD.total
 BEGIN SELECT RAISE(ABORT, 'what a line asks for is frozen'); END;
 -- +goose StatementEnd
@@ -305,7 +306,7 @@ CREATE TRIGGER line_can_be_taken_back BEFORE INSERT ON line
 BEGIN SELECT RAISE(ABORT, 'an all-or-nothing plan holds lines whose orders can be deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER line_decided_once BEFORE UPDATE ON line
+CREATE TRIGGER line_decided_once BEFORE UPDATE OF decided_by ON line
   WHEN NEW.decided_by IS NOT OLD.decided_by
     AND NOT (OLD.decided_by = '' AND OLD.state = 'needs_review' AND NEW.state IN ('purchased', 'failed'))
 BEGIN SELECT RAISE(ABORT, 'a person decides a line out of review, once'); END;
@@ -319,7 +320,7 @@ BEGIN SELECT RAISE(ABORT, 'a new line is not decided'); END;
 -- Asked after the line is in the index of lanes: whatever keeps the lane was armed
 -- before that, and is seen, or waits.
 -- +goose StatementBegin
-CREATE TRIGGER line_lane_is_kept AFTER UPDATE ON line
+CREATE TRIGGER line_lane_is_kept AFTER UPDATE OF armed ON line
   WHEN NEW.armed > OLD.armed AND NEW.class IN ('C', 'AC') AND EXISTS (
     SELECT 1 FROM line o WHERE o.class IN ('C', 'AC') AND o.state IN ('armed', 'needs_review', 'recovery') AND o.id <> NEW.id
       AND o.provider = NEW.provider AND o.account = NEW.account AND o.region = NEW.region AND o.service = NEW.service)
@@ -590,7 +591,7 @@ CREATE TRIGGER receipt_append_only BEFORE UPDATE ON receipt
 BEGIN SELECT RAISE(ABORT, 'rows of receipt are never changed'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER attempt_frozen BEFORE UPDATE ON attempt
+CREATE TRIGGER attempt_frozen BEFORE UPDATE OF line_id, n, generation, nonce, protocol, account, region, identity, intent, intent_sha256, credential, armed_at, answer_by, deadline, settled_at, before_ids, fire_at ON attempt
   WHEN NEW.line_id IS NOT OLD.line_id OR NEW.n IS NOT OLD.n OR NEW.generation IS NOT OLD.generation OR NEW.nonce IS NOT OLD.nonce OR NEW.protocol IS NOT OLD.protocol OR NEW.account IS NOT OLD.account OR NEW.region IS NOT OLD.region OR NEW.identity IS NOT OLD.identity OR NEW.intent IS NOT OLD.intent OR NEW.intent_sha256 IS NOT OLD.intent_sha256 OR NEW.credential IS NOT OLD.credential OR NEW.armed_at IS NOT OLD.armed_at OR NEW.answer_by IS NOT OLD.answer_by OR NEW.deadline IS NOT OLD.deadline OR NEW.settled_at IS NOT OLD.settled_at OR NEW.before_ids IS NOT OLD.before_ids OR NEW.fire_at IS NOT OLD.fire_at
 BEGIN SELECT RAISE(ABORT, 'what an attempt may send is frozen'); END;
 -- +goose StatementEnd
@@ -688,7 +689,7 @@ CREATE TRIGGER budget_period_taken_stays BEFORE UPDATE ON budget_period
 BEGIN SELECT RAISE(ABORT, 'what is taken stays taken until a hold of that amount is over'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER hold_frozen BEFORE UPDATE ON hold
+CREATE TRIGGER hold_frozen BEFORE UPDATE OF line_id, budget_id, period, amount, at ON hold
   WHEN NEW.line_id IS NOT OLD.line_id OR NEW.budget_id IS NOT OLD.budget_id OR NEW.period IS NOT OLD.period OR NEW.amount IS NOT OLD.amount OR NEW.at IS NOT OLD.at
 BEGIN SELECT RAISE(ABORT, 'what a hold takes is frozen'); END;
 -- +goose StatementEnd
@@ -1112,7 +1113,7 @@ CREATE TRIGGER begun_of_approved BEFORE INSERT ON begun
 BEGIN SELECT RAISE(ABORT, 'only an approved plan is begun'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER line_begun_with_plan BEFORE UPDATE ON line
+CREATE TRIGGER line_begun_with_plan BEFORE UPDATE OF begun ON line
   WHEN NEW.begun <> OLD.begun AND (NEW.begun = 0 OR NOT EXISTS (SELECT 1 FROM begun b WHERE b.plan_id = NEW.plan_id))
 BEGIN SELECT RAISE(ABORT, 'a line is begun with its plan, once'); END;
 -- +goose StatementEnd
