@@ -94,7 +94,7 @@ func (s *served) ask(method, path, token, body string, pairs ...string) answered
 		s.t.Fatal(err)
 	}
 	a := answered{Response: resp, body: raw}
-	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/assets/") && path != "/metrics" {
+	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/assets/") && path != "/metrics" && path != "/readyz" {
 		if kind := resp.Header.Get("Content-Type"); resp.StatusCode >= 400 && (!strings.HasPrefix(kind, "text/html") || !strings.Contains(string(raw), "<p>")) {
 			s.t.Errorf("%s %s: %s is no page that says why: %s", method, path, resp.Status, raw)
 		}
