@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -34,6 +36,8 @@ func (a *App) Begin(ctx context.Context, id, by string) (p api.Plan, first bool,
 type WorkOptions struct {
 	Lines int           // that are worked on at once
 	Grace time.Duration // for calls that are under way when it is stopped
+	// Alone: the process does nothing else, and its memory is for this.
+	Alone bool
 	// Told is told of every event, one at a time.
 	Told func(api.Worked)
 }
@@ -42,6 +46,9 @@ type WorkOptions struct {
 // has come and runs the tasks that are due, until ctx is over. The caller must then
 // end the process.
 func (a *App) Work(ctx context.Context, o WorkOptions) error {
+	if o.Alone && os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(engine.GCPercent))
+	}
 	if _, err := a.schedules(ctx); err != nil {
 		return err
 	}

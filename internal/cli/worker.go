@@ -44,7 +44,7 @@ With -o json each event is a line of JSON.`,
 			case sh.format == formatCSV:
 				return errors.New("a worker tells of events: use --output table or json")
 			}
-			o.Lines = int(lines)
+			o.Lines, o.Alone = int(lines), true
 			return sh.withApp(cmd.Context(), func(a *app.App) error {
 				o.Told = sh.worked(o.Grace)
 				return a.Work(cmd.Context(), o)

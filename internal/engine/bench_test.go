@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ var roomy = sim.Options{PageSize: 1 << 20, FullPages: true, Unthrottled: true, V
 // in a file with one worker, or in PostgreSQL with some that have connections of their
 // own. Workers, server and simulator share the machine.
 func BenchmarkThroughput(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(engine.GCPercent)) // as bursar worker does
 	b.Run("sqlite", func(b *testing.B) {
 		throughput(b, 1, func() string { return filepath.Join(b.TempDir(), "ledger.db") })
 	})

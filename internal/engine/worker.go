@@ -29,6 +29,10 @@ type WorkOptions struct {
 	Stopping func(underWay []purchase.LineID)
 }
 
+// GCPercent is how far the heap of a process that only works may grow before it is
+// collected: a purchase leaves much behind and keeps little.
+const GCPercent = 400
+
 const (
 	// sweepEvery is how often a worker looks for lines that are due when nothing
 	// wakes it.
