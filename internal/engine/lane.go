@@ -205,11 +205,26 @@ func (m market) News(ctx context.Context, l purchase.Line) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	seen.accounted(l.Plan, books)
 	return news(lane, strange, books)
 }
 
+// accounted forgets of a look what the ledger accounts for, which stays so: where
+// others buy in the lane, each line would read the books anew because of it.
+func (l *look) accounted(plan purchase.PlanID, books *store.Books) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var left []cloud.Commitment
+	for _, c := range l.strange[plan] {
+		if _, named := books.Named(c); !named && !books.Explained(c) {
+			left = append(left, c)
+		}
+	}
+	l.strange[plan] = left
+}
+
 // strange returns what a look found that the lane did not hold when the plan was
-// made. That never changes, so it is worked out once.
+// made, and that is not accounted for yet.
 func (e *Engine) strange(ctx context.Context, l *look, plan purchase.PlanID) ([]cloud.Commitment, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

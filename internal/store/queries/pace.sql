@@ -8,7 +8,8 @@ ON CONFLICT (provider, account, region, service) DO UPDATE SET most = excluded.m
 SELECT * FROM lane_pace WHERE at > sqlc.arg(since) OR until > sqlc.arg(now);
 
 -- name: UnderWay :many
--- Attempts that a process is still waiting for, by lane.
-SELECT l.provider, l.account, l.region, l.service, count(*) AS n FROM attempt a JOIN line l ON l.id = a.line_id
-WHERE a.state = 'armed' AND a.answer_by > sqlc.arg(now)
+-- Attempts that a process is still waiting for, by lane. The states are looked up in the
+-- index of line_page_in_state.
+SELECT l.provider, l.account, l.region, l.service, count(*) AS n FROM line l JOIN attempt a ON a.line_id = l.id
+WHERE (l.state || '') IN ('armed', 'needs_review', 'recovery') AND a.state = 'armed' AND a.answer_by > sqlc.arg(now)
 GROUP BY l.provider, l.account, l.region, l.service;

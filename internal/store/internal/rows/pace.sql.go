@@ -84,8 +84,8 @@ func (q *Queries) ListPaces(ctx context.Context, arg ListPacesParams) ([]LanePac
 }
 
 const underWay = `-- name: UnderWay :many
-SELECT l.provider, l.account, l.region, l.service, count(*) AS n FROM attempt a JOIN line l ON l.id = a.line_id
-WHERE a.state = 'armed' AND a.answer_by > $1
+SELECT l.provider, l.account, l.region, l.service, count(*) AS n FROM line l JOIN attempt a ON a.line_id = l.id
+WHERE (l.state || '') IN ('armed', 'needs_review', 'recovery') AND a.state = 'armed' AND a.answer_by > $1
 GROUP BY l.provider, l.account, l.region, l.service
 `
 
@@ -97,7 +97,8 @@ type UnderWayRow struct {
 	N        int64
 }
 
-// Attempts that a process is still waiting for, by lane.
+// Attempts that a process is still waiting for, by lane. The states are looked up in the
+// index of line_page_in_state.
 func (q *Queries) UnderWay(ctx context.Context, now int64) ([]UnderWayRow, error) {
 	rows, err := q.db.QueryContext(ctx, underWay, now)
 	if err != nil {
