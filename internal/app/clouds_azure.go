@@ -38,6 +38,8 @@ func (a Account) azureProblem() string {
 		return fmt.Sprintf("currency: %q is not a code such as USD", a.Currency)
 	case a.ReservationIdentity != "" && a.ReservationIdentity != byOrder && a.ReservationIdentity != byAlias:
 		return fmt.Sprintf("reservation_identity: %q is not known: use order, which Azure names with a price, or alias, which is the name of the line", a.ReservationIdentity)
+	case a.BillingScope != "" && !azure.IsBillingScope(a.BillingScope):
+		return fmt.Sprintf("billing_scope: %q is not the id of a billing account: write /providers/Microsoft.Billing/billingAccounts/ID, with /billingProfiles/ID for a profile", a.BillingScope)
 	case a.Profile != "" || a.RoleARN != "" || a.ExternalID != "" || a.QueueSavingsPlans || a.OpenSearchNamesUnique:
 		return "profile, role_arn, external_id, opensearch_names_unique and queue_savings_plans are of AWS: remove them"
 	case a.BillingAccount != "" || len(a.Offers) > 0:
@@ -73,7 +75,7 @@ func (c *clouds) azureConfig(account cloud.Account, region cloud.Region) (azure.
 	}
 	cfg := azure.Config{
 		Account: account, Tenant: a.Tenant, Region: region, TokenLife: life, Currency: a.Currency, Now: c.now,
-		ByAlias: a.ReservationIdentity == byAlias,
+		ByAlias: a.ReservationIdentity == byAlias, BillingScope: a.BillingScope,
 	}
 	if c.simulator != nil {
 		known, err := c.simulator.account(cloud.Lane{Provider: cloud.Azure, Account: account, Region: region}, region != azure.Global)

@@ -41,6 +41,7 @@ import (
 //	    regions: [westeurope]
 //	    token_life: 24h             # optional: of a managed identity's tokens; default 90m
 //	    currency: EUR               # optional: that savings plans commit to; default USD
+//	    billing_scope: /providers/Microsoft.Billing/billingAccounts/ID  # optional: read what is recommended for all of its subscriptions
 //	    reservation_identity: alias # optional: buy reservations under a name of ours; default order
 //	    marks: https://example.blob.core.windows.net/bursar  # optional: the container that says who buys here
 //	  - id: example-prod            # a project of Google Cloud
@@ -145,6 +146,10 @@ type Account struct {
 	// "", is the id that it names with a price, "alias" the name of the line.
 	ReservationIdentity string `yaml:"reservation_identity"`
 	Marks               Marks  `yaml:"marks"`
+
+	// BillingScope is the billing account of Azure, or a profile of it, whose
+	// recommendations are read instead of those of the subscription.
+	BillingScope string `yaml:"billing_scope"`
 
 	Regions   []string `yaml:"regions"`
 	Services  []string `yaml:"services"`
@@ -260,7 +265,7 @@ func yamlProblem(err error) string {
 	if m := unknownKey.FindStringSubmatch(first); m != nil {
 		keys := "accounts, approvals, tags, schedules, notify, policies, journal, environment, claims, auth, signing_key"
 		if strings.HasSuffix(m[3], "Account") {
-			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, currency, billing_account, offers, licenses, marks"
+			keys = "id, provider, name, live, profile, role_arn, external_id, regions, services, exclusive, opensearch_names_unique, queue_savings_plans, tenant, token_life, reservation_identity, billing_scope, currency, billing_account, offers, licenses, marks"
 		}
 		if strings.HasSuffix(m[3], "Offer") {
 			keys = "id, product, term, regional"
@@ -311,6 +316,10 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: live: true needs the account's id: money is only spent in accounts that are named", where)
 		case a.provider() != cloud.Azure && a.ReservationIdentity != "":
 			return fmt.Errorf("%s: reservation_identity: is of Azure: remove it, or name the provider", where)
+		case a.provider() != cloud.Azure && a.BillingScope != "":
+			return fmt.Errorf("%s: billing_scope: is of Azure: remove it, or name the provider", where)
+		case a.BillingScope != "" && seen[strings.ToLower(a.BillingScope)]:
+			return fmt.Errorf("%s: billing_scope: another account has the same: name it for the subscription that buys, or its advice counts twice", where)
 		case a.provider() == cloud.Azure && a.azureProblem() != "":
 			return fmt.Errorf("%s: %s", where, a.azureProblem())
 		case a.provider() == cloud.GCP && a.gcpProblem() != "":
@@ -329,6 +338,9 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s: %s", where, a.servicesProblem())
 		}
 		seen[a.ID] = true
+		if a.BillingScope != "" {
+			seen[strings.ToLower(a.BillingScope)] = true
+		}
 	}
 	if problem := c.marksProblem(); problem != "" {
 		return errors.New(problem)

@@ -15,6 +15,8 @@ type Account struct {
 	Management bool   `json:"management"` // of the organization all others belong to
 	// BillingAccount is that of a project.
 	BillingAccount string `json:"billing_account,omitempty"`
+	// BillingScope is the id of the billing account of a subscription.
+	BillingScope string `json:"billing_scope,omitempty"`
 	// Offers are the spend-based offers of a project's billing account.
 	Offers []Offer `json:"offers,omitempty"`
 	// Licenses are those that a project can commit to.
@@ -63,6 +65,9 @@ func (s *Sim) Accounts() []Account {
 	list := slices.Concat(accounts, subscriptions)
 	for i := range list {
 		list[i].Regions, list[i].Marks = regions[list[i].Provider], marksAt(list[i].Provider)
+		if list[i].Provider == onAzure {
+			list[i].BillingScope = "/providers/Microsoft.Billing/billingAccounts/" + billingAccount(list[i].ID)
+		}
 	}
 	var places []string
 	for _, r := range gcpRegions {

@@ -42,8 +42,11 @@ var advised = []struct {
 
 var adviceTerms = map[cloud.Term]string{cloud.OneYear: "P1Y", cloud.ThreeYears: "P3Y"}
 
-// Adviser asks what Azure recommends for the usage of one subscription over 30 days,
-// of its own scope: Microsoft.Consumption, Microsoft.CostManagement and Advisor.
+// Adviser asks what Azure recommends for the usage of 30 days of one subscription, in its
+// own scope: Microsoft.Consumption, Microsoft.CostManagement and Advisor. With a billing
+// scope the first two are asked for all subscriptions of that together, to be bought by
+// the one for all, and answer in the shape that they call modern; Advisor knows
+// subscriptions only.
 type Adviser struct{ *core }
 
 var _ driver.Adviser = Adviser{}
@@ -81,7 +84,7 @@ func (d Adviser) Advice(ctx context.Context, a driver.AdviceAsk) []driver.Advice
 	if len(payments) == 0 || len(a.Terms) == 0 {
 		return nil
 	}
-	add := func(source, resource string, terms []cloud.Term, list []entry, made time.Time, err error) {
+	add := func(source, resource, scope string, terms []cloud.Term, list []entry, made time.Time, err error) {
 		for _, t := range terms {
 			value := []any{}
 			for _, e := range list {
@@ -92,7 +95,7 @@ func (d Adviser) Advice(ctx context.Context, a driver.AdviceAsk) []driver.Advice
 			for _, p := range payments {
 				one := driver.Advice{Source: fmt.Sprintf("%s %s %s", source, t, p), Made: made, Err: err}
 				if err == nil {
-					one.Document, one.Err = json.Marshal(beside{string(p), string(d.Account), resource, t.String(), "Single", value})
+					one.Document, one.Err = json.Marshal(beside{string(p), string(d.Account), resource, t.String(), scope, value})
 				}
 				all = append(all, one)
 			}
@@ -103,24 +106,43 @@ func (d Adviser) Advice(ctx context.Context, a driver.AdviceAsk) []driver.Advice
 		if a.Wants(k.service) {
 			reserved = true
 			list, err := d.reservationAdvice(ctx, k.resource)
-			add("Azure reservation recommendations "+string(k.service), k.resource, a.Terms, list, time.Time{}, err)
+			add("Azure reservation recommendations "+string(k.service), k.resource, d.benefit(), a.Terms, list, time.Time{}, err)
 		}
 	}
 	if a.Wants(SavingsPlan) {
 		for _, t := range a.Terms {
 			list, made, err := d.benefitAdvice(ctx, t)
-			add("Azure savings plan recommendations", "", []cloud.Term{t}, list, made, err)
+			add("Azure savings plan recommendations", "", d.benefit(), []cloud.Term{t}, list, made, err)
 		}
 	}
 	if reserved {
 		list, made, err := d.advisorAdvice(ctx, a)
-		add("Azure Advisor", "", a.Terms, list, made, err)
+		add("Azure Advisor", "", single, a.Terms, list, made, err)
 	}
 	return all
 }
 
-// scope is the subscription as the SDK's clients put it into a path.
-func (d Adviser) scope() string { return "subscriptions/" + string(d.Account) }
+// scope is what recommendations are asked for, as the SDK's clients put it into a path.
+func (d Adviser) scope() string {
+	if d.BillingScope != "" {
+		return strings.TrimPrefix(d.BillingScope, "/")
+	}
+	return "subscriptions/" + string(d.Account)
+}
+
+// The scopes of benefits in recommendations.
+const (
+	single = "Single"
+	shared = "Shared"
+)
+
+// benefit is to what the benefit is to apply that is asked for.
+func (d Adviser) benefit() string {
+	if d.BillingScope != "" {
+		return shared
+	}
+	return single
+}
 
 func (d Adviser) reservationAdvice(ctx context.Context, resource string) (list []entry, err error) {
 	token, err := d.open(ctx)
@@ -131,7 +153,7 @@ func (d Adviser) reservationAdvice(ctx context.Context, resource string) (list [
 	if err != nil {
 		return nil, err
 	}
-	filter := "properties/scope eq 'Single' AND properties/resourceType eq '" + resource + "' AND properties/lookBackPeriod eq 'Last30Days'"
+	filter := "properties/scope eq '" + d.benefit() + "' AND properties/resourceType eq '" + resource + "' AND properties/lookBackPeriod eq 'Last30Days'"
 	pager := client.NewListPager(d.scope(), &armconsumption.ReservationRecommendationsClientListOptions{Filter: &filter})
 	type page = armconsumption.ReservationRecommendationsClientListResponse
 	err = each(ctx, d.core, &look{operation: opReservationAdvice}, pager, func(p page) *string { return p.NextLink }, func(p page) error {
@@ -152,7 +174,7 @@ func (d Adviser) benefitAdvice(ctx context.Context, t cloud.Term) (list []entry,
 	if err != nil {
 		return nil, made, err
 	}
-	filter := "properties/scope eq 'Single' AND properties/term eq '" + adviceTerms[t] + "' AND properties/lookBackPeriod eq 'Last30Days'"
+	filter := "properties/scope eq '" + d.benefit() + "' AND properties/term eq '" + adviceTerms[t] + "' AND properties/lookBackPeriod eq 'Last30Days'"
 	pager := client.NewListPager(d.scope(), &armcostmanagement.BenefitRecommendationsClientListOptions{Filter: &filter})
 	type page = armcostmanagement.BenefitRecommendationsClientListResponse
 	err = each(ctx, d.core, &look{operation: opBenefitAdvice}, pager, func(p page) *string { return p.NextLink }, func(p page) error {

@@ -7,6 +7,7 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/driver"
+	"bursar/internal/recommend"
 	"bursar/internal/sim"
 )
 
@@ -53,6 +54,67 @@ func TestAdvice(t *testing.T) {
 		}
 		if failed == 0 || failed == len(all) {
 			t.Errorf("without %s %d of %d fail", action, failed, len(all))
+		}
+	}
+}
+
+// TestAdviceOfABillingAccount: in a billing scope the advice is for all subscriptions, in
+// the modern shape, and is bought by the one. It is read like any other.
+func TestAdviceOfABillingAccount(t *testing.T) {
+	w := newWorld(t, "vm", sim.Options{PageSize: 1})
+	scope := ""
+	for _, a := range w.sim.Accounts() {
+		if a.ID == testAccount {
+			scope = a.BillingScope
+		}
+	}
+	cfg := w.open(t, nil).(carrying).Service.(*reservations).Config
+	adviser := func(scope string) driver.Adviser {
+		cfg := cfg
+		cfg.BillingScope = scope
+		a, err := NewAdviser(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	ask := driver.AdviceAsk{Services: []cloud.Service{"vm", SavingsPlan}, Terms: []cloud.Term{cloud.OneYear}, Payments: []cloud.Payment{cloud.Monthly}}
+	for _, c := range []struct{ scope, has string }{
+		{"", `"legacy"`}, {scope, `"modern"`}, {scope + "/billingProfiles/ABCD-1234", `"modern"`},
+	} {
+		lines := 0
+		for _, one := range adviser(c.scope).Advice(t.Context(), ask) {
+			if one.Err != nil {
+				t.Fatal(one.Source, one.Err)
+			}
+			if strings.HasPrefix(one.Source, "Azure reservation") && !bytes.Contains(one.Document, []byte(c.has)) {
+				t.Errorf("%s of %q has no %s: %s", one.Source, c.scope, c.has, one.Document)
+			}
+			in, err := recommend.Read(one.Source, bytes.NewReader(one.Document))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range in.Drafts {
+				lines++
+				if shared := d.Attributes["scope"] == "shared"; shared != (c.scope != "" && !strings.HasPrefix(one.Source, "Azure Advisor")) || d.Account != testAccount {
+					t.Errorf("%s of %q: %s applies to %s", one.Source, c.scope, d.Account, d.Attributes["scope"])
+				}
+			}
+		}
+		if lines < 2 {
+			t.Errorf("%q: %d lines", c.scope, lines)
+		}
+	}
+	// Another's is not read.
+	for _, one := range adviser("/providers/Microsoft.Billing/billingAccounts/00000000-0000-4000-8000-00000000000f").Advice(t.Context(), ask) {
+		if one.Err == nil && !strings.HasPrefix(one.Source, "Azure Advisor") {
+			t.Errorf("%s answers", one.Source)
+		}
+	}
+	for _, bad := range []string{"/subscriptions/" + testAccount, "providers/Microsoft.Billing/billingAccounts/1", "/providers/Microsoft.Billing/billingAccounts/1/../2", "/providers/Microsoft.Billing/billingAccounts/"} {
+		cfg.BillingScope = bad
+		if _, err := NewAdviser(cfg); err == nil {
+			t.Errorf("%s is taken for a billing scope", bad)
 		}
 	}
 }

@@ -83,6 +83,10 @@ type Config struct {
 	// Currency is what the billing account pays in: savings plans commit to it; empty
 	// means USD.
 	Currency string
+	// BillingScope is the id of the billing account, or of a billing profile of it, whose
+	// recommendations are asked for instead of those of the subscription; empty means the
+	// subscription.
+	BillingScope string
 	// Now is the clock; nil means time.Now. It may be a simulated clock.
 	Now func() time.Time
 	// Answer bounds one call of Purchase, in wall time; 0 means 25 seconds.
@@ -99,8 +103,12 @@ var (
 	guidForm     = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	regionForm   = regexp.MustCompile(`^[a-z][a-z0-9]{1,39}$`)
 	currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
+	billingForm  = regexp.MustCompile(`^/providers/Microsoft\.Billing/billingAccounts/[A-Za-z0-9:_.-]{1,128}(/billingProfiles/[A-Za-z0-9-]{1,64})?$`)
 	nameForm     = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 )
+
+// IsBillingScope reports whether an id is that of a billing account or of a profile of one.
+func IsBillingScope(id string) bool { return billingForm.MatchString(id) }
 
 // Services are those that Open knows.
 func Services() []cloud.Service {
@@ -159,6 +167,8 @@ func newCore(cfg Config) (*core, error) {
 		return nil, fmt.Errorf("azure: region %q: want a name such as westeurope", cfg.Region)
 	case cfg.Credential == nil:
 		return nil, errors.New("azure: no credential")
+	case cfg.BillingScope != "" && !IsBillingScope(cfg.BillingScope):
+		return nil, fmt.Errorf("azure: billing scope %.200q: want /providers/Microsoft.Billing/billingAccounts/ID", cfg.BillingScope)
 	case cfg.TokenLife < 0 || cfg.Answer < 0:
 		return nil, errors.New("azure: token life and answer time: want positive durations")
 	}
