@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,11 +96,9 @@ A source that fails, or is older than --max-age, refuses the plan:
 				} else if r.Usage = &usage; usage.Usage == "-" {
 					usage.Usage, usage.Content = "stdin", sh.in
 				} else if sh.server != "" {
-					var f *os.File
-					if f, err = os.Open(usage.Usage); err == nil {
-						defer f.Close() //nolint:errcheck // read only
-						usage.Content = f
-					}
+					var content []byte
+					usage.Usage, content, err = app.ReadInput("usage", usage.Usage, sh.in)
+					usage.Content = bytes.NewReader(content)
 				}
 				if err != nil {
 					return err

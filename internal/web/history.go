@@ -209,6 +209,16 @@ func story(h api.LineHistory) []moment {
 	for _, n := range h.Notices {
 		list = append(list, moment{at: n.RaisedAt, tone: "alarm", what: "Overdue: it was to leave " + word(n.State) + " by " + utc(n.MustLeaveBy)})
 	}
+	if r := h.Recommendation; r != nil && (r.MarkedAt != nil || r.GivenUp) {
+		m := moment{at: h.UpdatedAt, tone: "open", what: "Google's recommendation was not marked", codes: []string{r.Name}}
+		if r.MarkedAt != nil {
+			m.at, m.what = *r.MarkedAt, "Google's recommendation was marked "+r.Mark
+		}
+		if r.Problem != "" {
+			m.more = append(m.more, r.Problem)
+		}
+		list = append(list, m)
+	}
 	for _, u := range h.Undos {
 		list = append(list, moment{at: u.RequestedAt, tone: tone(u.State), what: u.Requester + " asked to give it back", state: u.State, more: []string{u.Comment}})
 		for _, d := range u.Decisions {
