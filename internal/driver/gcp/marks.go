@@ -29,7 +29,7 @@ var markRights = []string{"recommender.usageCommitmentRecommendations.get", "rec
 const opMark = "recommendations.mark"
 
 // ErrNoRecommendation: Google does not have the recommendation any more.
-var ErrNoRecommendation = errors.New("Google has no such recommendation any more")
+var ErrNoRecommendation = errors.New("no such recommendation is there any more")
 
 // Marked is a recommendation as it stands.
 type Marked struct {

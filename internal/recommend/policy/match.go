@@ -58,10 +58,6 @@ type subject struct {
 	of  func(recommend.Draft) string // "" where the goods have none
 }
 
-// measured reports whether a draft is one commitment made to measure of Google: what it
-// holds are its attributes.
-func measured(d recommend.Draft) bool { return d.Provider == cloud.GCP && d.Attributes["vcpu"] != "" }
-
 var subjects = []subject{
 	{"providers", func(d recommend.Draft) string { return string(d.Provider) }},
 	{"accounts", func(d recommend.Draft) string { return string(d.Account) }},
