@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -35,11 +36,22 @@ type whatIfForm struct {
 
 // defaults of the form.
 func newWhatIfForm() whatIfForm {
-	return whatIfForm{term: "1y", payment: "no-upfront", held: "usage", attributes: "offering_class=standard"}
+	return whatIfForm{term: "1y", payment: "no-upfront", held: "usage"}
 }
 
 func (s *site) askWhatIf(w http.ResponseWriter, r *http.Request, v view) error {
 	return s.show(w, r, http.StatusOK, whatIfPage(v.titled("what-if", "What-if"), newWhatIfForm(), nil))
+}
+
+// slider is where the slider of coverage stands: at its left end, 0, is the knee.
+func (f whatIfForm) slider() string { return cmp.Or(f.coverage, "0") }
+
+// covers says the coverage that is asked for.
+func (f whatIfForm) covers() string {
+	if f.coverage == "" {
+		return "the knee, what saves most"
+	}
+	return f.coverage + "%"
 }
 
 // showWhatIf sizes the file that was sent. Nothing is stored, and nothing is done: the
@@ -60,6 +72,9 @@ func (s *site) showWhatIf(w http.ResponseWriter, r *http.Request, v view) error 
 	f = whatIfForm{
 		coverage: strings.TrimSuffix(text("coverage"), "%"), discount: text("discount"), planDiscount: text("plan_discount"), term: text("term"), payment: text("payment"),
 		held: text("held"), attributes: text("attributes"), asOf: text("as_of"),
+	}
+	if f.coverage == "0" {
+		f.coverage = ""
 	}
 	upload, head, err := r.FormFile("file")
 	if err != nil {
@@ -246,5 +261,5 @@ func signed(bp int) string {
 // asked makes an element ask with the whole form and show the result in its place, so
 // that the file stays chosen.
 func asked() templ.Attributes {
-	return templ.Attributes{"hx-post": "/what-if", "hx-encoding": "multipart/form-data", "hx-target": "#result", "hx-select": "#result", "hx-swap": "outerHTML"}
+	return templ.Attributes{"hx-post": "/what-if", "hx-encoding": "multipart/form-data", "hx-target": "#result", "hx-select": "#result", "hx-select-oob": "#coverage", "hx-swap": "outerHTML"}
 }

@@ -169,7 +169,7 @@ func TestWhatIfJourney(t *testing.T) {
 	b.snap("what-if", "what-if", 1280, 800, false)
 	b.fill("coverage", "80")
 	ask(b, chromedp.Evaluate[bool](`document.querySelector("[name=coverage]").dispatchEvent(new Event("change", {bubbles: true}))`))
-	b.sees("USD 3,952.27")
+	b.sees("USD 3,952.27", "Coverage of the usage: 80%")
 	if b.count("[name=file]") != 1 || ask(b, chromedp.Evaluate[int](`document.querySelector("[name=file]").files.length`)) != 1 {
 		t.Error("the file has to be chosen again")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/cloud"
 	"bursar/internal/recommend"
+	"bursar/internal/recommend/sizing"
 )
 
 // renewKey is Azure's word for what a commitment does at its end. It says nothing
@@ -39,9 +40,10 @@ func laneOf(d recommend.Draft) cloud.Lane {
 }
 
 // Covers reports whether what is owned covers the usage that a draft is for: in the
-// same place, and alike in every attribute that both name.
+// same place, and alike in every attribute that both name. What is made to measure was
+// netted where it was measured: how much of it is wanted are its attributes.
 func Covers(lane cloud.Lane, attributes cloud.Attributes, d recommend.Draft) bool {
-	if lane != laneOf(d) {
+	if lane != laneOf(d) || d.Claim.Usage && sizing.Measured(d.Provider, d.Service) {
 		return false
 	}
 	for key, value := range d.Attributes {
