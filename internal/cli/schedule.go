@@ -21,12 +21,12 @@ themselves; without a worker, cron or a Kubernetes CronJob may.
 
   plans            begin the plans whose time has come and buy what was begun
   resolve          look up what is in doubt, and raise what is overdue
-  audit            follow what was bought and compare the books of lanes, where that is due
+  audit            follow what was bought and compare the books of lanes, where due
   inventory        compare all that the clouds list with the ledger
   expire           end what was not sent before its approval was over
   outbox           tell people what has happened and what is about to: see bursar notify
   recommendations  tell Google what was bought of its advice: see docs/recommend.md
-  propose          make the plans of the configuration's policies; propose:NAME that of one
+  propose          make the plans of the configured policies; propose:NAME of one
 
 Exit codes: 0 done, 1 error, 2 needs a person, 3 an outcome is not known yet.`,
 		Args: func(cmd *cobra.Command, args []string) error {
