@@ -115,13 +115,20 @@ func TestDrillFindsWhatAGuardPrevents(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-tags", "mutant", "-o", program, "bursar/cmd/bursar").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	o := options(t, drill.SQLite, 80)
-	o.Bursar, o.Env = program, nil
-	var said strings.Builder
-	o.Out = &said
-	err := drill.Kill(t.Context(), drill.KillOptions{Options: o, For: 8 * time.Second, Workers: 2, Kills: 4})
-	if !errors.Is(err, drill.ErrFailed) || !strings.Contains(said.String(), "bought twice: ") {
-		t.Errorf("the drill does not see it: %v\n%s", err, said.String())
+	// What a slow machine leaves of a drill may be too little to show it.
+	const tries = 4
+	for try := 1; ; try++ {
+		o := options(t, drill.SQLite, 80)
+		o.Bursar, o.Env = program, nil
+		var said strings.Builder
+		o.Out = &said
+		err := drill.Kill(t.Context(), drill.KillOptions{Options: o, For: 8 * time.Second, Workers: 2, Kills: 4})
+		t.Log(said.String())
+		switch {
+		case errors.Is(err, drill.ErrFailed) && strings.Contains(said.String(), "bought twice: "):
+			return
+		case err != nil && !errors.Is(err, drill.ErrFailed), try == tries:
+			t.Fatalf("the drill does not see it: %v", err)
+		}
 	}
-	t.Log(said.String())
 }
